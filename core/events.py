@@ -1,0 +1,61 @@
+"""What can happen: facts recorded on a transaction, answered by automation inside that same transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class StageEntered:
+    """A lead has begun a stay in a stage; robots of that stage are due."""
+
+    lead_id: int
+    visit_id: int
+    stage_id: int
+    conversation_id: int | None
+    occurred_at: datetime  # when the cause happened outside, e.g. when the customer wrote
+    is_new: bool = False  # the lead was born with this visit
+    machine: bool = False  # nothing automatic may be said (import, backlog, a machine wrote)
+    language: str | None = None  # what the customer reads, when the cause told
+
+
+@dataclass(frozen=True, slots=True)
+class StageLeft:
+    """A stay is over; whatever was scheduled for it is cancelled."""
+
+    lead_id: int
+    visit_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerWrote:
+    """A person wrote into a conversation; follow-ups that wait for silence are cancelled."""
+
+    conversation_id: int
+    contact_id: int
+    lead_id: int | None
+    message_id: int
+    is_new_lead: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A manager's answer has gone out to the customer; the wait for silence begins."""
+
+    conversation_id: int
+    lead_id: int
+    message_id: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ContactClosed:
+    """Nothing may or can be sent to this person any more: excluded, or they blocked us."""
+
+    contact_id: int
+    reason: str
+
+
+Event: TypeAlias = StageEntered | StageLeft | CustomerWrote | Answered | ContactClosed
