@@ -72,6 +72,10 @@ class ServerProcess:
         self._server: subprocess.Popen[bytes] | None = None
         self._watcher: subprocess.Popen[bytes] | None = None
 
+    @property
+    def running(self) -> bool:
+        return self._server is not None and self._server.poll() is None
+
     def run(self, command: Sequence[str | Path]) -> None:
         """Run a command to its end in the server's folder and account.
 
@@ -98,7 +102,7 @@ class ServerProcess:
             DidNotStart: when it ended before that, or was not ready after `within` seconds.
         """
         if self._server:
-            raise RuntimeError("the server is running already")
+            raise RuntimeError("the server was started already")
         with self.log.open("ab") as log:
             self._server = subprocess.Popen(
                 command,
