@@ -1,0 +1,134 @@
+"""Mail addresses out of headers: `"Иван Петров" <ivan@example.ru>` and everything people's programs make of it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from channels.email.charset import clean_line
+from channels.email.headers import decode_words
+
+MANY = 500  # addresses of one header that are read
+NAME = 200  # characters of a name that are kept
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """One address of a header: `address` in lower case, `name` as people read it, perhaps empty."""
+
+    address: str
+    name: str
+
+
+def read_addresses(value: str) -> list[Mailbox]:
+    """The mailboxes of an unfolded From, To, Cc or Reply-To value; those without a usable address are left out.
+
+    Accepts what RFC 5322 section 3.4 allows (groups, comments, quoted names) and what it does not: several
+    addresses without brackets, a name with an unquoted comma, a whole mailbox inside of an encoded word.
+    """
+    mailboxes = _read(value)
+    if not mailboxes and "=?" in value:
+        mailboxes = _read(decode_words(value))
+    return mailboxes
+
+
+def is_address(text: str) -> bool:
+    """Whether a mail could go there: `local@domain` without spaces, brackets or controls."""
+    return len(text) <= 254 and _WHOLE.fullmatch(text) is not None
+
+
+def find_address(text: str) -> str | None:
+    """The first address inside of some text, in lower case."""
+    found = _ANYWHERE.search(text)
+    return found[0].strip(".").lower() if found else None
+
+
+_ATOM = r"[^\s<>()\[\],;:@\"\\\x00-\x20\x7f]"
+_WHOLE = re.compile(rf"(?:{_ATOM}+|\"[^\"\\\x00-\x1f]{{1,62}}\")@{_ATOM}+")
+_ANYWHERE = re.compile(rf"{_ATOM}{{1,64}}@{_ATOM}{{1,200}}")
+_TOKEN = re.compile(
+    r'"(?:[^"\\]|\\.)*"|=\?[^?\s]{1,40}\?[bBqQ]\?[^?]{0,500}\?=|<[^<>]*>|\((?:[^()\\]|\\.)*\)|[,;]|[^"<>(),;=]+|.',
+    re.DOTALL,
+)
+
+
+def _read(value: str) -> list[Mailbox]:
+    found: list[Mailbox] = []
+    words: list[str] = []
+    comments: list[str] = []
+    angle = ""
+
+    def close() -> None:
+        nonlocal angle
+        mailbox = _mailbox(angle, "".join(words), " ".join(comments))
+        if mailbox is not None:
+            found.append(mailbox)
+            words.clear()
+        elif not words or not "".join(words).strip():
+            words.clear()
+        else:
+            words.append(",")  # an unquoted comma inside of a name: `Петров, Иван <ivan@...>`
+        comments.clear()
+        angle = ""
+
+    for token in _TOKEN.findall(value):
+        if token in (",", ";"):
+            close()
+            if token == ";":
+                words.clear()
+        elif token.startswith("<") and len(token) > 1:
+            if angle and words:  # two mailboxes without a comma between them
+                close()
+            angle = token[1:-1]
+        elif token.startswith("(") and len(token) > 1:
+            comments.append(token[1:-1])
+        else:
+            if angle and token.strip():
+                close()
+            words.append(token)
+        if len(found) >= MANY:
+            return found
+    close()
+    return found
+
+
+def _mailbox(angle: str, words: str, comment: str) -> Mailbox | None:
+    address = _address(angle)
+    name = words
+    if address is None:
+        inside = _ANYWHERE.search(words)
+        if inside is None:
+            return None
+        address = _address(inside[0].strip("."))
+        name = (words[: inside.start()] + " " + words[inside.end() :]).strip(" \t<>[]'\"")
+        name = _GROUP.sub("", re.sub(r"[\[(<]?mailto:$", "", name, flags=re.IGNORECASE))
+    else:
+        name = _GROUP.sub("", name)
+    if address is None:
+        return None
+    return Mailbox(address, _name(name) or _name(comment))
+
+
+_GROUP = re.compile(r'^\s*[^":=<]{1,80}:\s*')
+
+
+def _address(text: str) -> str | None:
+    text = "".join(text.split())
+    if "=?" in text:
+        text = decode_words(text)
+    text = text.strip("<>'\"`,;").removeprefix("mailto:").removeprefix("MAILTO:").rstrip(".").lower()
+    if ":" in text:  # an obsolete route, `@relay:ivan@example.ru`
+        text = text.rpartition(":")[2]
+    if not is_address(text):
+        return None
+    return text if clean_line(text, 254) == text else None
+
+
+def _name(text: str) -> str:
+    text = _QUOTED.sub(lambda match: _ESCAPE.sub(r"\1", match[1]), text.strip())
+    text = decode_words(text).strip(" \t\"'`,;<>")
+    return clean_line(text, NAME)
+
+
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
