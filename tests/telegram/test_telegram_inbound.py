@@ -18,7 +18,7 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 BOT = "600000001"
 
 
-def an_update(kind: str = "message", **fields: object) -> dict[str, Any]:
+def an_update(kind: str = "message", /, **fields: object) -> dict[str, Any]:
     person = {"id": 777, "is_bot": False, "first_name": "Анна", "last_name": "Ким", "username": "annakim"}
     event = {
         "message_id": 5,
