@@ -8,14 +8,10 @@ answers with an outcome. All of these are frozen values, so they may cross threa
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Protocol, TypeAlias
-
-NOTHING: Mapping[str, str] = MappingProxyType({})
-
 
 # --- what comes in -------------------------------------------------------------------------------
 
@@ -92,7 +88,7 @@ class InboundMessage:
     reply_to: str | None = None  # the network's id of the message this one answers
     author: str | None = None  # who wrote inside the thread when it is not the conversation's person
     source: str | None = None  # where the person came from: a /start payload, utm_source, a referring page
-    fields: Mapping[str, str] = NOTHING  # what a form or a network knows besides
+    fields: Mapping[str, str] = field(default_factory=dict)  # what a form or a network knows besides
     automatic: bool = False  # a machine wrote: kept, never answered, opens no lead
     references: tuple[str, ...] = ()  # e-mail: ids of earlier letters, nearest first
     bounce: Bounce | None = None  # with kind BOUNCE
@@ -203,7 +199,9 @@ class OutboundMessage:
     to: tuple[str, ...] = ()  # e-mail: whom it goes to
     cc: tuple[str, ...] = ()
     references: tuple[str, ...] = ()  # e-mail: the thread so far, oldest first
-    unsubscribe_url: str | None = None
+    follow_up: bool = False  # an automatic second letter: it carries a way to stop them
+    conversation_id: int | None = None  # e-mail: carried, signed, in the letter's own id
+    delivery_id: int | None = None
     already_sent: tuple[str, ...] = ()  # ids of the parts an earlier attempt has certainly delivered
 
 
@@ -307,5 +305,3 @@ class FileSink(Protocol):
 
     async def write(self, chunk: bytes) -> None: ...
     async def close(self) -> Fetched: ...
-
-

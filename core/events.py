@@ -41,6 +41,15 @@ class CustomerWrote:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageEdited:
+    """A person changed what they wrote; whoever reads the lead sees the new text."""
+
+    conversation_id: int
+    lead_id: int | None
+    message_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """A manager's answer has gone out to the customer; the wait for silence begins."""
 
@@ -58,4 +67,4 @@ class ContactClosed:
     reason: str
 
 
-Event: TypeAlias = StageEntered | StageLeft | CustomerWrote | Answered | ContactClosed
+Event: TypeAlias = StageEntered | StageLeft | CustomerWrote | MessageEdited | Answered | ContactClosed

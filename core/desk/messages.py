@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Select, select
+
+from core.automation.model import Robot
+from core.conversations.model import Attachment, Conversation, Delivery, Direction, Message, MessageVersion
+from core.database import among
+from core.language import in_language
+from core.staff import managers
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,21 +75,160 @@ class Said:
 
 def latest(connection: Connection, lead_id: int, *, language: str, limit: int = 10) -> tuple[Said, ...]:
     """The newest messages of a lead in both directions, oldest of them first."""
-    raise NotImplementedError
+    newest = _messages().where(Message.lead_id == lead_id).order_by(Message.id.desc()).limit(limit)
+    return _read(connection, newest, language)
 
 
 def unseen(
     connection: Connection, conversation_id: int, *, language: str, limit: int = 30
 ) -> tuple[Said, ...]:
     """What came into a conversation since a manager was last shown it, oldest first: the oldest `limit`."""
-    raise NotImplementedError
+    waiting = (
+        _messages()
+        .where(
+            Message.conversation_id == conversation_id,
+            Message.id > Conversation.seen_id,
+            Message.direction == Direction.IN,
+        )
+        .order_by(Message.id)
+        .limit(limit)
+    )
+    return _read(connection, waiting, language)
 
 
 def message(connection: Connection, message_id: int, *, language: str) -> Said | None:
     """One message."""
-    raise NotImplementedError
+    return next(iter(_read(connection, _messages().where(Message.id == message_id), language)), None)
+
+
+def among_ids(connection: Connection, ids: Collection[int], *, language: str) -> tuple[Said, ...]:
+    """These messages, in the order in which they were said."""
+    return _read(connection, _messages().where(among(Message.id, ids)), language) if ids else ()
 
 
 def versions(connection: Connection, message_id: int) -> Sequence[tuple[datetime, str]]:
     """What a message said before each edit, oldest first: (until when, the text)."""
-    raise NotImplementedError
+    rows = connection.execute(
+        select(MessageVersion.replaced_at, MessageVersion.text)
+        .where(MessageVersion.message_id == message_id)
+        .order_by(MessageVersion.id)
+    )
+    return [(row.replaced_at, row.text) for row in rows]
+
+
+def author_names(connection: Connection, authors: Collection[str], language: str) -> Mapping[str, str]:
+    """How to name these authors or actors: managers by name, robots by title; nobody else is in the answer."""
+    ids: dict[str, dict[int, str]] = {"manager": {}, "robot": {}}
+    for author in authors:
+        kind, _, number = author.partition(":")
+        if kind in ids and number.isdecimal():
+            ids[kind][int(number)] = author
+    names: dict[str, str] = {}
+    if ids["manager"]:
+        for id, name in managers.names(connection, list(ids["manager"])).items():
+            names[ids["manager"][id]] = name
+    if ids["robot"]:
+        for row in connection.execute(
+            select(Robot.id, Robot.title).where(among(Robot.id, list(ids["robot"])))
+        ):
+            names[ids["robot"][row.id]] = in_language(row.title, language, language)
+    return names
+
+
+def _messages() -> Select[Any]:
+    return select(
+        Message.id,
+        Message.conversation_id,
+        Message.direction,
+        Message.author,
+        Message.author_name,
+        Message.content,
+        Message.text,
+        Message.subject,
+        Message.external_id,
+        Message.reply_to,
+        Message.group,
+        Message.is_automatic,
+        Message.sent_at,
+        Message.edited_at,
+        Conversation.channel,
+        Conversation.seen_id,
+    ).join(Conversation, Conversation.id == Message.conversation_id)
+
+
+def _read(connection: Connection, statement: Select[Any], language: str) -> tuple[Said, ...]:
+    rows = connection.execute(statement).all()
+    if not rows:
+        return ()
+    ids = [row.id for row in rows]
+    files = _files(connection, ids)
+    dispatches = _dispatches(connection, [row.id for row in rows if row.direction == Direction.OUT])
+    names = author_names(connection, {row.author for row in rows}, language)
+    said = [
+        Said(
+            id=row.id,
+            conversation_id=row.conversation_id,
+            channel=row.channel,
+            direction=row.direction,
+            author=row.author,
+            author_name=names.get(row.author) or row.author_name,
+            content=row.content,
+            text=row.text,
+            subject=row.subject,
+            external_id=row.external_id,
+            reply_to=row.reply_to,
+            group=row.group,
+            is_automatic=row.is_automatic,
+            is_seen=row.direction == Direction.OUT or row.id <= row.seen_id,
+            sent_at=row.sent_at,
+            edited_at=row.edited_at,
+            files=tuple(files.get(row.id, ())),
+            dispatch=dispatches.get(row.id),
+        )
+        for row in rows
+    ]
+    return tuple(sorted(said, key=lambda one: (one.sent_at, one.id)))
+
+
+def _files(connection: Connection, message_ids: Collection[int]) -> dict[int, list[File]]:
+    found: dict[int, list[File]] = {}
+    rows = connection.execute(
+        select(
+            Attachment.message_id,
+            Attachment.id,
+            Attachment.kind,
+            Attachment.state,
+            Attachment.name,
+            Attachment.media_type,
+            Attachment.size,
+            Attachment.sha256,
+            Attachment.reference,
+            Attachment.account_id,
+            Attachment.error,
+        )
+        .where(among(Attachment.message_id, message_ids))
+        .order_by(Attachment.id)
+    )
+    for row in rows:
+        found.setdefault(row.message_id, []).append(File(*row[1:]))
+    return found
+
+
+def _dispatches(connection: Connection, message_ids: Collection[int]) -> dict[int, Dispatch]:
+    if not message_ids:
+        return {}
+    rows = connection.execute(
+        select(
+            Delivery.message_id,
+            Delivery.id,
+            Delivery.state,
+            Delivery.attempts,
+            Delivery.cause,
+            Delivery.error,
+            Delivery.due_at,
+            Delivery.settled_at,
+        )
+        .where(among(Delivery.message_id, message_ids))
+        .order_by(Delivery.id)  # what was sent again counts by its last delivery
+    )
+    return {row.message_id: Dispatch(*row[1:]) for row in rows}

@@ -1,0 +1,212 @@
+"""What follows from what has happened, in the same transaction: robots, timers, notices. Rows only."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import select
+
+from core import journal
+from core.automation import timers
+from core.automation.model import Start
+from core.automation.robots import RobotRef, Run, perform, robots_of
+from core.automation.timers import Appointment, run_key
+from core.conversations import deliveries
+from core.conversations.notices import Wish, notify_all
+from core.database import Transaction, among
+from core.events import (
+    Answered,
+    ContactClosed,
+    CustomerWrote,
+    Event,
+    MessageEdited,
+    StageEntered,
+    StageLeft,
+)
+from core.leads.model import Lead, LeadOutcome
+from core.staff import managers
+
+log = structlog.get_logger("automation")
+
+ROUNDS = 8  # how often one lead may change by rules that answer rules, in one transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What automation needs to know from the settings."""
+
+    confirm_max_age: timedelta = timedelta(
+        hours=1
+    )  # nothing older is answered automatically: an outage, a backlog
+
+
+class Reactions:
+    """Automation's answer to events; handed to `Database` by the assembly, so intake does not know it."""
+
+    def __init__(self, policy: Policy | None = None) -> None:
+        self._policy = policy or Policy()
+
+    def __call__(self, tx: Transaction, events: Sequence[Event]) -> None:
+        """Answer these events. What that causes comes back as the next round."""
+        entered = [event for event in events if isinstance(event, StageEntered)]
+        wrote = [event for event in events if isinstance(event, CustomerWrote)]
+        answered = [event for event in events if isinstance(event, Answered)]
+        closed = [event for event in events if isinstance(event, ContactClosed)]
+        edited = [event for event in events if isinstance(event, MessageEdited)]
+        if left := [event.visit_id for event in events if isinstance(event, StageLeft)]:
+            timers.cancel_visits(tx, left, "stage-left")
+        if known := [event for event in wrote if not event.is_new_lead]:
+            timers.cancel_on_answer(tx, {event.lead_id for event in known if event.lead_id is not None})
+            deliveries.cancel_on_answer(tx, {event.conversation_id for event in known})
+        for event in closed:
+            timers.cancel_contacts(tx, [event.contact_id], event.reason)
+            deliveries.cancel_contact(tx, event.contact_id, event.reason)
+        if entered := _without_circles(tx, entered):
+            self._stage_entered(tx, entered)
+        if answered:
+            _await_silence(tx, answered)
+        _tell_managers(tx, entered, wrote, edited)
+
+    def _stage_entered(self, tx: Transaction, entered: Sequence[StageEntered]) -> None:
+        robots = robots_of(tx, {event.stage_id for event in entered})
+        runs: list[Run] = []
+        appointments: list[Appointment] = []
+        for event in entered:
+            for robot in robots.get(event.stage_id, ()):
+                if robot.start != Start.ENTERED:
+                    continue
+                if robot.delay_seconds == 0:
+                    if robot.action != "message" or self._may_speak(tx, event):
+                        runs.append(_run(robot, event))
+                else:
+                    appointments.append(
+                        Appointment(
+                            robot.id,
+                            event.lead_id,
+                            event.visit_id,
+                            event.conversation_id,
+                            tx.now + timedelta(seconds=robot.delay_seconds),
+                            robot.stops_on_answer,
+                        )
+                    )
+        if runs:
+            perform(tx, runs)
+        timers.schedule(tx, appointments)
+
+    def _may_speak(self, tx: Transaction, event: StageEntered) -> bool:
+        return not event.machine and tx.now - event.occurred_at <= self._policy.confirm_max_age
+
+
+def _run(robot: RobotRef, event: StageEntered) -> Run:
+    key = run_key(robot.id, event.lead_id, f"visit:{event.visit_id}", once=robot.once_per_lead)
+    return Run(robot, event.lead_id, event.visit_id, event.conversation_id, key, event.language)
+
+
+def _await_silence(tx: Transaction, answered: Sequence[Answered]) -> None:
+    """We have answered: robots that wait for the customer's silence count from now."""
+    leads = {
+        row.id: row
+        for row in tx.connection.execute(
+            select(Lead.id, Lead.stage_id, Lead.visit_id, Lead.outcome).where(
+                among(Lead.id, {event.lead_id for event in answered})
+            )
+        )
+    }
+    robots = robots_of(tx, {lead.stage_id for lead in leads.values()})
+    timers.schedule(
+        tx,
+        [
+            Appointment(
+                robot.id,
+                event.lead_id,
+                leads[event.lead_id].visit_id,
+                event.conversation_id,
+                max(event.at, tx.now) + timedelta(seconds=robot.delay_seconds),
+                robot.stops_on_answer,
+            )
+            for event in answered
+            if leads[event.lead_id].outcome == LeadOutcome.OPEN
+            for robot in robots.get(leads[event.lead_id].stage_id, ())
+            if robot.start == Start.ANSWERED
+        ],
+    )
+
+
+def _tell_managers(
+    tx: Transaction,
+    entered: Sequence[StageEntered],
+    wrote: Sequence[CustomerWrote],
+    edited: Sequence[MessageEdited],
+) -> None:
+    born = {event.lead_id for event in entered if event.is_new}
+    leads = born | {event.lead_id for event in (*wrote, *edited) if event.lead_id is not None}
+    if not leads:
+        return
+    responsible = {
+        row.id: row.responsible_id
+        for row in tx.connection.execute(select(Lead.id, Lead.responsible_id).where(among(Lead.id, leads)))
+    }
+    everyone = managers.active(tx.connection)
+    here = [person.id for person in everyone if person.is_available]
+    admins = [person.id for person in everyone if person.is_admin]
+    wishes: list[Wish] = []
+    conversations: dict[int, int | None] = {e.lead_id: e.conversation_id for e in entered if e.is_new}
+    told: set[tuple[int | None, str]] = set()
+    for lead_id in sorted(born):
+        silent = not here and responsible[lead_id] is None
+        wishes += _to(
+            lead_id, conversations[lead_id], "new-lead", responsible[lead_id], here or admins, silent
+        )
+    for event in (*wrote, *edited):
+        kind = "edited" if isinstance(event, MessageEdited) else "message"
+        if event.lead_id is None or event.lead_id in born or (event.conversation_id, kind) in told:
+            continue
+        told.add((event.conversation_id, kind))
+        silent = not here and responsible[event.lead_id] is None
+        extra = event.message_id if kind == "edited" else None
+        wishes += _to(
+            event.lead_id,
+            event.conversation_id,
+            kind,
+            responsible[event.lead_id],
+            here or admins,
+            silent,
+            extra,
+        )
+    notify_all(tx, wishes)
+
+
+def _to(
+    lead_id: int,
+    conversation_id: int | None,
+    kind: str,
+    responsible_id: int | None,
+    otherwise: Sequence[int],
+    silent: bool,
+    message_id: int | None = None,
+) -> list[Wish]:
+    """The responsible manager, or everybody who is here while the lead is nobody's."""
+    readers = [responsible_id] if responsible_id is not None else otherwise
+    topic = f"message:{message_id}" if message_id is not None else f"conversation:{conversation_id}"
+    facts = (("message_id", message_id),) if message_id is not None else ()
+    return [Wish(reader, kind, lead_id, conversation_id, topic, facts, silent) for reader in readers]
+
+
+def _without_circles(tx: Transaction, entered: Sequence[StageEntered]) -> list[StageEntered]:
+    """Rules that move a lead round and round are stopped, and the lead is named in the journal and the log."""
+    rounds: Counter[int] = tx.rounds
+    kept: list[StageEntered] = []
+    for event in entered:
+        rounds[event.lead_id] += 1
+        if rounds[event.lead_id] <= ROUNDS:
+            kept.append(event)
+        elif rounds[event.lead_id] == ROUNDS + 1:
+            log.warning("rules chase each other", lead_id=event.lead_id, stage_id=event.stage_id)
+            journal.note(
+                tx, "system", "automation-stopped", lead_id=event.lead_id, details={"stage": event.stage_id}
+            )
+    return kept

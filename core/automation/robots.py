@@ -1,0 +1,239 @@
+"""What robots do. The world is read once for many leads, each decision is pure, the deeds are rows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from core.automation import conditions
+from core.automation.model import Robot, Start
+from core.automation.templates import first_name, render
+from core.contacts.model import Contact
+from core.conversations.model import Delivery
+from core.conversations.notices import Wish, notify_all
+from core.conversations.outbound import Utterance, say
+from core.conversations.routes import Route, open_routes
+from core.database import Transaction, among
+from core.exclusions.hits import excluded_contacts
+from core.language import in_language
+from core.leads.model import Lead, LeadOutcome
+from core.leads.stages import Move, enter_stages
+from core.lines.model import Line
+
+
+@dataclass(frozen=True, slots=True)
+class RobotRef:
+    """A robot as it is configured now."""
+
+    id: int
+    name: str
+    stage_id: int
+    start: str
+    delay_seconds: int
+    action: str
+    parameters: Mapping[str, Any]
+    condition: Sequence[Sequence[Any]] | None
+    stops_on_answer: bool
+    once_per_lead: bool
+    late_seconds: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a robot for one stay of a lead in a stage. `key` makes its message one."""
+
+    robot: RobotRef
+    lead_id: int
+    visit_id: int
+    conversation_id: int | None
+    key: str
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is true of a lead when a robot looks at it."""
+
+    number: int
+    contact_id: int
+    name: str
+    outcome: str
+    visit_id: int
+    channel: str
+    source: str | None
+    is_repeat: bool
+    responsible_id: int | None
+    title: str
+    language: str | None
+    line_language: str
+    company: str
+    waiting_since: datetime | None
+
+
+_ROBOT = (
+    Robot.id,
+    Robot.name,
+    Robot.stage_id,
+    Robot.start,
+    Robot.delay_seconds,
+    Robot.action,
+    Robot.parameters,
+    Robot.condition,
+    Robot.stops_on_answer,
+    Robot.once_per_lead,
+    Robot.late_seconds,
+)
+
+
+def robots_of(tx: Transaction, stage_ids: Collection[int]) -> dict[int, list[RobotRef]]:
+    """The active robots of these stages, in their order."""
+    found: dict[int, list[RobotRef]] = {}
+    for row in tx.connection.execute(
+        select(*_ROBOT)
+        .where(among(Robot.stage_id, stage_ids), Robot.is_active)
+        .order_by(Robot.position, Robot.id)
+    ):
+        found.setdefault(row.stage_id, []).append(RobotRef(*row))
+    return found
+
+
+def robots_by_id(tx: Transaction, ids: Collection[int]) -> dict[int, RobotRef]:
+    """These robots, without those that have been switched off."""
+    rows = tx.connection.execute(select(*_ROBOT).where(among(Robot.id, ids), Robot.is_active))
+    return {row.id: RobotRef(*row) for row in rows}
+
+
+def perform(tx: Transaction, runs: Sequence[Run]) -> dict[str, str | None]:
+    """Do what these robots do, each after looking at the world as it is now.
+
+    Returns per run's key None when it was done, or the reason for which it was skipped: "closed", "stage-left",
+    "customer-wrote", "condition", "excluded", "blocked", "no-way", "already-said", "no-text".
+    """
+    facts = _facts(tx, {run.lead_id for run in runs})
+    routes = open_routes(tx, {run.conversation_id for run in runs if run.conversation_id is not None})
+    excluded = excluded_contacts(tx, {fact.contact_id for fact in facts.values()})
+    said = _already_said(tx, [run.key for run in runs])
+    results: dict[str, str | None] = {}
+    utterances: list[Utterance] = []
+    wishes: list[Wish] = []
+    moves: list[Move] = []
+    for run in runs:
+        fact = facts.get(run.lead_id)
+        route = routes.get(run.conversation_id) if run.conversation_id is not None else None
+        reason = _why_not(run, fact, route, run.key in said, bool(fact and fact.contact_id in excluded))
+        results[run.key] = reason
+        if reason is not None or fact is None:
+            continue
+        match run.robot.action:
+            case "message" if route is not None:
+                utterances.append(_utterance(run, fact, route))
+            case "notify":
+                if fact.responsible_id is not None:
+                    text = in_language(run.robot.parameters["text"], fact.line_language, fact.line_language)
+                    wishes.append(
+                        Wish(
+                            fact.responsible_id,
+                            "robot",
+                            run.lead_id,
+                            None,
+                            None,
+                            (("text", _words(text, fact)),),
+                        )
+                    )
+            case "stage":
+                moves.append(Move(run.lead_id, int(run.robot.parameters["stage"]), f"robot:{run.robot.id}"))
+    say(tx, utterances)
+    notify_all(tx, wishes)
+    if moves:
+        enter_stages(tx, moves)
+    return results
+
+
+def _why_not(
+    run: Run, fact: Facts | None, route: Route | None, is_said: bool, is_excluded: bool
+) -> str | None:
+    if fact is None or fact.outcome != LeadOutcome.OPEN:
+        return "closed"
+    if fact.visit_id != run.visit_id:
+        return "stage-left"
+    if run.robot.start == Start.ANSWERED and fact.waiting_since is not None:
+        return "customer-wrote"
+    if not conditions.holds(run.robot.condition, _condition_facts(fact)):
+        return "condition"
+    if is_excluded:
+        return "excluded"
+    if run.robot.action != "message":
+        return None
+    if route is None:
+        return "no-way"
+    if route.closed_why is not None:
+        return "blocked"
+    if is_said:
+        return "already-said"
+    if not run.robot.parameters.get("text"):
+        return "no-text"
+    return None
+
+
+def _utterance(run: Run, fact: Facts, route: Route) -> Utterance:
+    text = in_language(run.robot.parameters["text"], run.language or fact.language, fact.line_language)
+    return Utterance(
+        conversation_id=route.conversation_id,
+        account_id=route.account_id,
+        lead_id=run.lead_id,
+        author=f"robot:{run.robot.id}",
+        text=_words(text, fact),
+        key=run.key,
+        stops_on_answer=run.robot.stops_on_answer,
+        fields={"follow_up": True} if run.robot.start == Start.ANSWERED else {},
+    )
+
+
+def _words(text: str, fact: Facts) -> str:
+    return render(text, {"name": first_name(fact.name), "number": str(fact.number), "company": fact.company})
+
+
+def _condition_facts(fact: Facts) -> dict[str, Any]:
+    return {
+        "channel": fact.channel,
+        "source": fact.source,
+        "repeat": fact.is_repeat,
+        "language": fact.language,
+        "text": fact.title,
+        "responsible": fact.responsible_id,
+    }
+
+
+def _facts(tx: Transaction, lead_ids: Collection[int]) -> dict[int, Facts]:
+    rows = tx.connection.execute(
+        select(
+            Lead.id,
+            Lead.number,
+            Lead.contact_id,
+            Contact.name,
+            Lead.outcome,
+            Lead.visit_id,
+            Lead.channel,
+            Lead.source,
+            Lead.is_repeat,
+            Lead.responsible_id,
+            Lead.title,
+            Contact.language,
+            Line.language,
+            Line.title,
+            Lead.waiting_since,
+        )
+        .join(Contact, Contact.id == Lead.contact_id)
+        .join(Line, Line.id == Lead.line_id)
+        .where(among(Lead.id, lead_ids))
+    )
+    return {row[0]: Facts(*row[1:]) for row in rows}
+
+
+def _already_said(tx: Transaction, keys: Collection[str]) -> set[str]:
+    rows = tx.connection.execute(select(Delivery.key).where(among(Delivery.key, keys)))
+    return {row[0] for row in rows}

@@ -1,0 +1,187 @@
+"""Timers: what is scheduled for a stay in a stage, cancelled with it, and fired once. All the SQL about time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, select, text, update
+
+from core.automation.model import Timer, TimerState
+from core.automation.robots import Run, perform, robots_by_id
+from core.database import BATCH, Transaction, among
+from core.leads.model import Lead
+
+_WAITING = text("timer.state = 'waiting'")  # a constant, so that the partial indexes serve it
+
+
+@dataclass(frozen=True, slots=True)
+class Appointment:
+    """A robot's run to be scheduled."""
+
+    robot_id: int
+    lead_id: int
+    visit_id: int
+    conversation_id: int | None
+    due_at: datetime
+    stops_on_answer: bool
+
+
+def schedule(tx: Transaction, appointments: Sequence[Appointment]) -> None:
+    """Put runs down for later. One that waits already for the same stay is moved to the new moment instead."""
+    if not appointments:
+        return
+    waiting = {
+        (row.visit_id, row.robot_id): row.id
+        for row in tx.connection.execute(
+            select(Timer.visit_id, Timer.robot_id, Timer.id).where(
+                among(Timer.visit_id, {a.visit_id for a in appointments}), _WAITING
+            )
+        )
+    }
+    rows: list[dict[str, Any]] = []
+    moved: list[dict[str, Any]] = []
+    for appointment in appointments:
+        if timer_id := waiting.get((appointment.visit_id, appointment.robot_id)):
+            moved.append(
+                {
+                    "id": timer_id,
+                    "due_at": appointment.due_at,
+                    "conversation_id": appointment.conversation_id,
+                }
+            )
+            continue
+        rows.append(
+            {
+                "id": tx.new_id(),
+                "robot_id": appointment.robot_id,
+                "lead_id": appointment.lead_id,
+                "visit_id": appointment.visit_id,
+                "conversation_id": appointment.conversation_id,
+                "stops_on_answer": appointment.stops_on_answer,
+                "due_at": appointment.due_at,
+                "state": TimerState.WAITING,
+                "reason": None,
+                "settled_at": None,
+            }
+        )
+    tx.insert(Timer, rows)
+    tx.update(Timer, moved)
+    tx.hint("timers")
+
+
+def cancel_visits(tx: Transaction, visit_ids: Collection[int], reason: str) -> None:
+    """The stage is left: nothing scheduled for that stay happens any more."""
+    _cancel(tx, reason, among(Timer.visit_id, visit_ids))
+
+
+def cancel_on_answer(tx: Transaction, lead_ids: Collection[int]) -> None:
+    """The customer has written: what waited for his silence is off."""
+    _cancel(tx, "customer-wrote", among(Timer.lead_id, lead_ids), Timer.stops_on_answer)
+
+
+def cancel_contacts(tx: Transaction, contact_ids: Collection[int], reason: str) -> None:
+    """Nothing may be sent to these people any more."""
+    leads = select(Lead.id).where(among(Lead.contact_id, contact_ids))
+    _cancel(tx, reason, Timer.lead_id.in_(leads))
+
+
+def fire(tx: Transaction, limit: int = BATCH) -> int:
+    """Fire what is due: look at the world again, act and settle in this one transaction. Returns how many.
+
+    A timer held by somebody else (its lead is being worked on this instant) is passed over, never waited for:
+    waiting would embrace with whoever holds the lead and is cancelling its timers.
+    """
+    rows = tx.connection.execute(
+        select(
+            Timer.id,
+            Timer.robot_id,
+            Timer.lead_id,
+            Timer.visit_id,
+            Timer.conversation_id,
+            Timer.due_at,
+        )
+        .where(_WAITING, Timer.due_at <= tx.now)
+        .order_by(Timer.due_at, Timer.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    if not rows:
+        return 0
+    if not tx.is_sqlite:
+        free = {
+            row[0]
+            for row in tx.connection.execute(
+                select(Lead.id)
+                .where(among(Lead.id, {row.lead_id for row in rows}))
+                .with_for_update(skip_locked=True)
+            )
+        }
+        rows = [row for row in rows if row.lead_id in free]
+    robots = robots_by_id(tx, {row.robot_id for row in rows})
+    runs: list[Run] = []
+    reasons: dict[int, str | None] = {}
+    keys: dict[int, str] = {}
+    for row in rows:
+        robot = robots.get(row.robot_id)
+        if robot is None:
+            reasons[row.id] = "robot-off"
+        elif robot.late_seconds is not None and tx.now - row.due_at > timedelta(seconds=robot.late_seconds):
+            reasons[row.id] = "too-late"
+        else:
+            keys[row.id] = run_key(robot.id, row.lead_id, f"timer:{row.id}", once=robot.once_per_lead)
+            runs.append(Run(robot, row.lead_id, row.visit_id, row.conversation_id, keys[row.id]))
+    results = perform(tx, runs) if runs else {}
+    reasons |= {id: results[key] for id, key in keys.items()}
+    tx.update(
+        Timer,
+        [
+            {
+                "id": row.id,
+                "state": TimerState.DONE if reasons[row.id] is None else TimerState.SKIPPED,
+                "reason": reasons[row.id],
+                "settled_at": tx.now,
+            }
+            for row in rows
+        ],
+    )
+    return len(rows)
+
+
+def fail(tx: Transaction, error: str) -> int:
+    """The first timer due cannot be fired: keep it with its error, so that it does not block those behind it."""
+    timer_id = tx.connection.execute(
+        select(Timer.id)
+        .where(_WAITING, Timer.due_at <= tx.now)
+        .order_by(Timer.due_at, Timer.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    ).scalar_one_or_none()
+    if timer_id is None:
+        return 0
+    tx.update(
+        Timer, [{"id": timer_id, "state": TimerState.FAILED, "reason": error[:500], "settled_at": tx.now}]
+    )
+    return 1
+
+
+def next_due(connection: Connection) -> datetime | None:
+    """When the earliest waiting timer is due."""
+    return connection.execute(
+        select(Timer.due_at).where(_WAITING).order_by(Timer.due_at).limit(1)
+    ).scalar_one_or_none()
+
+
+def run_key(robot_id: int, lead_id: int, occasion: str, *, once: bool) -> str:
+    """The key of what a robot says: one per lead, or one per occasion."""
+    return f"robot:{robot_id}:lead:{lead_id}" if once else f"robot:{robot_id}:{occasion}"
+
+
+def _cancel(tx: Transaction, reason: str, *conditions: Any) -> None:
+    tx.connection.execute(
+        update(Timer)
+        .where(_WAITING, *conditions)
+        .values(state=TimerState.CANCELLED, reason=reason, settled_at=tx.now)
+    )

@@ -1,0 +1,287 @@
+"""Who wrote this: by the conversation, by the channel's address, by a phone or an e-mail, or somebody new.
+
+A batch of messages is matched at once: everything it refers to is loaded in a few selects, then each message
+finds its person in memory, where two messages of one new person meet each other too.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import select, update
+
+from core import journal, search
+from core.channel import Address as Known
+from core.channel import Sender
+from core.contacts.model import Address, Contact
+from core.database import Transaction, among
+
+SHARED_BY = (
+    3  # a phone or an e-mail held by more contacts than this says nothing about who writes (info@, a family)
+)
+EVERYWHERE = frozenset(("phone", "email"))  # kinds that several people may share; all others are one person's
+
+
+@dataclass(slots=True)
+class Individual:
+    """A contact while a batch is being filed."""
+
+    id: int
+    number: int
+    name: str
+    language: str | None
+    is_client: bool
+    keys: set[str] = field(default_factory=set)
+    addresses: list[tuple[str, str, str | None]] = field(default_factory=list)  # kind, value, username
+    is_new: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Who it is and what told us: "conversation", an address key, or None for somebody new."""
+
+    person: Individual
+    by: str | None
+    candidates: tuple[int, ...] = ()  # several fit: a person should decide whether they are one
+
+
+class People:
+    """Everybody a batch may be about. `match` finds or introduces; `write` puts down what is new."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+        self._by_id: dict[int, Individual] = {}
+        self._by_key: defaultdict[str, list[Individual]] = defaultdict(list)
+        self._new_people: list[Individual] = []
+        self._new_addresses: list[dict[str, Any]] = []
+        self._usernames: dict[str, str] = {}  # key → username now
+        self._known_usernames: dict[str, str | None] = {}
+        self._reopened: set[str] = set()
+        self._renamed: dict[int, str] = {}
+
+    def load(self, keys: Collection[str], contact_ids: Collection[int] = ()) -> None:
+        """Read and lock the contacts behind these keys and ids, following merges, with all their addresses."""
+        tx = self._tx
+        found = {
+            row[0]
+            for row in tx.connection.execute(select(Address.contact_id).where(among(Address.key, keys)))
+        }
+        found |= set(contact_ids)
+        if not found:
+            return
+        survivors = lock_contacts(tx, found)
+        for row in tx.connection.execute(
+            select(Contact.id, Contact.number, Contact.name, Contact.language, Contact.is_client).where(
+                among(Contact.id, set(survivors.values()))
+            )
+        ):
+            self._by_id[row.id] = Individual(row.id, row.number, row.name, row.language, row.is_client)
+        for merged, survivor in survivors.items():
+            self._by_id[merged] = self._by_id[survivor]
+        for row in tx.connection.execute(
+            select(Address.key, Address.contact_id, Address.kind, Address.value, Address.username).where(
+                among(Address.contact_id, set(survivors.values()))
+            )
+        ):
+            person = self._by_id[row.contact_id]
+            person.keys.add(row.key)
+            person.addresses.append((row.kind, row.value, row.username))
+            self._by_key[row.key].append(person)
+            self._known_usernames[row.key] = row.username
+
+    def get(self, contact_id: int) -> Individual:
+        """The person behind a contact that was loaded, wherever it was merged to."""
+        return self._by_id[contact_id]
+
+    @property
+    def known_ids(self) -> set[int]:
+        """The contacts that were in the database before this batch."""
+        return {person.id for person in self._by_id.values() if not person.is_new}
+
+    def match(self, sender: Sender, conversation_contact: int | None) -> Match:
+        """Whose message this is, learning what is new about them; somebody unknown is introduced."""
+        match = self.recognise(sender, conversation_contact)
+        if isinstance(match, Match):
+            return self._learn(sender, match)
+        return self._learn(sender, Match(self._introduce(sender), None, match))
+
+    def recognise(self, sender: Sender, conversation_contact: int | None) -> Match | tuple[int, ...]:
+        """Who it is, without a side effect; or the contacts that fit equally well, none when nobody does."""
+        if conversation_contact is not None:
+            return Match(self.get(conversation_contact), "conversation")
+        for address in sender.addresses:
+            if address.kind not in EVERYWHERE and (holders := self._by_key.get(address.key)):
+                return Match(holders[0], address.key)
+        shared = [a for a in sender.addresses if a.kind in EVERYWHERE]
+        candidates: dict[int, list[str]] = {}
+        for address in shared:
+            holders = self._by_key.get(address.key, [])
+            if len(holders) <= SHARED_BY:
+                for person in holders:
+                    candidates.setdefault(person.id, []).append(address.key)
+        if len(candidates) > 1:
+            # Somebody who holds every address given is meant, rather than those who hold one of them each.
+            complete = [id for id, keys in candidates.items() if len(keys) == len(shared)]
+            if len(complete) == 1:
+                candidates = {complete[0]: candidates[complete[0]]}
+        if len(candidates) == 1:
+            ((contact_id, keys),) = candidates.items()
+            return Match(self._by_id[contact_id], keys[0])
+        return tuple(sorted(candidates))
+
+    def write(self) -> None:
+        """Put down everybody and every address that is new."""
+        tx = self._tx
+        for person, number in zip(
+            self._new_people, tx.numbers("contact", len(self._new_people)), strict=True
+        ):
+            person.number = number
+        tx.insert(
+            Contact,
+            [
+                {
+                    "id": person.id,
+                    "number": person.number,
+                    "name": person.name[:300],
+                    "language": person.language,
+                    "is_client": False,
+                    "company_id": None,
+                    "merged_to": None,
+                    "created_at": tx.now,
+                }
+                for person in self._new_people
+            ],
+        )
+        tx.insert(Address, self._new_addresses)
+        search.index(tx, [(person.id, person.name) for person in self._new_people])
+        if self._renamed:
+            tx.update(Contact, [{"id": id, "name": name[:300]} for id, name in self._renamed.items()])
+            search.reindex(tx, list(self._renamed.items()))
+        for key, username in self._usernames.items():
+            tx.connection.execute(update(Address).where(Address.key == key).values(username=username))
+
+    def _introduce(self, sender: Sender) -> Individual:
+        person = Individual(
+            self._tx.new_id(), 0, _name_of(sender), _language(sender.language), is_client=False, is_new=True
+        )
+        self._by_id[person.id] = person
+        self._new_people.append(person)
+        return person
+
+    def _learn(self, sender: Sender, match: Match) -> Match:
+        person = match.person
+        for address in sender.addresses:
+            key = address.key
+            if key not in person.keys:
+                # A messenger's address that already is somebody else's stays theirs.
+                if address.kind not in EVERYWHERE and self._by_key.get(key):
+                    continue
+                person.keys.add(key)
+                self._by_key[key].append(person)
+                self._new_addresses.append(_row(self._tx, person.id, address))
+                self._known_usernames[key] = address.username
+            elif address.username and self._known_usernames.get(key) != address.username:
+                self._known_usernames[key] = self._usernames[key] = address.username
+        if not person.name and sender.name:
+            person.name = sender.name
+            if not person.is_new:
+                self._renamed[person.id] = sender.name
+        return match
+
+
+def lock_contacts(tx: Transaction, contact_ids: Iterable[int]) -> dict[int, int]:
+    """Lock these contacts in one order and say who each of them is now, after merges.
+
+    Whoever opens, closes, converts or merges anything of a contact takes this lock first: without it more than
+    half of the people who wrote through two addresses at once got two open leads.
+    """
+    wanted = set(contact_ids)
+    survivors: dict[int, int] = {}
+    pending = {id: id for id in wanted}  # who was asked for → who to look at
+    for _ in range(16):  # merges of merges; a circle cannot be, but must not hang us either
+        rows = {
+            row.id: row.merged_to
+            for row in tx.connection.execute(
+                select(Contact.id, Contact.merged_to)
+                .where(among(Contact.id, sorted(set(pending.values()))))
+                .order_by(Contact.id)
+                .with_for_update(key_share=True)
+            )
+        }
+        moved = {asked: rows[at] for asked, at in pending.items() if rows.get(at) is not None}
+        survivors.update({asked: at for asked, at in pending.items() if asked not in moved})
+        if not moved:
+            break
+        pending = {asked: int(at) for asked, at in moved.items()}
+    return survivors
+
+
+def note_matches(tx: Transaction, matches: Sequence[tuple[int, Match]]) -> None:
+    """Leave a line for each person recognised by an address, so that the card can say why and undo it."""
+    tx.insert(
+        journal.Journal,
+        [
+            journal.entry(
+                tx,
+                "system",
+                "contact-recognised",
+                lead_id=lead_id or None,
+                contact_id=match.person.id,
+                details={"by": match.by},
+            )
+            for lead_id, match in matches
+            if match.by not in (None, "conversation")
+        ],
+    )
+
+
+def suggest_merges(tx: Transaction, matches: Sequence[tuple[int, Match]]) -> None:
+    """Where several known people fitted a new one, leave a line that a manager will see on the card."""
+    tx.insert(
+        journal.Journal,
+        [
+            journal.entry(
+                tx,
+                "system",
+                "merge-suggested",
+                lead_id=lead_id or None,
+                contact_id=match.person.id,
+                details={"contacts": list(match.candidates)},
+            )
+            for lead_id, match in matches
+            if match.candidates
+        ],
+    )
+
+
+def _row(tx: Transaction, contact_id: int, address: Known) -> dict[str, Any]:
+    return {
+        "id": tx.new_id(),
+        "contact_id": contact_id,
+        "key": address.key,
+        "kind": address.kind,
+        "value": address.value,
+        "username": address.username,
+        "is_exclusive": address.kind not in EVERYWHERE,
+        "is_proved": address.proved,
+        "closed_at": None,
+        "closed_why": None,
+        "created_at": tx.now,
+    }
+
+
+def _name_of(sender: Sender) -> str:
+    if sender.name:
+        return sender.name
+    for address in sender.addresses:
+        if address.username:
+            return "@" + address.username
+    shown = [address.value for address in sender.addresses if address.kind in EVERYWHERE]
+    return shown[0] if shown else ""
+
+
+def _language(declared: str | None) -> str | None:
+    return declared.split("-")[0].lower()[:8] if declared else None

@@ -1,0 +1,699 @@
+"""Outgoing messages on their way: claimed, sent outside of any transaction, settled. The only writer of their state.
+
+Order holds inside a lane (one conversation, one manager); lanes never wait for each other. What a dead worker
+left behind is not sent again on a guess: it is uncertain, and a person decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeAlias
+
+from sqlalchemy import Connection, and_, exists, func, select, text, update
+from sqlalchemy.orm import aliased
+
+from core import journal
+from core.channel import (
+    Cause,
+    Markup,
+    Moved,
+    OutboundFile,
+    OutboundMessage,
+    Outcome,
+    Postponed,
+    Refused,
+    Screen,
+    Sent,
+    Span,
+    Uncertain,
+)
+from core.contacts.model import Address
+from core.conversations.model import (
+    Attachment,
+    Conversation,
+    Delivery,
+    DeliveryState,
+    LetterId,
+    Message,
+    Shown,
+)
+from core.conversations.notices import notify, notify_admins
+from core.conversations.threads import letter_key
+from core.database import Transaction, among
+from core.events import ContactClosed
+from core.exclusions.hits import excluded_contacts
+from core.staff.managers import set_reachable
+from core.staff.model import Manager
+
+LEASE = timedelta(minutes=2)  # a send that takes longer has died, or might as well have
+GIVE_UP = timedelta(days=3)  # after this long of "not yet" a person should know
+LONGEST_WAIT = timedelta(hours=1)
+FINAL = (DeliveryState.SENT, DeliveryState.REFUSED, DeliveryState.UNCERTAIN, DeliveryState.CANCELLED)
+_WAITING = text("delivery.state = 'waiting'")  # constants, so that the partial indexes serve them
+_SENDING = text("delivery.state = 'sending'")
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeRow:
+    """A notice as it was wished: what the renderer makes words of."""
+
+    delivery_id: int
+    kind: str
+    facts: dict[str, Any]
+    manager_id: int
+    lead_id: int | None
+    conversation_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A notice in the reader's words, with the files it shows and the last inbound message it shows."""
+
+    screen: Screen
+    files: tuple[OutboundFile, ...] = ()
+    seen_id: int | None = None
+    message_id: int | None = None  # the customer's message a reply to this notice answers
+
+
+Renderer: TypeAlias = Callable[[Connection, NoticeRow], Rendered | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A delivery in a worker's hands until its lease ends."""
+
+    id: int
+    account_id: int
+    attempts: int
+    created_at: datetime
+    message: OutboundMessage
+    conversation_id: int | None
+    contact_id: int | None
+    lead_id: int | None
+    message_id: int | None
+    manager_id: int | None
+    is_automatic: bool
+    notice: str | None
+    chat_id: int | None = None  # a notice: the manager's chat
+    seen_id: int | None = None
+    shows_message_id: int | None = None
+
+
+def claim(
+    tx: Transaction, limit: int, renderer: Renderer | None, *, paused: Collection[int] = ()
+) -> list[Claimed]:
+    """Take up to `limit` messages that are due, the oldest of each lane, and make them ready to send.
+
+    The world is read again first: what has become pointless (the person is excluded, has blocked us, has
+    answered meanwhile; a notice with nothing left to say) is cancelled with its reason. `paused` accounts wait.
+    """
+    _settle_abandoned(tx)
+    earlier = aliased(Delivery)
+    conditions = [
+        _WAITING,
+        Delivery.due_at <= tx.now,
+        ~exists().where(
+            and_(
+                earlier.lane == Delivery.lane,
+                earlier.id < Delivery.id,
+                text("delivery_1.state IN ('waiting', 'sending')"),
+            )
+        ),
+    ]
+    if paused:
+        conditions.append(Delivery.account_id.not_in(list(paused)))
+    rows = tx.connection.execute(
+        select(
+            Delivery.id,
+            Delivery.key,
+            Delivery.account_id,
+            Delivery.conversation_id,
+            Delivery.lead_id,
+            Delivery.message_id,
+            Delivery.manager_id,
+            Delivery.notice,
+            Delivery.is_automatic,
+            Delivery.stops_on_answer,
+            Delivery.attempts,
+            Delivery.external_ids,
+            Delivery.created_at,
+        )
+        .where(*conditions)
+        .order_by(Delivery.due_at, Delivery.id)
+        .limit(limit)
+        .with_for_update(of=Delivery, skip_locked=True)
+    ).all()
+    if not rows:
+        return []
+    ready, cancelled = _prepare(tx, rows, renderer)
+    tx.update(
+        Delivery,
+        [
+            {
+                "id": claimed.id,
+                "state": DeliveryState.SENDING,
+                "topic": None,
+                "attempts": claimed.attempts,
+                "lease_until": tx.now + LEASE,
+                "shown": claimed.message.screen.text if claimed.notice else None,
+            }
+            for claimed in ready
+        ],
+    )
+    _write_cancelled(tx, cancelled)
+    return ready
+
+
+def settle(tx: Transaction, results: Sequence[tuple[Claimed, Outcome]]) -> None:
+    """Write down what became of each. States only move forward; every final failure reaches a human."""
+    still_ours = {
+        row[0]
+        for row in tx.connection.execute(
+            select(Delivery.id).where(among(Delivery.id, [c.id for c, _ in results]), _SENDING)
+        )
+    }
+    rows: list[dict[str, Any]] = []
+    for claimed, outcome in results:
+        if claimed.id not in still_ours:
+            continue
+        row: dict[str, Any] = {
+            "id": claimed.id,
+            "lease_until": None,
+            "settled_at": tx.now,
+            "due_at": tx.now,
+            "cause": None,
+            "error": None,
+            "external_ids": list(claimed.message.already_sent) or None,
+        }
+        match outcome:
+            case Sent(external_ids):
+                row |= {"state": DeliveryState.SENT, "external_ids": list(external_ids)}
+                _note_sent(tx, claimed, external_ids)
+            case Postponed() as wait if tx.now - claimed.created_at < GIVE_UP:
+                row |= _waiting_again(tx, claimed, wait)
+            case Postponed(reason):
+                row |= {"state": DeliveryState.REFUSED, "cause": "gave_up", "error": reason}
+                _note_refused(tx, claimed, "gave_up", reason)
+            case Refused(Cause.ACCOUNT, reason):
+                # Our own token is refused: nothing is wrong with the message, and it goes out once that is mended.
+                row |= _waiting_again(tx, claimed, Postponed(reason, timedelta(minutes=1)))
+            case Refused(cause, reason):
+                row |= {"state": DeliveryState.REFUSED, "cause": cause, "error": reason[:500]}
+                _note_refused(tx, claimed, cause, reason)
+            case Moved(thread):
+                row |= {"state": DeliveryState.WAITING, "settled_at": None}
+                if claimed.conversation_id is not None:
+                    tx.connection.execute(
+                        update(Conversation)
+                        .where(Conversation.id == claimed.conversation_id)
+                        .values(thread=thread)
+                    )
+            case Uncertain(reason):
+                row |= {"state": DeliveryState.UNCERTAIN, "error": reason[:500]}
+                _note_uncertain(tx, claimed)
+        rows.append(row)
+    tx.update(Delivery, rows)
+    tx.hint("settled")
+    if any(row["state"] == DeliveryState.WAITING for row in rows):
+        tx.hint("deliveries")
+
+
+def cancel_on_answer(tx: Transaction, conversation_ids: Collection[int]) -> None:
+    """The customer has written: a follow-up that has not left yet stays here."""
+    lanes = [f"conversation:{id}" for id in conversation_ids]
+    _cancel(tx, "customer-wrote", among(Delivery.lane, lanes), Delivery.stops_on_answer)
+
+
+def cancel_contact(tx: Transaction, contact_id: int, reason: str) -> None:
+    """Nothing may be sent to this person any more."""
+    conversations = tx.connection.execute(
+        select(Conversation.id).where(Conversation.contact_id == contact_id)
+    )
+    _cancel(tx, reason, among(Delivery.lane, [f"conversation:{row[0]}" for row in conversations]))
+
+
+def cancel_message(tx: Transaction, message_id: int, reason: str) -> None:
+    """A person has thought better of it, in time."""
+    _cancel(tx, reason, Delivery.message_id == message_id)
+
+
+def next_due(connection: Connection) -> datetime | None:
+    """When the earliest waiting delivery is due."""
+    return connection.execute(
+        select(Delivery.due_at).where(_WAITING).order_by(Delivery.due_at).limit(1)
+    ).scalar_one_or_none()
+
+
+def state_of(connection: Connection, delivery_id: int) -> tuple[str, str | None, str | None]:
+    """State, cause and error of one delivery: what a manager who wrote it is shown."""
+    row = connection.execute(
+        select(Delivery.state, Delivery.cause, Delivery.error).where(Delivery.id == delivery_id)
+    ).one()
+    return row.state, row.cause, row.error
+
+
+def confirm_arrival(tx: Transaction, message_ids: Sequence[int], state: DeliveryState) -> None:
+    """The network reports delivery or reading. Only forward, and an uncertain one is thereby certain."""
+    before = {
+        DeliveryState.DELIVERED: (DeliveryState.SENT, DeliveryState.UNCERTAIN),
+        DeliveryState.READ: (DeliveryState.SENT, DeliveryState.UNCERTAIN, DeliveryState.DELIVERED),
+        DeliveryState.SENT: (DeliveryState.UNCERTAIN,),
+    }[state]
+    tx.connection.execute(
+        update(Delivery)
+        .where(among(Delivery.message_id, message_ids), Delivery.state.in_(before))
+        .values(state=state, settled_at=tx.now)
+    )
+
+
+def backoff(attempts: int) -> timedelta:
+    """How long to wait after so many attempts: 2 s, 4 s, 8 s … up to an hour."""
+    return min(timedelta(seconds=2.0 ** min(attempts, 12)), LONGEST_WAIT)
+
+
+# --- making ready --------------------------------------------------------------------------------
+
+
+def _prepare(
+    tx: Transaction, rows: Sequence[Any], renderer: Renderer | None
+) -> tuple[list[Claimed], list[tuple[Any, str]]]:
+    conversations = _conversations(tx, {row.conversation_id for row in rows if row.message_id is not None})
+    messages = _messages(tx, {row.message_id for row in rows if row.message_id is not None})
+    files = _files(tx, set(messages))
+    letters = _letters(tx, conversations) if any(c.channel == "email" for c in conversations.values()) else {}
+    excluded = excluded_contacts(tx, {c.contact_id for c in conversations.values()})
+    readers = _readers(tx, {row.manager_id for row in rows if row.manager_id is not None})
+    ready: list[Claimed] = []
+    cancelled: list[tuple[Any, str]] = []
+    for row in rows:
+        if row.notice is not None:
+            prepared = _notice(tx, row, readers.get(row.manager_id), renderer)
+        else:
+            conversation, message = conversations[row.conversation_id], messages[row.message_id]
+            why = _why_cancel(row, conversation, excluded)
+            prepared = why or _customer_message(
+                row,
+                conversation,
+                message,
+                files.get(row.message_id, ()),
+                letters.get(row.conversation_id, ()),
+            )
+        if isinstance(prepared, Claimed):
+            ready.append(prepared)
+        else:
+            cancelled.append((row, prepared))
+    return ready, cancelled
+
+
+def _why_cancel(row: Any, conversation: Any, excluded: dict[int, int]) -> str | None:
+    if conversation.contact_id in excluded:
+        return "excluded"
+    if conversation.closed_at is not None:
+        return conversation.closed_why or "closed"
+    if (
+        row.stops_on_answer
+        and conversation.last_in_at is not None
+        and conversation.last_in_at > row.created_at
+    ):
+        return "customer-wrote"
+    return None
+
+
+def _customer_message(
+    row: Any, conversation: Any, message: Any, files: Sequence[OutboundFile], letters: Sequence[str]
+) -> Claimed:
+    fields = message.fields or {}
+    spans = tuple(
+        Span(Markup(kind), offset, length, url) for kind, offset, length, url in fields.get("spans", ())
+    )
+    outbound = OutboundMessage(
+        key=f"{row.message_id}:{row.id}",
+        thread=conversation.thread,
+        screen=Screen(message.text, spans),
+        files=tuple(files),
+        reply_to=message.reply_to,
+        automatic=row.is_automatic,
+        subject=message.subject or conversation.subject,
+        to=(conversation.thread.removeprefix("mail:"),) if conversation.channel == "email" else (),
+        cc=tuple(fields.get("cc", ())),
+        references=tuple(letters),
+        follow_up=bool(fields.get("follow_up")),
+        conversation_id=row.conversation_id,
+        delivery_id=row.id,
+        already_sent=tuple(row.external_ids or ()),
+    )
+    return Claimed(
+        id=row.id,
+        account_id=row.account_id,
+        attempts=row.attempts + 1,
+        created_at=row.created_at,
+        message=outbound,
+        conversation_id=row.conversation_id,
+        contact_id=conversation.contact_id,
+        lead_id=row.lead_id,
+        message_id=row.message_id,
+        manager_id=None,
+        is_automatic=row.is_automatic,
+        notice=None,
+    )
+
+
+def _notice(tx: Transaction, row: Any, reader: Any, renderer: Renderer | None) -> Claimed | str:
+    if reader is None or not reader.is_active:
+        return "manager-gone"
+    if renderer is None:
+        return "no-bot"
+    facts = dict(row.notice)
+    kind, silent = facts.pop("kind"), bool(facts.pop("silent", False))
+    rendered = renderer(
+        tx.connection, NoticeRow(row.id, kind, facts, row.manager_id, row.lead_id, row.conversation_id)
+    )
+    if rendered is None:
+        return "nothing-to-say"
+    return Claimed(
+        id=row.id,
+        account_id=row.account_id,
+        attempts=row.attempts + 1,
+        created_at=row.created_at,
+        message=OutboundMessage(
+            key=f"notice:{row.id}",
+            thread=str(reader.telegram_id),
+            screen=rendered.screen,
+            files=rendered.files,
+            silent=silent,
+            already_sent=tuple(row.external_ids or ()),
+        ),
+        conversation_id=row.conversation_id,
+        contact_id=None,
+        lead_id=row.lead_id,
+        message_id=None,
+        manager_id=row.manager_id,
+        is_automatic=True,
+        notice=kind,
+        chat_id=reader.telegram_id,
+        seen_id=rendered.seen_id,
+        shows_message_id=rendered.message_id,
+    )
+
+
+def _conversations(tx: Transaction, ids: Collection[int]) -> dict[int, Any]:
+    rows = tx.connection.execute(
+        select(
+            Conversation.id,
+            Conversation.thread,
+            Conversation.channel,
+            Conversation.contact_id,
+            Conversation.subject,
+            Conversation.closed_at,
+            Conversation.closed_why,
+            Conversation.last_in_at,
+        ).where(among(Conversation.id, ids))
+    )
+    return {row.id: row for row in rows}
+
+
+def _messages(tx: Transaction, ids: Collection[int]) -> dict[int, Any]:
+    rows = tx.connection.execute(
+        select(Message.id, Message.text, Message.reply_to, Message.subject, Message.fields).where(
+            among(Message.id, ids)
+        )
+    )
+    return {row.id: row for row in rows}
+
+
+def _files(tx: Transaction, message_ids: Collection[int]) -> dict[int, list[OutboundFile]]:
+    found: dict[int, list[OutboundFile]] = {}
+    for row in tx.connection.execute(
+        select(
+            Attachment.message_id,
+            Attachment.kind,
+            Attachment.name,
+            Attachment.sha256,
+            Attachment.reference,
+            Attachment.media_type,
+        )
+        .where(among(Attachment.message_id, message_ids))
+        .order_by(Attachment.id)
+    ):
+        found.setdefault(row.message_id, []).append(
+            OutboundFile(row.kind, row.name or row.kind, row.sha256, row.reference, row.media_type)
+        )
+    return found
+
+
+def _letters(tx: Transaction, conversations: dict[int, Any]) -> dict[int, list[str]]:
+    """E-mail: the Message-IDs of each thread so far, oldest first, the last dozen."""
+    found: dict[int, list[str]] = {}
+    for row in tx.connection.execute(
+        select(Message.conversation_id, Message.external_id)
+        .where(
+            among(Message.conversation_id, [id for id, c in conversations.items() if c.channel == "email"]),
+            Message.external_id.is_not(None),
+        )
+        .order_by(Message.id)
+    ):
+        found.setdefault(row.conversation_id, []).append(row.external_id)
+    return {id: ids[-12:] for id, ids in found.items()}
+
+
+def _readers(tx: Transaction, ids: Collection[int]) -> dict[int, Any]:
+    rows = tx.connection.execute(
+        select(Manager.id, Manager.telegram_id, Manager.is_active).where(among(Manager.id, ids))
+    )
+    return {row.id: row for row in rows}
+
+
+# --- settling ------------------------------------------------------------------------------------
+
+
+def _waiting_again(tx: Transaction, claimed: Claimed, wait: Postponed) -> dict[str, Any]:
+    return {
+        "state": DeliveryState.WAITING,
+        "due_at": tx.now + (wait.retry_after or backoff(claimed.attempts)),
+        "settled_at": None,
+        "error": wait.reason[:500],
+        "external_ids": [*claimed.message.already_sent, *wait.delivered] or None,
+    }
+
+
+def _note_sent(tx: Transaction, claimed: Claimed, external_ids: Sequence[str]) -> None:
+    if claimed.message_id is not None and external_ids:
+        # The network numbers both directions in one row; the first part stands for the message.
+        tx.connection.execute(
+            update(Message)
+            .where(Message.id == claimed.message_id, Message.external_id.is_(None))
+            .values(external_id=external_ids[0])
+        )
+        tx.connection.execute(
+            update(Conversation).where(Conversation.id == claimed.conversation_id).values(last_out_at=tx.now)
+        )
+        if "@" in external_ids[0]:
+            tx.insert_ignoring(
+                LetterId,
+                [
+                    {
+                        "account_id": claimed.account_id,
+                        "letter": letter_key(external_ids[0]),
+                        "conversation_id": claimed.conversation_id,
+                        "message_id": claimed.message_id,
+                    }
+                ],
+            )
+    if claimed.chat_id is not None:
+        tx.insert_ignoring(
+            Shown,
+            [
+                {
+                    "chat_id": claimed.chat_id,
+                    "telegram_message_id": int(external_id),
+                    "account_id": claimed.account_id,
+                    "lead_id": claimed.lead_id,
+                    "conversation_id": claimed.conversation_id,
+                    "message_id": claimed.shows_message_id,
+                    "shown_at": tx.now,
+                }
+                for external_id in external_ids
+                if external_id.isdecimal()
+            ],
+        )
+        if claimed.seen_id is not None and claimed.conversation_id is not None:
+            tx.connection.execute(
+                update(Conversation)
+                .where(Conversation.id == claimed.conversation_id, Conversation.seen_id < claimed.seen_id)
+                .values(seen_id=claimed.seen_id)
+            )
+
+
+def _note_refused(tx: Transaction, claimed: Claimed, cause: str, reason: str) -> None:
+    if claimed.manager_id is not None:
+        if cause in (Cause.BLOCKED, Cause.DEACTIVATED, Cause.NOT_FOUND):
+            set_reachable(tx, claimed.manager_id, False)
+            notify_admins(tx, "manager-unreachable", manager_id=claimed.manager_id)
+        return
+    if cause in (Cause.BLOCKED, Cause.DEACTIVATED, Cause.NOT_FOUND):
+        tx.connection.execute(
+            update(Conversation)
+            .where(Conversation.id == claimed.conversation_id)
+            .values(closed_at=tx.now, closed_why=cause)
+        )
+        if claimed.contact_id is not None:
+            tx.record(ContactClosed(claimed.contact_id, cause))
+    _tell_author(tx, claimed, "delivery-failed", cause=cause, reason=reason[:300])
+
+
+def _note_uncertain(tx: Transaction, claimed: Claimed) -> None:
+    if claimed.manager_id is None:
+        _tell_author(tx, claimed, "delivery-uncertain")
+
+
+def _tell_author(tx: Transaction, claimed: Claimed, kind: str, **facts: Any) -> None:
+    """Whoever wrote it learns, else whoever has the lead, else the admins: somebody always does."""
+    author = tx.connection.execute(
+        select(Message.author).where(Message.id == claimed.message_id)
+    ).scalar_one_or_none()
+    journal.note(tx, "system", kind, lead_id=claimed.lead_id, details={"delivery": claimed.id, **facts})
+    facts |= {"delivery_id": claimed.id}
+    if author is not None and author.startswith("manager:"):
+        notify(
+            tx,
+            [int(author.removeprefix("manager:"))],
+            kind,
+            lead_id=claimed.lead_id,
+            conversation_id=claimed.conversation_id,
+            **facts,
+        )
+        return
+    responsible = tx.connection.execute(
+        text("SELECT responsible_id FROM lead WHERE id = :id"), {"id": claimed.lead_id}
+    ).scalar_one_or_none()
+    if responsible is not None:
+        notify(
+            tx,
+            [responsible],
+            kind,
+            lead_id=claimed.lead_id,
+            conversation_id=claimed.conversation_id,
+            silent=True,
+            **facts,
+        )
+    else:
+        notify_admins(tx, kind, lead_id=claimed.lead_id, conversation_id=claimed.conversation_id, **facts)
+
+
+def _settle_abandoned(tx: Transaction) -> None:
+    """Leases that have run out: the worker died between the network and us. It may have arrived; say so."""
+    rows = tx.connection.execute(
+        select(
+            Delivery.id,
+            Delivery.account_id,
+            Delivery.attempts,
+            Delivery.created_at,
+            Delivery.conversation_id,
+            Delivery.lead_id,
+            Delivery.message_id,
+            Delivery.manager_id,
+            Delivery.notice,
+            Delivery.is_automatic,
+        )
+        .where(_SENDING, Delivery.lease_until < tx.now)
+        .limit(64)
+        .with_for_update(skip_locked=True)
+    ).all()
+    if not rows:
+        return
+    for row in rows:
+        if row.notice is not None:
+            # A manager may see the same card twice; a lead that nobody was shown would be worse.
+            tx.update(
+                Delivery,
+                [{"id": row.id, "state": DeliveryState.WAITING, "lease_until": None, "due_at": tx.now}],
+            )
+            continue
+        abandoned = Claimed(
+            id=row.id,
+            account_id=row.account_id,
+            attempts=row.attempts,
+            created_at=row.created_at,
+            message=OutboundMessage("", "", Screen("")),
+            conversation_id=row.conversation_id,
+            contact_id=None,
+            lead_id=row.lead_id,
+            message_id=row.message_id,
+            manager_id=None,
+            is_automatic=row.is_automatic,
+            notice=None,
+        )
+        tx.update(
+            Delivery,
+            [
+                {
+                    "id": row.id,
+                    "state": DeliveryState.UNCERTAIN,
+                    "lease_until": None,
+                    "settled_at": tx.now,
+                    "error": "the sender died before it heard an answer",
+                }
+            ],
+        )
+        _note_uncertain(tx, abandoned)
+
+
+def _write_cancelled(tx: Transaction, cancelled: Sequence[tuple[Any, str]]) -> None:
+    tx.update(
+        Delivery,
+        [
+            {
+                "id": row.id,
+                "state": DeliveryState.CANCELLED,
+                "topic": None,
+                "error": reason,
+                "settled_at": tx.now,
+            }
+            for row, reason in cancelled
+        ],
+    )
+    for row, reason in cancelled:
+        if row.message_id is not None and not row.is_automatic:
+            claimed = Claimed(
+                id=row.id,
+                account_id=row.account_id,
+                attempts=row.attempts,
+                created_at=row.created_at,
+                message=OutboundMessage("", "", Screen("")),
+                conversation_id=row.conversation_id,
+                contact_id=None,
+                lead_id=row.lead_id,
+                message_id=row.message_id,
+                manager_id=None,
+                is_automatic=False,
+                notice=None,
+            )
+            _tell_author(tx, claimed, "delivery-failed", cause=reason, reason=reason)
+    if cancelled:
+        tx.hint("settled")
+
+
+def _cancel(tx: Transaction, reason: str, *conditions: Any) -> None:
+    tx.connection.execute(
+        update(Delivery)
+        .where(_WAITING, Delivery.message_id.is_not(None), *conditions)
+        .values(state=DeliveryState.CANCELLED, error=reason, settled_at=tx.now)
+    )
+
+
+def waiting_count(connection: Connection) -> int:
+    """How many deliveries wait, due or not."""
+    return connection.execute(select(func.count()).select_from(Delivery).where(_WAITING)).scalar_one()
+
+
+def close_address(tx: Transaction, kind: str, value: str, why: str) -> list[int]:
+    """An address is dead for everybody who holds it; returns the contacts."""
+    rows = tx.connection.execute(
+        select(Address.id, Address.contact_id).where(
+            Address.key == f"{kind}:{value}", Address.closed_at.is_(None)
+        )
+    ).all()
+    tx.update(Address, [{"id": row.id, "closed_at": tx.now, "closed_why": why} for row in rows])
+    return [row.contact_id for row in rows]

@@ -1,0 +1,148 @@
+"""Notices: what the managers are told. A row of kind and ids; the words are made when it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from core.conversations.model import Delivery, DeliveryState
+from core.database import Transaction, among
+from core.lines.model import Account
+from core.staff.model import Manager, Role
+
+GATHERING = timedelta(seconds=1)  # parts of an album and quick second lines arrive in one notice
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A notice somebody should get. `topic` makes it one while it waits: wished again, it is already there."""
+
+    manager_id: int
+    kind: str
+    lead_id: int | None = None
+    conversation_id: int | None = None
+    topic: str | None = None
+    facts: tuple[tuple[str, Any], ...] = ()
+    silent: bool = False
+
+
+def notify(
+    tx: Transaction,
+    manager_ids: Iterable[int],
+    kind: str,
+    *,
+    lead_id: int | None = None,
+    conversation_id: int | None = None,
+    topic: str | None = None,
+    silent: bool = False,
+    **facts: Any,
+) -> None:
+    """Tell these managers something, each once. `facts` are ids and plain values the words need."""
+    notify_all(
+        tx,
+        [
+            Wish(manager_id, kind, lead_id, conversation_id, topic, tuple(facts.items()), silent)
+            for manager_id in manager_ids
+        ],
+    )
+
+
+def notify_all(tx: Transaction, wishes: Sequence[Wish]) -> None:
+    """Tell many managers many things. Those nobody can write to (never started the bot) are passed over."""
+    if not wishes:
+        return
+    account_id = staff_account(tx.connection)
+    if account_id is None:
+        return  # no managers' bot: a line of forms and letters only, worked elsewhere
+    reachable = {
+        row[0]
+        for row in tx.connection.execute(
+            select(Manager.id).where(
+                among(Manager.id, {wish.manager_id for wish in wishes}), Manager.is_reachable
+            )
+        )
+    }
+    tx.insert_ignoring(
+        Delivery,
+        [
+            waiting_delivery(
+                tx,
+                lane=f"staff:{wish.manager_id}",
+                topic=f"{wish.manager_id}:{wish.topic}" if wish.topic else None,
+                account_id=account_id,
+                conversation_id=wish.conversation_id,
+                lead_id=wish.lead_id,
+                manager_id=wish.manager_id,
+                notice={"kind": wish.kind, "silent": wish.silent, **dict(wish.facts)},
+                due_at=tx.now + (GATHERING if wish.topic else timedelta()),
+            )
+            for wish in wishes
+            if wish.manager_id in reachable
+        ],
+    )
+    tx.hint("deliveries")
+
+
+def waiting_delivery(
+    tx: Transaction,
+    *,
+    lane: str,
+    account_id: int,
+    due_at: datetime,
+    key: str | None = None,
+    topic: str | None = None,
+    conversation_id: int | None = None,
+    lead_id: int | None = None,
+    message_id: int | None = None,
+    manager_id: int | None = None,
+    notice: dict[str, Any] | None = None,
+    is_automatic: bool = True,
+    stops_on_answer: bool = False,
+) -> dict[str, Any]:
+    """The row of something that should be sent. Without a `key` it is a wish of its own."""
+    delivery_id = tx.new_id()
+    return {
+        "id": delivery_id,
+        "key": key or f"delivery:{delivery_id}",
+        "lane": lane,
+        "topic": topic,
+        "account_id": account_id,
+        "conversation_id": conversation_id,
+        "lead_id": lead_id,
+        "message_id": message_id,
+        "manager_id": manager_id,
+        "notice": notice,
+        "is_automatic": is_automatic,
+        "stops_on_answer": stops_on_answer,
+        "state": DeliveryState.WAITING,
+        "due_at": due_at,
+        "lease_until": None,
+        "attempts": 0,
+        "cause": None,
+        "error": None,
+        "external_ids": None,
+        "shown": None,
+        "created_at": tx.now,
+        "settled_at": None,
+    }
+
+
+def notify_admins(tx: Transaction, kind: str, **facts: Any) -> None:
+    """Tell every admin something about the installation itself."""
+    admins = tx.connection.execute(select(Manager.id).where(Manager.is_active, Manager.role == Role.ADMIN))
+    notify(tx, [row[0] for row in admins], kind, **facts)
+
+
+def staff_account(connection: Connection) -> int | None:
+    """The account of the managers' bot: its own where there is one, else the line's Telegram."""
+    rows = connection.execute(
+        select(Account.id, Account.channel)
+        .where(Account.channel.in_(("staff", "telegram")))
+        .order_by(Account.id)
+    ).all()
+    own = [row.id for row in rows if row.channel == "staff"]
+    return (own or [row.id for row in rows] or [None])[0]

@@ -1,0 +1,143 @@
+"""The way back to a person: the conversation they wrote in, or another one when that channel takes no answers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from core.contacts.model import Address
+from core.conversations.model import Conversation
+from core.database import Transaction, among
+from core.lines.accounts import ONE_WAY
+from core.lines.model import Account
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where an answer goes. `closed_why` is set when nothing can be delivered there ("blocked", …)."""
+
+    conversation_id: int
+    account_id: int
+    channel: str
+    contact_id: int
+    closed_why: str | None
+
+
+def routes(connection: Connection, conversation_ids: Collection[int]) -> dict[int, Route]:
+    """The way back for each of these conversations that has one; those without are left out.
+
+    A conversation of a one-way channel (a site form) is answered in the person's latest other conversation.
+    """
+    columns = (
+        Conversation.id,
+        Conversation.account_id,
+        Conversation.channel,
+        Conversation.contact_id,
+        Conversation.closed_why,
+    )
+    found: dict[int, Route] = {}
+    one_way: dict[int, int] = {}
+    for row in connection.execute(select(*columns).where(among(Conversation.id, conversation_ids))):
+        if row.channel in ONE_WAY:
+            one_way[row.id] = row.contact_id
+        else:
+            found[row.id] = Route(*row)
+    if one_way:
+        others: dict[int, Route] = {}
+        for row in connection.execute(
+            select(*columns)
+            .where(
+                among(Conversation.contact_id, set(one_way.values())), Conversation.channel.not_in(ONE_WAY)
+            )
+            .order_by(Conversation.last_in_at.asc().nulls_first(), Conversation.id)
+        ):
+            if row.closed_why is None or row.contact_id not in others:
+                others[row.contact_id] = Route(*row)
+        found |= {id: others[contact] for id, contact in one_way.items() if contact in others}
+    return found
+
+
+def open_routes(tx: Transaction, conversation_ids: Collection[int]) -> dict[int, Route]:
+    """Like `routes`; where there is none but the person left an e-mail and the line has a mailbox, one is opened."""
+    found = routes(tx.connection, conversation_ids)
+    missing = [id for id in conversation_ids if id not in found]
+    if not missing:
+        return found
+    mailboxes = {
+        row.line_id: row.id
+        for row in tx.connection.execute(
+            select(Account.id, Account.line_id).where(Account.channel == "email").order_by(Account.id.desc())
+        )
+    }
+    if not mailboxes:
+        return found
+    rows = tx.connection.execute(
+        select(
+            Conversation.id,
+            Conversation.contact_id,
+            Conversation.lead_id,
+            Conversation.subject,
+            Account.line_id,
+        )
+        .join(Account, Account.id == Conversation.account_id)
+        .where(among(Conversation.id, missing))
+    ).all()
+    emails: dict[int, str] = {}
+    for row in tx.connection.execute(
+        select(Address.contact_id, Address.value)
+        .where(
+            among(Address.contact_id, {row.contact_id for row in rows}),
+            Address.kind == "email",
+            Address.closed_at.is_(None),
+        )
+        .order_by(Address.id.desc())
+    ):
+        emails[row.contact_id] = row.value
+    taken = {
+        (row.account_id, row.thread): row
+        for row in tx.connection.execute(
+            select(
+                Conversation.id,
+                Conversation.account_id,
+                Conversation.thread,
+                Conversation.contact_id,
+                Conversation.closed_why,
+            ).where(among(Conversation.thread, [f"mail:{value}" for value in emails.values()]))
+        )
+    }
+    begun: dict[tuple[int, str], int] = {}
+    opened = []
+    for row in rows:
+        email, account_id = emails.get(row.contact_id), mailboxes.get(row.line_id)
+        if email is None or account_id is None:
+            continue
+        key = (account_id, f"mail:{email}")
+        if known := taken.get(key):
+            # The mailbox already talks with this address, perhaps as another contact's: only one's own is used.
+            if known.contact_id == row.contact_id:
+                found[row.id] = Route(known.id, account_id, "email", row.contact_id, known.closed_why)
+            continue
+        if key not in begun:
+            begun[key] = tx.new_id()
+            opened.append(
+                {
+                    "id": begun[key],
+                    "account_id": account_id,
+                    "thread": key[1],
+                    "contact_id": row.contact_id,
+                    "lead_id": row.lead_id,
+                    "channel": "email",
+                    "subject": row.subject,
+                    "created_at": tx.now,
+                    "last_in_at": None,
+                    "last_out_at": None,
+                    "seen_id": 0,
+                    "closed_at": None,
+                    "closed_why": None,
+                }
+            )
+        found[row.id] = Route(begun[key], account_id, "email", row.contact_id, None)
+    tx.insert(Conversation, opened)
+    return found

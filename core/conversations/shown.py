@@ -1,0 +1,61 @@
+"""What the managers have on their screens: how a reply to a message of ours finds the customer behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, delete, select
+
+from core.conversations.model import Shown
+from core.database import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class ShownMessage:
+    """What one message in a manager's chat shows. `message_id` is the customer's, if it shows one alone."""
+
+    lead_id: int | None
+    conversation_id: int | None = None
+    message_id: int | None = None
+
+
+def remember(
+    tx: Transaction, account_id: int, chat_id: int, telegram_message_ids: Iterable[int], what: ShownMessage
+) -> None:
+    """These messages of ours in this manager's chat show this lead; said again, the latest holds."""
+    rows = [
+        {
+            "chat_id": chat_id,
+            "telegram_message_id": message_id,
+            "account_id": account_id,
+            "lead_id": what.lead_id,
+            "conversation_id": what.conversation_id,
+            "message_id": what.message_id,
+            "shown_at": tx.now,
+        }
+        for message_id in telegram_message_ids
+    ]
+    for row in rows:
+        tx.connection.execute(
+            delete(Shown).where(
+                Shown.chat_id == chat_id,
+                Shown.telegram_message_id == row["telegram_message_id"],
+                Shown.account_id == account_id,
+            )
+        )
+    tx.insert(Shown, rows)
+
+
+def look_up(
+    connection: Connection, account_id: int, chat_id: int, telegram_message_id: int
+) -> ShownMessage | None:
+    """The lead behind a message of ours in a manager's chat; None when it shows none."""
+    row = connection.execute(
+        select(Shown.lead_id, Shown.conversation_id, Shown.message_id).where(
+            Shown.chat_id == chat_id,
+            Shown.telegram_message_id == telegram_message_id,
+            Shown.account_id == account_id,
+        )
+    ).first()
+    return ShownMessage(*row) if row else None

@@ -1,0 +1,104 @@
+"""What an exclusion looks like: one line of an admin's text becomes a pattern, and an address its candidates."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from core.channel import Address
+from core.contacts.emails import parse_email
+from core.contacts.phones import parse_phone
+from core.errors import Refusal
+
+# Excluding one of these would shut out half of a company's customers.
+EVERYBODYS = frozenset(
+    "gmail.com googlemail.com mail.ru bk.ru list.ru inbox.ru internet.ru yandex.ru ya.ru yandex.com rambler.ru "
+    "outlook.com hotmail.com live.com msn.com yahoo.com icloud.com me.com aol.com gmx.de gmx.net web.de "
+    "proton.me protonmail.com vk.com ukr.net".split()
+)
+_DOMAIN = re.compile(r"(?:[\w](?:[\w-]{0,61}[\w])?\.)+[^\W\d_][\w-]{1,62}")
+_USERNAME = re.compile(r"[A-Za-z]\w{3,31}", re.ASCII)
+_TELEGRAM_ID = re.compile(r"[1-9]\d{4,15}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """One thing to look for: `kind` is phone, email, domain, telegram or username."""
+
+    kind: str
+    value: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.value}"
+
+
+def parse_pattern(written: str, region: str = "RU") -> Pattern:
+    """What an admin means by one line: a phone in any spelling, an e-mail, `@domain`, a Telegram id, `@username`.
+
+    Raises Refusal with the reason when it is malformed, or so wide that it would shut out strangers by the
+    thousand (a public mail provider, a whole top-level domain, an asterisk).
+    """
+    text = written.strip().strip(",;<>").removeprefix("mailto:").removeprefix("tel:").strip()
+    if not text:
+        raise Refusal("refused-pattern-empty")
+    if "*" in text or "%" in text:
+        raise Refusal("refused-pattern-wildcard", pattern=text[:100])
+    if (at := text.rfind("@")) > 0:
+        if (email := parse_email(text)) is None:
+            raise Refusal("refused-pattern-email", pattern=text[:100])
+        return Pattern("email", email)
+    if at == 0:
+        return _domain_or_username(text[1:])
+    for prefix in ("https://t.me/", "http://t.me/", "t.me/"):
+        if text.lower().startswith(prefix):
+            return _username(text[len(prefix) :].strip("/"))
+    # A bare number of ten digits and more is first of all a telephone; shorter or unfit, a Telegram id.
+    if phone := parse_phone(text, region):
+        return Pattern("phone", phone.e164)
+    if _TELEGRAM_ID.fullmatch(text):
+        return Pattern("telegram", text)
+    if text.lower().startswith(("id", "telegram:")) and _TELEGRAM_ID.fullmatch(
+        text.lower().removeprefix("telegram:").removeprefix("id").strip()
+    ):
+        return Pattern("telegram", text.lower().removeprefix("telegram:").removeprefix("id").strip())
+    raise Refusal("refused-pattern-unclear", pattern=text[:100])
+
+
+def patterns_of(address: Address) -> tuple[str, ...]:
+    """The keys under which an address would be excluded."""
+    return pattern_keys(address.kind, address.value, address.username)
+
+
+def pattern_keys(kind: str, value: str, username: str | None) -> tuple[str, ...]:
+    """The keys under which an address of this kind and value would be excluded; a domain with its parents."""
+    keys = [f"{kind}:{value}"]
+    if kind == "email" and "@" in value:
+        domain = value.rsplit("@", 1)[1]
+        labels = domain.split(".")
+        keys += [f"domain:{'.'.join(labels[i:])}" for i in range(len(labels) - 1)][:8]
+    if username:
+        keys.append(f"username:{username.lower()}")
+    return tuple(keys)
+
+
+def _domain_or_username(text: str) -> Pattern:
+    if "." not in text:
+        return _username(text)
+    domain = text.lower().rstrip(".")
+    if not _DOMAIN.fullmatch(domain):
+        raise Refusal("refused-pattern-domain", pattern=text[:100])
+    if domain in EVERYBODYS or domain.count(".") == 0:
+        raise Refusal("refused-pattern-wide", pattern=domain)
+    if domain.count(".") == 1 and len(domain.split(".")[0]) <= 3 and domain.split(".")[0] in _SECOND_LEVEL:
+        raise Refusal("refused-pattern-wide", pattern=domain)
+    return Pattern("domain", domain)
+
+
+_SECOND_LEVEL = frozenset(("co", "com", "org", "net", "gov", "ac", "edu", "msk", "spb"))
+
+
+def _username(text: str) -> Pattern:
+    if not _USERNAME.fullmatch(text):
+        raise Refusal("refused-pattern-username", pattern=text[:100])
+    return Pattern("username", text.lower())

@@ -1,0 +1,561 @@
+"""The story of what comes in: counted, kept raw, excluded, matched to a person and a lead, filed. READ THIS FIRST.
+
+An edge hands over everything it has taken from a network and not yet acknowledged. One transaction files it all:
+what the batch refers to is loaded in a few set-based selects, decided in plain Python, written with bulk inserts.
+Only after the commit does the edge acknowledge.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+
+from core import journal, search
+from core.channel import Ignored, InboundMessage, Kind, Received, Unreadable
+from core.contacts.people import Match, People, note_matches, suggest_merges
+from core.conversations.model import (
+    Attachment,
+    Conversation,
+    Direction,
+    FileState,
+    LetterId,
+    Message,
+    MessageVersion,
+)
+from core.conversations.bounces import bounce
+from core.conversations.threads import Thread, Threads, letter_key
+from core.database import Transaction, among
+from core.events import Answered, ContactClosed, CustomerWrote, MessageEdited
+from core.exclusions.hits import Gate
+from core.exclusions.patterns import pattern_keys, patterns_of
+from core.intake.model import Ledger, LedgerRaw, LedgerState
+from core.intake.balance import Tally
+from core.leads.opening import Leads, OpenLead, Opening, title_of
+from core.language import language_of
+from core.lines.accounts import AccountRef
+from core.staff.managers import staff_among
+from core.staff.model import StaffUpdate
+
+CLICK = "click:"  # an external id that is only good against double clicks, within the window
+CLICK_WINDOW = timedelta(seconds=60)
+INLINE_RAW = 64 * 1024  # bytes; larger raw input lies in the store as a file
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One received thing, ready to be filed: its raw form is compressed, or stored as a file, beforehand."""
+
+    received: Received
+    body: bytes | None  # zlib
+    sha256: str | None = None
+    context: str | None = None
+
+    @classmethod
+    def of(cls, received: Received, context: str | None = None) -> Parcel:
+        """Compress what is small enough for the ledger; larger input is stored by the intake first."""
+        return cls(received, zlib.compress(received.raw, 1), None, context)
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """What became of one received thing."""
+
+    ledger_id: int
+    state: str  # a LedgerState, or "duplicate"
+    message_id: int | None = None
+    lead_id: int | None = None
+    reason: str | None = None
+
+
+@dataclass(slots=True)
+class _Entry:
+    parcel: Parcel
+    ledger_id: int
+    external_id: str
+    state: str = LedgerState.IGNORED
+    reason: str | None = None
+    message_id: int | None = None
+    lead_id: int | None = None
+    exclusion_id: int | None = None
+
+
+def file_batch(
+    tx: Transaction,
+    account: AccountRef,
+    parcels: Sequence[Parcel],
+    *,
+    again: Mapping[str, int] | None = None,
+    ask_gate: bool = True,
+) -> list[Filed]:
+    """File everything an edge has taken, in its order; returns what became of each.
+
+    `again` maps external ids to ledger entries that are taken a second time (a replay): they are filed instead
+    of counted as duplicates. `ask_gate=False` lets in what an admin restores from the exclusions.
+    A second call with the same input changes nothing but the count of duplicates.
+    """
+    again = again or {}
+    tally = Tally(account.id, 0 if again else len(parcels))
+    _lock(tx, parcels)
+    entries, results = _book_in(tx, account, parcels, again, tally)
+    staff = staff_among(tx, {p.received.staff_id for p in parcels if p.received.staff_id is not None})
+    people_entries: list[tuple[_Entry, InboundMessage]] = []
+    for entry in entries:
+        received = entry.parcel.received
+        match received.understood:
+            case _ if received.is_staff or received.staff_id in staff:
+                _hand_to_bot(tx, account, entry)
+            case Unreadable(error):
+                entry.state, entry.reason = LedgerState.PARKED, error
+            case Ignored(reason):
+                entry.state, entry.reason = LedgerState.IGNORED, reason
+            case InboundMessage() as message:
+                people_entries.append((entry, message))
+    if people_entries:
+        _File(tx, account, ask_gate).file(people_entries)
+    _book_out(tx, account, entries, again, tally)
+    tally.write(tx)
+    for entry in entries:
+        results[id(entry.parcel)] = Filed(
+            entry.ledger_id, entry.state, entry.message_id, entry.lead_id, entry.reason
+        )
+    return [results[id(parcel)] for parcel in parcels]
+
+
+class _File:
+    """One batch on its way into conversations and leads."""
+
+    def __init__(self, tx: Transaction, account: AccountRef, ask_gate: bool) -> None:
+        self.tx, self.account, self.ask_gate = tx, account, ask_gate
+        self.gate, self.people = Gate(tx), People(tx)
+        self.threads, self.leads = Threads(tx, account), Leads(tx, account.line_id)
+        self.messages: list[dict[str, Any]] = []
+        self.attachments: list[dict[str, Any]] = []
+        self.versions: list[dict[str, Any]] = []
+        self.edits: list[dict[str, Any]] = []
+        self.letters: list[dict[str, Any]] = []
+        self.matches: list[tuple[int, Match]] = []
+        self.wrote: list[tuple[Thread, OpenLead | None, Match, dict[str, Any]]] = []
+
+    def file(self, items: Sequence[tuple[_Entry, InboundMessage]]) -> None:
+        if self.ask_gate:
+            self.gate.load({key for _, message in items for key in _patterns(message)})
+        let_in: list[tuple[_Entry, InboundMessage]] = []
+        for entry, message in items:
+            if not self._is_stopped(entry, _patterns(message)):
+                let_in.append((entry, message))
+        self.threads.load([message for _, message in let_in])
+        keys = {address.key for _, message in let_in for address in message.sender.addresses}
+        self.people.load(keys, self.threads.contact_ids)
+        known = self._recognised(let_in)
+        if self.ask_gate:
+            self.gate.load({key for person in known.values() for key in person})
+        self.leads.load(self.people.known_ids)
+        for entry, message in let_in:
+            if not self._is_stopped(entry, known.get(id(message), ())):
+                self._one(entry, message)
+        self._write()
+
+    def _recognised(self, items: Sequence[tuple[_Entry, InboundMessage]]) -> dict[int, set[str]]:
+        """Every key of the people we already know behind these messages, by message."""
+        found: dict[int, set[str]] = {}
+        for _, message in items:
+            thread = self.threads.find(message)
+            match = self.people.recognise(message.sender, thread.contact_id if thread else None)
+            if isinstance(match, Match):
+                found[id(message)] = {
+                    key for address in match.person.addresses for key in pattern_keys(*address)
+                }
+        return found
+
+    def _is_stopped(self, entry: _Entry, patterns: Any) -> bool:
+        if not self.ask_gate or (exclusion_id := self.gate.stops(patterns)) is None:
+            return False
+        entry.state, entry.exclusion_id = LedgerState.EXCLUDED, exclusion_id
+        return True
+
+    def _one(self, entry: _Entry, message: InboundMessage) -> None:
+        thread = self.threads.find(message)
+        entry.state = LedgerState.FILED
+        if (
+            thread
+            and message.kind is not Kind.EDIT
+            and (have := self.threads.message(thread, message.message_id))
+        ):
+            # The same message under another key of the network: we have it, and it stays one.
+            entry.state, entry.reason = LedgerState.IGNORED, "already filed"
+            entry.message_id, entry.lead_id = have.id, have.lead_id
+            return
+        match message.kind:
+            case Kind.MESSAGE:
+                self._message(entry, message, thread)
+            case Kind.EDIT:
+                self._edit(entry, message, thread)
+            case Kind.OUTGOING:
+                self._outgoing(entry, message, thread)
+            case Kind.BLOCKED | Kind.UNBLOCKED:
+                self._blocked(entry, message, thread)
+            case Kind.BOUNCE:
+                self._bounce(entry, message)
+
+    def _message(self, entry: _Entry, message: InboundMessage, thread: Thread | None) -> None:
+        if message.automatic and not self._is_known(message, thread):
+            entry.state, entry.reason = LedgerState.IGNORED, "written by a machine"
+            return
+        match = self.people.match(
+            message.sender, thread.contact_id if thread and not message.author else None
+        )
+        owner = self.people.get(thread.contact_id) if thread else match.person
+        if thread is None:
+            thread = self.threads.begin(message, owner.id, f"mail:{message.sender.addresses[0].value}")
+        lead = self.leads.find(owner.id, thread.lead_id)
+        was_born = False
+        if lead is None and not message.automatic:
+            lead = self.leads.open(
+                Opening(
+                    contact_id=owner.id,
+                    is_client=owner.is_client,
+                    account_id=self.account.id,
+                    channel=self.account.channel,
+                    title=message.subject or title_of(message.text),
+                    source=message.source,
+                    fields=message.fields,
+                    conversation_id=thread.id,
+                    occurred_at=message.sent_at,
+                    machine=message.automatic,
+                    language=language_of(message.sender.language, message.text),
+                )
+            )
+            was_born = lead is not None
+        row = self._add_message(entry, message, thread, lead.id if lead else None, Direction.IN, "customer")
+        thread.lead_id = lead.id if lead else thread.lead_id
+        thread.contact_id = owner.id
+        thread.last_in_at = max(thread.last_in_at or message.sent_at, message.sent_at)
+        if lead:
+            self.leads.touch(lead, message.sent_at, waits=not message.automatic)
+        entry.lead_id = lead.id if lead else None
+        if was_born or (match.by not in (None, "conversation") and not match.person.is_new):
+            self.matches.append((lead.id if lead else 0, match))
+        if not message.automatic:
+            self.wrote.append((thread, lead, match, row))
+
+    def _is_known(self, message: InboundMessage, thread: Thread | None) -> bool:
+        return thread is not None or isinstance(self.people.recognise(message.sender, None), Match)
+
+    def _edit(self, entry: _Entry, message: InboundMessage, thread: Thread | None) -> None:
+        known = self.threads.message(thread, message.message_id) if thread else None
+        if thread is None or known is None:
+            # What was edited never reached us (it predates the line): the new text must not be lost.
+            self._message(entry, message, thread)
+            return
+        entry.message_id, entry.lead_id = known.id, known.lead_id
+        if known.text == message.text:
+            entry.state, entry.reason = LedgerState.IGNORED, "edited without a change of text"
+            return
+        self.versions.append(
+            {
+                "id": self.tx.new_id(),
+                "message_id": known.id,
+                "text": known.text,
+                "replaced_at": self.tx.now,
+            }
+        )
+        self.edits.append({"id": known.id, "text": message.text, "edited_at": message.sent_at})
+        self.threads.remember(thread, message.message_id, _Known(known.id, known.lead_id, message.text))
+        self.tx.record(MessageEdited(thread.id, known.lead_id, known.id))
+
+    def _outgoing(self, entry: _Entry, message: InboundMessage, thread: Thread | None) -> None:
+        if thread is None:
+            entry.state, entry.reason = (
+                LedgerState.IGNORED,
+                "the owner wrote to somebody who never wrote to us",
+            )
+            return
+        lead = self.leads.find(thread.contact_id, thread.lead_id)
+        row = self._add_message(entry, message, thread, lead.id if lead else None, Direction.OUT, "owner")
+        if lead:
+            entry.lead_id = lead.id
+            lead.waiting_since = None
+            self.leads.touch(lead, message.sent_at, waits=False)
+            self.tx.record(Answered(thread.id, lead.id, row["id"], message.sent_at))
+
+    def _blocked(self, entry: _Entry, message: InboundMessage, thread: Thread | None) -> None:
+        if thread is None:
+            entry.state, entry.reason = LedgerState.IGNORED, f"{message.kind} by somebody who never wrote"
+            return
+        closed = message.kind is Kind.BLOCKED
+        self.tx.connection.execute(
+            update(Conversation)
+            .where(Conversation.id == thread.id)
+            .values(closed_at=message.sent_at if closed else None, closed_why="blocked" if closed else None)
+        )
+        journal.note(
+            self.tx, "customer", str(message.kind), lead_id=thread.lead_id, contact_id=thread.contact_id
+        )
+        if closed:
+            self.tx.record(ContactClosed(thread.contact_id, "blocked"))
+
+    def _bounce(self, entry: _Entry, message: InboundMessage) -> None:
+        from_delivery = bounce(self.tx, self.account.id, message)
+        if not from_delivery:
+            entry.state, entry.reason = LedgerState.IGNORED, "a bounce of nothing we sent"
+
+    def _add_message(
+        self,
+        entry: _Entry,
+        message: InboundMessage,
+        thread: Thread,
+        lead_id: int | None,
+        direction: Direction,
+        author: str,
+    ) -> dict[str, Any]:
+        tx = self.tx
+        message_id = tx.new_id()
+        row = {
+            "id": message_id,
+            "conversation_id": thread.id,
+            "lead_id": lead_id,
+            "direction": direction,
+            "author": author,
+            "author_name": message.author,
+            "content": message.content,
+            "text": message.text,
+            "whole_text": message.whole_text,
+            "subject": message.subject,
+            "external_id": message.message_id,
+            "reply_to": message.reply_to,
+            "group": message.group,
+            "is_automatic": message.automatic,
+            "fields": dict(message.fields) or None,
+            "sent_at": message.sent_at,
+            "edited_at": None,
+        }
+        self.messages.append(row)
+        thread.is_touched = True
+        for file in message.files:
+            self.attachments.append(
+                {
+                    "id": tx.new_id(),
+                    "message_id": message_id,
+                    "account_id": self.account.id,
+                    "kind": file.kind,
+                    "reference": file.reference,
+                    "sha256": file.stored,
+                    "name": file.name,
+                    "media_type": file.media_type,
+                    "size": file.size,
+                    "state": FileState.STORED if file.stored else FileState.WAITING,
+                    "error": None,
+                    "due_at": None if file.stored else tx.now,
+                    "attempts": 0,
+                }
+            )
+        if self.account.channel == "email" and message.message_id:
+            self.letters.append(
+                {
+                    "account_id": self.account.id,
+                    "letter": letter_key(message.message_id),
+                    "conversation_id": thread.id,
+                    "message_id": message_id,
+                }
+            )
+        self.threads.remember(thread, message.message_id, _Known(message_id, lead_id, message.text))
+        entry.message_id, entry.lead_id = message_id, lead_id
+        return row
+
+    def _write(self) -> None:
+        tx = self.tx
+        self.gate.write()
+        self.people.write()
+        self.threads.write()
+        self.leads.write()
+        tx.insert(Message, self.messages)
+        tx.insert(MessageVersion, self.versions)
+        tx.insert(Attachment, self.attachments)
+        tx.insert_ignoring(LetterId, self.letters)
+        tx.update(Message, self.edits)
+        search.index(tx, [(row["id"], row["text"]) for row in self.messages if row["content"] != "sticker"])
+        search.reindex(tx, [(row["id"], row["text"]) for row in self.edits])
+        if any(row["state"] == FileState.WAITING for row in self.attachments):
+            tx.hint("files")
+        suggest_merges(tx, self.matches)
+        note_matches(tx, self.matches)
+        for thread, lead, match, row in self.wrote:
+            tx.record(
+                CustomerWrote(
+                    thread.id,
+                    match.person.id,
+                    lead.id if lead else None,
+                    row["id"],
+                    bool(lead and lead.is_new),
+                )
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    id: int
+    lead_id: int | None
+    text: str
+
+
+def _lock(tx: Transaction, parcels: Sequence[Parcel]) -> None:
+    """First of all, the keys: two processes with messages of one person take turns from here on."""
+    keys: set[str] = set()
+    for parcel in parcels:
+        understood = parcel.received.understood
+        if isinstance(understood, InboundMessage):
+            keys.update(address.key for address in understood.sender.addresses)
+        if parcel.received.external_id.startswith(CLICK):
+            keys.add(parcel.received.external_id)
+    tx.lock_keys(keys)
+
+
+def _book_in(
+    tx: Transaction, account: AccountRef, parcels: Sequence[Parcel], again: Mapping[str, int], tally: Tally
+) -> tuple[list[_Entry], dict[int, Filed]]:
+    """Tell what is new from what has come before; doubles are counted and go no further."""
+    ids = {p.received.external_id for p in parcels}
+    known = {
+        row.external_id: row
+        for row in tx.connection.execute(
+            select(Ledger.external_id, Ledger.id, Ledger.message_id, Ledger.lead_id).where(
+                Ledger.account_id == account.id, among(Ledger.external_id, ids)
+            )
+        )
+    }
+    clicks = _recent_clicks(tx, account, {id for id in ids if id.startswith(CLICK)})
+    entries: list[_Entry] = []
+    results: dict[int, Filed] = {}
+    seen: dict[str, int] = {}
+    doubles: list[int] = []
+    for parcel in parcels:
+        external_id = parcel.received.external_id
+        if external_id in again:
+            entries.append(_Entry(parcel, again[external_id], external_id))
+            continue
+        double = known.get(external_id) or clicks.get(external_id)
+        if double is not None or external_id in seen:
+            ledger_id = double.id if double is not None else seen[external_id]
+            doubles.append(ledger_id)
+            tally.add("duplicate")
+            results[id(parcel)] = Filed(
+                ledger_id,
+                "duplicate",
+                double.message_id if double is not None else None,
+                double.lead_id if double is not None else None,
+            )
+            continue
+        ledger_id = tx.new_id()
+        seen[external_id] = ledger_id
+        stored = f"{external_id}:{ledger_id}" if external_id.startswith(CLICK) else external_id
+        entries.append(_Entry(parcel, ledger_id, stored))
+    earlier = [ledger_id for ledger_id in doubles if ledger_id not in set(seen.values())]
+    if earlier:
+        tx.connection.execute(update(Ledger).where(among(Ledger.id, earlier)).values(seen=Ledger.seen + 1))
+    return entries, results
+
+
+def _recent_clicks(tx: Transaction, account: AccountRef, clicks: set[str]) -> dict[str, Any]:
+    """The same form sent a moment ago is a second click on the button, not a second enquiry."""
+    found: dict[str, Any] = {}
+    for click in clicks:
+        row = tx.connection.execute(
+            select(Ledger.id, Ledger.message_id, Ledger.lead_id)
+            .where(
+                Ledger.account_id == account.id,
+                Ledger.external_id > f"{click}:",
+                Ledger.external_id < f"{click};",
+                Ledger.received_at > tx.now - CLICK_WINDOW,
+            )
+            .order_by(Ledger.external_id.desc())
+            .limit(1)
+        ).first()
+        if row is not None:
+            found[click] = row
+    return found
+
+
+def _hand_to_bot(tx: Transaction, account: AccountRef, entry: _Entry) -> None:
+    """What a manager did is stored before it is acknowledged; the bot takes it from there."""
+    received = entry.parcel.received
+    entry.state, entry.reason = LedgerState.IGNORED, "staff"
+    tx.insert(
+        StaffUpdate,
+        [
+            {
+                "id": tx.new_id(),
+                "account_id": account.id,
+                "person_id": received.staff_id or 0,
+                "update": json.loads(received.raw),
+                "received_at": tx.now,
+                "lease_until": None,
+                "attempts": 0,
+            }
+        ],
+    )
+    tx.hint("staff")
+
+
+def _book_out(
+    tx: Transaction, account: AccountRef, entries: Sequence[_Entry], again: Mapping[str, int], tally: Tally
+) -> None:
+    """Write what became of each into the ledger, with its raw form beside it."""
+    for entry in entries:
+        tally.add(entry.state)
+    fresh = [entry for entry in entries if entry.external_id not in again]
+    taken_again = [entry for entry in entries if entry.external_id in again]
+    tx.insert(
+        Ledger,
+        [
+            {
+                "id": entry.ledger_id,
+                "account_id": account.id,
+                "external_id": entry.external_id,
+                "state": entry.state,
+                "reason": entry.reason,
+                "seen": 1,
+                "received_at": tx.now,
+                "message_id": entry.message_id,
+                "lead_id": entry.lead_id,
+                "exclusion_id": entry.exclusion_id,
+            }
+            for entry in fresh
+        ],
+    )
+    tx.insert(
+        LedgerRaw,
+        [
+            {
+                "ledger_id": entry.ledger_id,
+                "body": entry.parcel.body,
+                "sha256": entry.parcel.sha256,
+                "context": entry.parcel.context,
+            }
+            for entry in fresh
+            if entry.reason != "staff"
+        ],
+    )
+    tx.update(
+        Ledger,
+        [
+            {
+                "id": entry.ledger_id,
+                "state": entry.state,
+                "reason": entry.reason,
+                "message_id": entry.message_id,
+                "lead_id": entry.lead_id,
+                "exclusion_id": entry.exclusion_id,
+            }
+            for entry in taken_again
+        ],
+    )
+
+
+def _patterns(message: InboundMessage) -> list[str]:
+    return [key for address in message.sender.addresses for key in patterns_of(address)]

@@ -1,0 +1,198 @@
+"""A manager answers a customer: the lead becomes theirs if it was nobody's, and the answer is on its way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select, update
+
+from core.channel import OutboundFile, Span
+from core.contacts.people import lock_contacts
+from core.conversations.model import Conversation, Delivery, DeliveryState, Message
+from core.conversations.notices import waiting_delivery
+from core.conversations.outbound import Utterance, say
+from core.conversations.routes import Route, open_routes
+from core.database import Transaction
+from core.errors import Refusal
+from core.events import Answered
+from core.exclusions.hits import excluded_contacts
+from core.leads import assignment
+from core.leads.model import Lead, LeadOutcome, StageKind
+from core.leads.pipelines import all_stages, stages
+from core.leads.stages import Move, enter_stages
+from core.staff.managers import Person
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a manager wants said. `reply_to_message_id` is our id of the message it answers, if a certain one.
+
+    A file's `path` is its SHA-256 in the attachment store; `reference` works only where the customer's account
+    is the bot's own.
+    """
+
+    text: str
+    spans: tuple[Span, ...] = ()
+    files: tuple[OutboundFile, ...] = ()
+    reply_to_message_id: int | None = None
+    subject: str | None = None
+    cc: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer on its way; its delivery tells what became of it."""
+
+    message_id: int
+    delivery_id: int
+    account_id: int
+    channel: str
+
+
+def reply(
+    tx: Transaction, person: Person, lead_id: int, draft: Draft, conversation_id: int | None = None
+) -> Reply:
+    """Answer the customer of a lead, in `conversation_id` or where they last wrote.
+
+    An open lead that nobody has taken is taken, and moves from its first stage to the next. Raises Refusal when
+    there is no way to the person, they have blocked us, they are excluded, or the text is empty.
+    """
+    if not draft.text.strip() and not draft.files:
+        raise Refusal("refused-reply-empty")
+    lead = _lead(tx, lead_id)
+    route = _route(tx, lead, conversation_id)
+    excluded = excluded_contacts(tx, {lead.contact_id, route.contact_id})
+    if excluded:
+        raise Refusal("refused-excluded", number=lead.number)
+    if route.closed_why is not None:
+        raise Refusal("refused-conversation-closed", number=lead.number, why=route.closed_why)
+    if lead.outcome == LeadOutcome.OPEN:
+        _make_theirs(tx, lead, person)
+    answered = _answered(tx, draft.reply_to_message_id, route.conversation_id)
+    spoken = say(
+        tx,
+        [
+            Utterance(
+                conversation_id=route.conversation_id,
+                account_id=route.account_id,
+                lead_id=lead_id,
+                author=person.actor,
+                text=draft.text,
+                is_automatic=False,
+                reply_to=answered,
+                subject=draft.subject,
+                spans=draft.spans,
+                files=draft.files,
+                fields={"cc": list(draft.cc)} if draft.cc else {},
+            )
+        ],
+    )[0]
+    tx.connection.execute(update(Lead).where(Lead.id == lead_id).values(waiting_since=None, active_at=tx.now))
+    tx.connection.execute(
+        update(Lead).where(Lead.id == lead_id, Lead.first_answer_at.is_(None)).values(first_answer_at=tx.now)
+    )
+    tx.record(Answered(route.conversation_id, lead_id, spoken.message_id, tx.now))
+    return Reply(spoken.message_id, spoken.delivery_id, route.account_id, route.channel)
+
+
+def send_again(tx: Transaction, person: Person, delivery_id: int) -> int:
+    """Send once more what was refused or may not have arrived; returns the new delivery. A person decided so.
+
+    Raises Refusal when it is on its way or has arrived after all.
+    """
+    row = tx.connection.execute(
+        select(
+            Delivery.id,
+            Delivery.state,
+            Delivery.account_id,
+            Delivery.conversation_id,
+            Delivery.lead_id,
+            Delivery.message_id,
+            Delivery.attempts,
+            Delivery.lane,
+        )
+        .where(Delivery.id == delivery_id, Delivery.message_id.is_not(None))
+        .with_for_update()
+    ).first()
+    if row is None:
+        raise Refusal("refused-delivery-gone")
+    if row.state not in (DeliveryState.REFUSED, DeliveryState.UNCERTAIN, DeliveryState.CANCELLED):
+        raise Refusal("refused-delivery-settled")
+    contact_id = tx.connection.execute(
+        select(Conversation.contact_id).where(Conversation.id == row.conversation_id)
+    ).scalar_one()
+    if excluded_contacts(tx, [contact_id]):
+        number = tx.connection.execute(select(Lead.number).where(Lead.id == row.lead_id)).scalar_one_or_none()
+        raise Refusal("refused-excluded", number=number or 0)
+    again = waiting_delivery(
+        tx,
+        lane=row.lane,
+        account_id=row.account_id,
+        due_at=tx.now,
+        key=f"again:{row.id}",  # tapped twice, sent once
+        conversation_id=row.conversation_id,
+        lead_id=row.lead_id,
+        message_id=row.message_id,
+        is_automatic=False,
+    )
+    tx.insert_ignoring(Delivery, [again])
+    tx.hint("deliveries")
+    return int(
+        tx.connection.execute(select(Delivery.id).where(Delivery.key == f"again:{row.id}")).scalar_one()
+    )
+
+
+def _lead(tx: Transaction, lead_id: int) -> Any:
+    contact_id = tx.connection.execute(select(Lead.contact_id).where(Lead.id == lead_id)).scalar_one_or_none()
+    if contact_id is None:
+        raise Refusal("refused-lead-gone")
+    lock_contacts(tx, [contact_id])
+    return tx.connection.execute(
+        select(
+            Lead.id,
+            Lead.number,
+            Lead.contact_id,
+            Lead.pipeline_id,
+            Lead.stage_id,
+            Lead.outcome,
+            Lead.taken_at,
+            Lead.responsible_id,
+        ).where(Lead.id == lead_id)
+    ).one()
+
+
+def _route(tx: Transaction, lead: Any, conversation_id: int | None) -> Route:
+    if conversation_id is None:
+        conversation_id = tx.connection.execute(
+            select(Conversation.id)
+            .where(Conversation.lead_id == lead.id)
+            .order_by(Conversation.last_in_at.desc().nulls_last(), Conversation.id.desc())
+            .limit(1)
+        ).scalar_one_or_none()
+    found = open_routes(tx, [conversation_id]) if conversation_id is not None else {}
+    if conversation_id is None or conversation_id not in found:
+        raise Refusal("refused-no-way", number=lead.number)
+    return found[conversation_id]
+
+
+def _make_theirs(tx: Transaction, lead: Any, person: Person) -> None:
+    if lead.taken_at is None:
+        assignment.take(tx, lead.id, person)
+    stage = all_stages(tx.connection)[lead.stage_id]
+    if stage.kind == StageKind.INITIAL:
+        following = next(
+            (s for s in stages(tx.connection, lead.pipeline_id) if s.kind == StageKind.PROCESS), None
+        )
+        if following is not None:
+            enter_stages(tx, [Move(lead.id, following.id, person.actor)])
+
+
+def _answered(tx: Transaction, message_id: int | None, conversation_id: int) -> str | None:
+    if message_id is None:
+        return None
+    return tx.connection.execute(
+        select(Message.external_id).where(
+            Message.id == message_id, Message.conversation_id == conversation_id
+        )
+    ).scalar_one_or_none()

@@ -1,0 +1,152 @@
+"""Whose lead it is: the queue proposes, a manager takes or hands over, nobody's leads wait and are given out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import select, update
+
+from core import journal
+from core.conversations.notices import notify
+from core.database import BATCH, Transaction
+from core.errors import Refusal
+from core.leads.model import Lead, LeadOutcome
+from core.lines.model import Distribution, Line
+from core.staff import managers
+from core.staff.managers import Person
+from core.staff.model import Manager
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """For one new lead: the former responsible, if there was one."""
+
+    former_id: int | None = None
+
+
+def propose(tx: Transaction, distribution: str, proposals: Sequence[Proposal]) -> list[int | None]:
+    """Who gets each of these new leads: the former responsible when available, else the line's queue.
+
+    `even` gives to whoever has waited longest for a lead; `strict` to the first who is here; `all` to nobody:
+    everyone sees it and the first to take it has it. None also when nobody is here; such leads wait visibly.
+    """
+    if distribution == Distribution.ALL:
+        return [None] * len(proposals)
+    queue = [
+        row.id
+        for row in tx.connection.execute(
+            select(Manager.id)
+            .where(Manager.is_active, Manager.is_available, Manager.is_reachable)
+            .order_by(
+                *((Manager.position,) if distribution == Distribution.STRICT else ()),
+                Manager.last_given_at.asc().nulls_first(),
+                Manager.position,
+            )
+        )
+    ]
+    if not queue:
+        return [None] * len(proposals)
+    chosen: list[int | None] = []
+    given: dict[int, int] = {}
+    for order, proposal in enumerate(proposals):
+        if proposal.former_id in queue:
+            manager_id = proposal.former_id
+        else:
+            manager_id = queue[0]
+        if distribution == Distribution.EVEN:
+            queue.remove(manager_id)
+            queue.append(manager_id)
+        given[manager_id] = order
+        chosen.append(manager_id)
+    tx.update(
+        Manager,
+        [{"id": id, "last_given_at": tx.now + timedelta(microseconds=order)} for id, order in given.items()],
+    )
+    return chosen
+
+
+def take(tx: Transaction, lead_id: int, person: Person) -> None:
+    """Accept a lead. One of two who tap at once wins; the other gets a Refusal that says who.
+
+    Taking one's own lead again changes nothing.
+    """
+    taken = tx.connection.execute(
+        update(Lead)
+        .where(Lead.id == lead_id, Lead.outcome == LeadOutcome.OPEN, Lead.taken_at.is_(None))
+        .values(responsible_id=person.id, taken_at=tx.now, active_at=tx.now)
+    )
+    if taken.rowcount == 1:
+        journal.note(tx, person.actor, "lead-taken", lead_id=lead_id)
+        return
+    lead = tx.connection.execute(
+        select(Lead.number, Lead.outcome, Lead.responsible_id).where(Lead.id == lead_id)
+    ).first()
+    if lead is None:
+        raise Refusal("refused-lead-gone")
+    if lead.outcome != LeadOutcome.OPEN:
+        raise Refusal("refused-lead-closed", number=lead.number)
+    if lead.responsible_id != person.id:
+        winner = managers.by_id(tx.connection, lead.responsible_id) if lead.responsible_id else None
+        raise Refusal("refused-lead-taken", number=lead.number, name=winner.name if winner else "—")
+
+
+def hand_over(tx: Transaction, lead_id: int, to_id: int, by: Person) -> None:
+    """Give a lead to a colleague, who is told. Its own responsible or an admin may; else Refusal."""
+    lead = tx.connection.execute(
+        select(Lead.number, Lead.outcome, Lead.responsible_id, Lead.taken_at)
+        .where(Lead.id == lead_id)
+        .with_for_update()
+    ).first()
+    if lead is None:
+        raise Refusal("refused-lead-gone")
+    if lead.outcome != LeadOutcome.OPEN:
+        raise Refusal("refused-lead-closed", number=lead.number)
+    if lead.taken_at is not None and lead.responsible_id != by.id and not by.is_admin:
+        winner = managers.by_id(tx.connection, lead.responsible_id) if lead.responsible_id else None
+        raise Refusal("refused-lead-taken", number=lead.number, name=winner.name if winner else "—")
+    to = managers.by_id(tx.connection, to_id)
+    if to is None or to_id not in {person.id for person in managers.active(tx.connection)}:
+        raise Refusal("refused-manager-gone")
+    tx.connection.execute(
+        update(Lead).where(Lead.id == lead_id).values(responsible_id=to_id, taken_at=None, active_at=tx.now)
+    )
+    journal.note(
+        tx, by.actor, "lead-handed-over", lead_id=lead_id, details={"from": lead.responsible_id, "to": to_id}
+    )
+    if to_id != by.id:
+        notify(tx, [to_id], "lead-given", lead_id=lead_id, by=by.id)
+
+
+def give_out_waiting(tx: Transaction) -> int:
+    """Somebody has come: give the leads that wait for anybody out, oldest first. Returns how many."""
+    rows = tx.connection.execute(
+        select(Lead.id, Line.distribution)
+        .join(Line, Line.id == Lead.line_id)
+        .where(
+            Lead.outcome == LeadOutcome.OPEN,
+            Lead.responsible_id.is_(None),
+            Line.distribution != Distribution.ALL,
+        )
+        .order_by(Lead.created_at, Lead.id)
+        .limit(BATCH)
+        .with_for_update(of=Lead)
+    ).all()
+    if not rows:
+        return 0
+    chosen = propose(tx, Distribution.EVEN, [Proposal()] * len(rows))
+    given = [
+        (row.id, manager_id) for row, manager_id in zip(rows, chosen, strict=True) if manager_id is not None
+    ]
+    tx.update(Lead, [{"id": id, "responsible_id": manager_id} for id, manager_id in given])
+    tx.insert(
+        journal.Journal,
+        [
+            journal.entry(tx, "system", "lead-given", lead_id=id, details={"to": manager_id})
+            for id, manager_id in given
+        ],
+    )
+    for id, manager_id in given:
+        notify(tx, [manager_id], "new-lead", lead_id=id)
+    return len(given)

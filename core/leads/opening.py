@@ -1,0 +1,257 @@
+"""A message of a person finds its lead, or opens one: new, repeat, or a junked one again."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+
+from core import journal
+from core.database import Transaction, among
+from core.events import StageEntered
+from core.leads import stages
+from core.leads.assignment import Proposal, propose
+from core.leads.model import Lead, LeadOutcome, StageVisit
+from core.leads.pipelines import initial_stage
+from core.lines.model import KnownPerson, Line
+
+TITLE = 80  # characters of a lead's title taken from the first message
+
+
+@dataclass(slots=True)
+class OpenLead:
+    """A lead that takes messages, while a batch is being filed."""
+
+    id: int
+    contact_id: int
+    responsible_id: int | None
+    active_at: datetime
+    waiting_since: datetime | None
+    visit_id: int
+    is_new: bool = False
+    is_reopened: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a new lead is born from."""
+
+    contact_id: int
+    is_client: bool
+    account_id: int
+    channel: str
+    title: str
+    source: str | None
+    fields: Mapping[str, str]
+    conversation_id: int
+    occurred_at: datetime
+    machine: bool
+    language: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Closed:
+    id: int
+    outcome: str
+    responsible_id: int | None
+    closed_at: datetime
+
+
+@dataclass(slots=True)
+class Leads:
+    """Every lead a batch may touch. Loaded after the contacts are locked, so that nobody opens one meanwhile."""
+
+    tx: Transaction
+    line_id: int
+    _open: dict[int, list[OpenLead]] = field(default_factory=dict)
+    _by_id: dict[int, OpenLead] = field(default_factory=dict)
+    _closed: dict[int, _Closed] = field(default_factory=dict)
+    _births: list[tuple[OpenLead, Opening, _Closed | None]] = field(default_factory=list)
+    _touched: dict[int, OpenLead] = field(default_factory=dict)
+    _rule: Any = None
+
+    def load(self, contact_ids: Collection[int]) -> None:
+        """Read what these people have open, and what they last had."""
+        tx = self.tx
+        self._rule = tx.connection.execute(
+            select(Line.known_person, Line.reopen_days, Line.distribution, Line.pipeline_id).where(
+                Line.id == self.line_id
+            )
+        ).one()
+        if not contact_ids:
+            return
+        for row in tx.connection.execute(
+            select(
+                Lead.id,
+                Lead.contact_id,
+                Lead.responsible_id,
+                Lead.active_at,
+                Lead.waiting_since,
+                Lead.visit_id,
+            )
+            .where(among(Lead.contact_id, contact_ids), Lead.outcome == LeadOutcome.OPEN)
+            .order_by(Lead.id)
+        ):
+            lead = OpenLead(*row)
+            self._open.setdefault(lead.contact_id, []).append(lead)
+            self._by_id[lead.id] = lead
+        latest = (
+            select(func.max(Lead.id))
+            .where(among(Lead.contact_id, contact_ids), Lead.outcome != LeadOutcome.OPEN)
+            .group_by(Lead.contact_id)
+        )
+        for row in tx.connection.execute(
+            select(Lead.contact_id, Lead.id, Lead.outcome, Lead.responsible_id, Lead.closed_at).where(
+                Lead.id.in_(latest)
+            )
+        ):
+            self._closed[row.contact_id] = _Closed(row.id, row.outcome, row.responsible_id, row.closed_at)
+
+    def find(self, contact_id: int, conversation_lead: int | None) -> OpenLead | None:
+        """The open lead a message belongs to: its conversation's, else the person's latest active one."""
+        if conversation_lead is not None and (lead := self._by_id.get(conversation_lead)):
+            return lead
+        known = self._open.get(contact_id)
+        return max(known, key=lambda lead: (lead.active_at, lead.id)) if known else None
+
+    def open(self, opening: Opening) -> OpenLead | None:
+        """A lead for somebody who has nothing open, by the line's rule for known people; None with `attach`."""
+        before = self._closed.get(opening.contact_id)
+        if (before or opening.is_client) and self._rule.known_person == KnownPerson.ATTACH:
+            return None
+        if (
+            before
+            and self._rule.known_person == KnownPerson.REOPEN
+            and before.outcome == LeadOutcome.FAILURE
+            and before.closed_at > self.tx.now - timedelta(days=self._rule.reopen_days)
+        ):
+            return self._reopen(opening.contact_id, before)
+        lead = OpenLead(self.tx.new_id(), opening.contact_id, None, self.tx.now, None, 0, is_new=True)
+        self._births.append((lead, opening, before))
+        self._remember(lead)
+        return lead
+
+    def touch(self, lead: OpenLead, sent_at: datetime, *, waits: bool) -> None:
+        """The customer wrote into a lead: it is active, and waits for an answer unless a machine wrote."""
+        lead.active_at = self.tx.now
+        if waits and lead.waiting_since is None:
+            lead.waiting_since = sent_at
+        self._touched[lead.id] = lead
+
+    def write(self) -> None:
+        """Put down the leads that are born and those that were touched; record what happened."""
+        tx = self.tx
+        if self._births:
+            self._bear()
+        tx.update(
+            Lead,
+            [
+                {"id": lead.id, "active_at": lead.active_at, "waiting_since": lead.waiting_since}
+                for lead in self._touched.values()
+                if not lead.is_new
+            ],
+        )
+
+    def _bear(self) -> None:
+        tx = self.tx
+        stage = initial_stage(tx.connection, self._rule.pipeline_id)
+        responsible = propose(
+            tx,
+            self._rule.distribution,
+            [Proposal(before.responsible_id if before else None) for _, _, before in self._births],
+        )
+        numbers = tx.numbers("lead", len(self._births))
+        rows, visits, lines, entered = [], [], [], []
+        for (lead, opening, before), manager_id, number in zip(
+            self._births, responsible, numbers, strict=True
+        ):
+            first = stages.begin(tx, stage, lead.id, "customer")
+            lead.responsible_id, lead.visit_id = manager_id, first.visit_id
+            is_repeat = before is not None or opening.is_client
+            rows.append(
+                {
+                    "id": lead.id,
+                    "number": number,
+                    "contact_id": opening.contact_id,
+                    "line_id": self.line_id,
+                    "account_id": opening.account_id,
+                    "channel": opening.channel,
+                    "pipeline_id": stage.pipeline_id,
+                    "stage_id": first.stage_id,
+                    "visit_id": first.visit_id,
+                    "outcome": LeadOutcome.OPEN,
+                    "reason_id": None,
+                    "reason_comment": None,
+                    "is_repeat": is_repeat,
+                    "previous_id": before.id if before else None,
+                    "responsible_id": manager_id,
+                    "taken_at": None,
+                    "title": opening.title,
+                    "source": opening.source,
+                    "fields": dict(opening.fields) or None,
+                    "created_at": tx.now,
+                    "first_answer_at": None,
+                    "waiting_since": lead.waiting_since,
+                    "active_at": lead.active_at,
+                    "closed_at": None,
+                }
+            )
+            visits.append(first.visit)
+            lines.append(
+                journal.entry(
+                    tx,
+                    "customer",
+                    "lead-created",
+                    lead_id=lead.id,
+                    contact_id=opening.contact_id,
+                    details={"responsible": manager_id, "repeat": is_repeat},
+                )
+            )
+            entered.append(
+                StageEntered(
+                    lead.id,
+                    first.visit_id,
+                    first.stage_id,
+                    opening.conversation_id,
+                    opening.occurred_at,
+                    is_new=True,
+                    machine=opening.machine,
+                    language=opening.language,
+                )
+            )
+        tx.insert(Lead, rows)
+        tx.insert(StageVisit, visits)
+        tx.insert(journal.Journal, lines)
+        tx.record(*entered)
+
+    def _reopen(self, contact_id: int, before: _Closed) -> OpenLead:
+        stages.reopen(self.tx, before.id, "customer")
+        row = self.tx.connection.execute(
+            select(
+                Lead.id,
+                Lead.contact_id,
+                Lead.responsible_id,
+                Lead.active_at,
+                Lead.waiting_since,
+                Lead.visit_id,
+            ).where(Lead.id == before.id)
+        ).one()
+        lead = OpenLead(*row, is_reopened=True)
+        del self._closed[contact_id]
+        self._remember(lead)
+        return lead
+
+    def _remember(self, lead: OpenLead) -> None:
+        self._open.setdefault(lead.contact_id, []).append(lead)
+        self._by_id[lead.id] = lead
+
+
+def title_of(text: str) -> str:
+    """A lead's title: the first line of what was written, cut at a word."""
+    first = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    if len(first) <= TITLE:
+        return first
+    return first[:TITLE].rsplit(" ", 1)[0].rstrip(" ,.;:") + "…"

@@ -1,0 +1,265 @@
+"""Managers: who they are, how they come in, whether they are here."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, func, select, update
+
+from core import journal
+from core.database import Transaction, among
+from core.errors import Refusal
+from core.staff.model import Invitation, Manager, Role
+
+INVITATION_PREFIX = "i-"  # tells an invitation's /start payload from a customer's
+INVITATION_LIFE = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A manager or admin, as the bot and the core hold them."""
+
+    id: int
+    telegram_id: int
+    name: str
+    username: str | None
+    language: str
+    role: str
+    is_available: bool
+    is_reachable: bool
+
+    @property
+    def is_admin(self) -> bool:
+        return self.role == Role.ADMIN
+
+    @property
+    def actor(self) -> str:
+        """How the journal and messages name this person."""
+        return f"manager:{self.id}"
+
+
+_COLUMNS = (
+    Manager.id,
+    Manager.telegram_id,
+    Manager.name,
+    Manager.username,
+    Manager.language,
+    Manager.role,
+    Manager.is_available,
+    Manager.is_reachable,
+)
+
+
+def active(connection: Connection) -> tuple[Person, ...]:
+    """Everybody who works here now, in the order of the queue."""
+    rows = connection.execute(
+        select(*_COLUMNS).where(Manager.is_active).order_by(Manager.position, Manager.id)
+    )
+    return tuple(Person(*row) for row in rows)
+
+
+def by_telegram(connection: Connection, telegram_id: int) -> Person | None:
+    """The active manager with this Telegram id."""
+    row = connection.execute(
+        select(*_COLUMNS).where(Manager.telegram_id == telegram_id, Manager.is_active)
+    ).first()
+    return Person(*row) if row else None
+
+
+def by_id(connection: Connection, manager_id: int) -> Person | None:
+    """A manager by id, also one who has left: history names them."""
+    row = connection.execute(select(*_COLUMNS).where(Manager.id == manager_id)).first()
+    return Person(*row) if row else None
+
+
+def names(connection: Connection, ids: Collection[int]) -> dict[int, str]:
+    """Names of managers, also of those who have left."""
+    rows = connection.execute(select(Manager.id, Manager.name).where(among(Manager.id, ids)))
+    return {row.id: row.name for row in rows}
+
+
+def staff_among(tx: Transaction, telegram_ids: Collection[int]) -> set[int]:
+    """Which of these Telegram ids belong to active managers."""
+    if not telegram_ids:
+        return set()
+    rows = tx.connection.execute(
+        select(Manager.telegram_id).where(among(Manager.telegram_id, telegram_ids), Manager.is_active)
+    )
+    return {row[0] for row in rows}
+
+
+def ensure_admins(tx: Transaction, telegram_ids: Sequence[int], language: str) -> None:
+    """The people named in the settings are admins; they become reachable when they start the bot."""
+    tx.lock_keys(["staff"])
+    known = {
+        row.telegram_id: row
+        for row in tx.connection.execute(
+            select(Manager.telegram_id, Manager.id, Manager.role, Manager.is_active).where(
+                among(Manager.telegram_id, telegram_ids)
+            )
+        )
+    }
+    for telegram_id in telegram_ids:
+        if (row := known.get(telegram_id)) is None:
+            _admit(tx, telegram_id, f"id {telegram_id}", None, language, Role.ADMIN, is_reachable=False)
+        elif row.role != Role.ADMIN or not row.is_active:
+            tx.connection.execute(
+                update(Manager).where(Manager.id == row.id).values(role=Role.ADMIN, is_active=True)
+            )
+
+
+def invite(
+    tx: Transaction,
+    by: str,
+    *,
+    role: Role = Role.MANAGER,
+    name: str | None = None,
+    life: timedelta = INVITATION_LIFE,
+) -> str:
+    """Make a one-time invitation; returns the payload of its `/start` link. Only a hash of it is kept.
+
+    `by` is the actor who invites; rights are the caller's to check when it is a person (see `require_admin`).
+    """
+    token = secrets.token_urlsafe(24)
+    tx.insert(
+        Invitation,
+        [
+            {
+                "id": tx.new_id(),
+                "token_hash": _hash(token),
+                "role": role,
+                "name": name,
+                "created_by": by,
+                "created_at": tx.now,
+                "expires_at": tx.now + life,
+                "used_at": None,
+                "used_by": None,
+            }
+        ],
+    )
+    journal.note(tx, by, "manager-invited", details={"role": role, "name": name})
+    return INVITATION_PREFIX + token
+
+
+def accept_invitation(
+    tx: Transaction, payload: str, *, telegram_id: int, name: str, username: str | None, language: str
+) -> Person:
+    """Let the bearer of an invitation in. Raises Refusal when it is unknown, used or expired.
+
+    Somebody who works here already stays who they are; the invitation is used up only by a newcomer, or by a
+    manager whom it makes an admin.
+    """
+    tx.lock_keys(["staff"])
+    token = payload.removeprefix(INVITATION_PREFIX)
+    invitation = tx.connection.execute(
+        select(Invitation.id, Invitation.role, Invitation.expires_at, Invitation.used_at).where(
+            Invitation.token_hash == _hash(token)
+        )
+    ).first()
+    present = by_telegram(tx.connection, telegram_id)
+    if present and (invitation is None or invitation.used_at or invitation.role == present.role):
+        return present
+    if invitation is None:
+        raise Refusal("refused-invitation-unknown")
+    if invitation.used_at is not None:
+        raise Refusal("refused-invitation-used")
+    if invitation.expires_at < tx.now:
+        raise Refusal("refused-invitation-expired")
+    known = tx.connection.execute(
+        select(Manager.id).where(Manager.telegram_id == telegram_id)
+    ).scalar_one_or_none()
+    if known is None:
+        known = _admit(tx, telegram_id, name, username, language, Role(invitation.role), is_reachable=True)
+    else:
+        tx.connection.execute(
+            update(Manager)
+            .where(Manager.id == known)
+            .values(role=invitation.role, is_active=True, is_reachable=True, is_available=True, name=name)
+        )
+    tx.connection.execute(
+        update(Invitation).where(Invitation.id == invitation.id).values(used_at=tx.now, used_by=known)
+    )
+    journal.note(tx, f"manager:{known}", "manager-joined", details={"name": name})
+    person = by_id(tx.connection, known)
+    if person is None:
+        raise RuntimeError("a manager just written cannot be read")
+    return person
+
+
+def greet(tx: Transaction, person: Person, *, name: str, username: str | None) -> None:
+    """A manager has started the bot, so it may write to them; their name is as Telegram shows it now."""
+    tx.connection.execute(
+        update(Manager).where(Manager.id == person.id).values(is_reachable=True, name=name, username=username)
+    )
+
+
+def set_available(tx: Transaction, person: Person, available: bool) -> None:
+    """`/back` and `/away`: whether the queue gives this person new leads."""
+    tx.connection.execute(update(Manager).where(Manager.id == person.id).values(is_available=available))
+    journal.note(tx, person.actor, "manager-back" if available else "manager-away")
+
+
+def set_language(tx: Transaction, person: Person, language: str) -> None:
+    """What the bot speaks to this person."""
+    tx.connection.execute(update(Manager).where(Manager.id == person.id).values(language=language))
+
+
+def set_reachable(tx: Transaction, manager_id: int, reachable: bool) -> None:
+    """Whether the bot can write to this person: false when they have blocked it."""
+    tx.connection.execute(update(Manager).where(Manager.id == manager_id).values(is_reachable=reachable))
+
+
+def remove(tx: Transaction, by: Person, manager_id: int) -> None:
+    """A manager leaves: their row stays, they are a stranger again. Raises Refusal for oneself or a non-admin."""
+    require_admin(by)
+    if by.id == manager_id:
+        raise Refusal("refused-remove-oneself")
+    tx.connection.execute(
+        update(Manager).where(Manager.id == manager_id).values(is_active=False, is_available=False)
+    )
+    journal.note(tx, by.actor, "manager-removed", details={"manager": manager_id})
+
+
+def require_admin(person: Person) -> None:
+    """Raise Refusal unless the person is an admin. Rights are checked here, not by hiding buttons."""
+    if not person.is_admin:
+        raise Refusal("refused-admins-only")
+
+
+def _admit(
+    tx: Transaction,
+    telegram_id: int,
+    name: str,
+    username: str | None,
+    language: str,
+    role: Role,
+    *,
+    is_reachable: bool,
+) -> int:
+    manager_id = tx.new_id()
+    last: int | None = tx.connection.execute(select(func.max(Manager.position))).scalar_one()
+    row: dict[str, Any] = {
+        "id": manager_id,
+        "telegram_id": telegram_id,
+        "name": name,
+        "username": username,
+        "language": language,
+        "role": role,
+        "is_available": True,
+        "is_active": True,
+        "is_reachable": is_reachable,
+        "position": (last or 0) + 1,
+        "last_given_at": None,
+        "created_at": tx.now,
+    }
+    tx.insert(Manager, [row])
+    return manager_id
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
