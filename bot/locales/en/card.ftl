@@ -1,0 +1,117 @@
+# A lead's card: who, from where, what they wrote, what was before, what is missing, what comes next.
+
+when-now = just now
+when-ago = { $time } ago
+when-yesterday = yesterday at { $time }
+when-tomorrow = tomorrow at { $time }
+when-day = { $day }, { $time }
+
+channel-telegram = Telegram
+channel-email = e-mail
+channel-form = site form
+channel-whatsapp = WhatsApp
+channel-vk = VK
+channel-max = MAX
+channel-chat = site chat
+channel-call = call
+channel-other = { $name }
+
+card-heading = Lead { $number } · { $stage }
+card-new = New lead { $number }
+card-repeat = Repeat lead { $number }
+card-nameless = No name
+card-from = { $channel } · { $source }
+card-address-closed = { $address } (unreachable)
+card-waits = Waiting for an answer: { $time }
+card-answered = First answer after { $time }
+card-free = Nobody’s yet
+card-yours = Your lead
+card-offered = Offered to you
+card-offered-to = Offered to { $name }
+card-taken-by = Worked by { $name }
+card-closed = Closed { $when }
+card-closed-reason = Closed { $when }: { $reason }
+card-comment = “{ $text }”
+card-before = Wrote before: lead { $number }, { $outcome }, { $when }
+card-before-reason = Wrote before: lead { $number }, { $outcome } ({ $reason }), { $when }
+card-before-by = worked by { $name }
+card-client = Already a client
+card-missing = Missing: { $what }
+missing-phone = a phone
+missing-email = an e-mail
+missing-name = a name
+card-recognised = Recognised by { $address }
+card-suggested = Probably the same person: { $name }
+card-next = Next: { $robot }, { $when }
+card-skipped = Not sent automatically: { $robot }, because { $reason }
+card-unseen = { $count ->
+    [one] { $count } new message
+   *[other] { $count } new messages
+  }
+card-older = { $count ->
+    [one] … and { $count } earlier message
+   *[other] … and { $count } earlier messages
+  }
+card-note = { $name }, { $when }: { $text }
+card-cannot-answer = Cannot be answered: { $why }
+card-answer-goes = The answer goes by { $channel }
+
+# Why no answer is possible
+unanswerable-excluded = this person is on the exclusion list
+unanswerable-blocked = they have blocked the bot
+unanswerable-deactivated = their account is gone
+unanswerable-no-way = they left no address to answer to
+unanswerable-bounced = letters to their address do not arrive
+unanswerable-not_found = their address is gone
+unanswerable-other = { $why }
+
+# Why a rule that fired did nothing
+skip-closed = the lead is closed
+skip-stage-left = the lead has left that stage
+skip-customer-wrote = the customer wrote first
+skip-condition = its condition does not hold
+skip-excluded = the person is excluded
+skip-blocked = the customer has blocked the bot
+skip-no-way = there is nowhere to write to
+skip-already-said = it has been said already
+skip-no-text = it has no text
+skip-robot-off = the rule is switched off
+skip-too-late = too much time has passed
+skip-answered = the customer has answered
+skip-bounce = the letter bounced
+skip-cancelled = somebody cancelled it
+skip-other = { $reason }
+
+# Lines of the conversation
+message-in = { $name }, { $when }
+message-out = { $name }, { $when } { $state }
+message-edited = edited
+author-customer = Customer
+author-owner = Owner
+author-robot = Automatic
+author-manager = Manager
+file-photo = Photo
+file-video = Video
+file-audio = Audio
+file-voice = Voice message
+file-video_note = Video message
+file-document = File
+file-sticker = Sticker
+file-animation = Animation
+file-other = Attachment
+file-named = { $kind }: { $name }
+file-waiting = { $file } (loading)
+file-missing = { $file } (not available: { $why })
+file-why-large = too large
+file-why-expired = the link has expired
+file-why-other = the network does not give it
+
+# What became of an outgoing message
+delivery-waiting = ⏳
+delivery-sending = ⏳
+delivery-sent = ✓
+delivery-delivered = ✓✓
+delivery-read = ✓✓
+delivery-refused = ✗ not delivered
+delivery-uncertain = ? may not have arrived
+delivery-cancelled = ✗ cancelled

@@ -1,0 +1,43 @@
+# Refusals of the core: why something cannot be done. Shown as an alert (up to 200 characters) or as a line.
+
+refused-admins-only = Only admins can do this.
+refused-conversation-closed = Lead { $number } cannot be answered: { $why ->
+    [blocked] the customer has blocked the bot
+    [deactivated] the customer’s account is gone
+    [not_found] the address is gone
+   *[other] nothing can be delivered there
+  }.
+refused-delivery-gone = This message is gone.
+refused-delivery-settled = This message has arrived or is on its way; there is no need to send it again.
+refused-excluded = The person in lead { $number } is on the exclusion list, nothing was sent. Take them off the list first.
+refused-invitation-expired = This invitation has expired. Ask for a new one.
+refused-invitation-unknown = There is no such invitation. Check the link or ask for a new one.
+refused-invitation-used = This invitation has been used already. Ask for a new one.
+refused-lead-closed = Lead { $number } is closed already.
+refused-lead-gone = There is no such lead.
+refused-lead-moved = Lead { $number } has changed since this button appeared. Here is how it is now.
+refused-lead-open = Lead { $number } is open anyway.
+refused-lead-taken = Lead { $number } is already worked by { $name }.
+refused-manager-gone = This person does not work here any more.
+refused-no-way = Lead { $number } has nowhere to write to: no chat and no e-mail.
+refused-pattern-domain = “{ $pattern }” does not look like a domain. Example: @example.com
+refused-pattern-email = “{ $pattern }” does not look like an e-mail. Example: anna@example.com
+refused-pattern-empty = An empty line: give a phone, an e-mail, a @domain, a @username or a Telegram id.
+refused-pattern-unclear = “{ $pattern }” is not clear. Give a phone, an e-mail, a @domain, a @username or a Telegram id.
+refused-pattern-username = “{ $pattern }” does not look like a Telegram username. Example: @anna_brown
+refused-pattern-wide = “{ $pattern }” would shut out far too many people. Exclude one address instead.
+refused-pattern-wildcard = “{ $pattern }” contains * or %. There are no wildcards: give a whole address or domain.
+refused-reason-missing = To close lead { $number }, choose a reason.
+refused-remove-oneself = You cannot remove yourself. Ask another admin.
+refused-reply-empty = The answer is empty, there is nothing to send.
+refused-stage-foreign = This stage is not for lead { $number }.
+
+# Refusals of the bot itself
+refused-unknown = This cannot be done.
+refused-button-old = This button is from an older version. Open the card again: /leads
+refused-dialogs-down = The bot cannot remember an unfinished dialog right now. Reply to the card itself, that works.
+refused-file-too-large = The file is larger than 20 MB, Telegram does not let it through. Send a link instead.
+refused-file-unavailable = The file could not be fetched from Telegram. Please send it once more.
+refused-content = This cannot be sent to a customer. Text, photos, videos, voice messages and files can.
+refused-replay = It could not be taken again: { $why }
+refused-gone = This is gone.

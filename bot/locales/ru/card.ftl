@@ -1,0 +1,119 @@
+# Карточка лида: кто, откуда, что написал, что было раньше, чего не хватает, что будет дальше.
+
+when-now = только что
+when-ago = { $time } назад
+when-yesterday = вчера в { $time }
+when-tomorrow = завтра в { $time }
+when-day = { $day }, { $time }
+
+channel-telegram = Telegram
+channel-email = почта
+channel-form = форма на сайте
+channel-whatsapp = WhatsApp
+channel-vk = ВКонтакте
+channel-max = MAX
+channel-chat = чат на сайте
+channel-call = звонок
+channel-other = { $name }
+
+card-heading = Лид № { $number } · { $stage }
+card-new = Новый лид № { $number }
+card-repeat = Повторный лид № { $number }
+card-nameless = Без имени
+card-from = { $channel } · { $source }
+card-address-closed = { $address } (недоступен)
+card-waits = Ждёт ответа: { $time }
+card-answered = Первый ответ через { $time }
+card-free = Пока ничей
+card-yours = Ваш лид
+card-offered = Предложен вам
+card-offered-to = Предложен: { $name }
+card-taken-by = Ведёт: { $name }
+card-closed = Закрыт { $when }
+card-closed-reason = Закрыт { $when }: { $reason }
+card-comment = «{ $text }»
+card-before = Обращался раньше: лид № { $number }, { $outcome }, { $when }
+card-before-reason = Обращался раньше: лид № { $number }, { $outcome } ({ $reason }), { $when }
+card-before-by = вёл(а) { $name }
+card-client = Уже клиент
+card-missing = Не хватает: { $what }
+missing-phone = телефона
+missing-email = почты
+missing-name = имени
+card-recognised = Узнали по совпадению: { $address }
+card-suggested = Похоже, это тот же человек: { $name }
+card-next = Дальше: { $robot }, { $when }
+card-skipped = Не отправлено автоматически: { $robot }, потому что { $reason }
+card-unseen = { $count ->
+    [one] { $count } новое сообщение
+    [few] { $count } новых сообщения
+   *[many] { $count } новых сообщений
+  }
+card-older = { $count ->
+    [one] … и ещё { $count } сообщение раньше
+    [few] … и ещё { $count } сообщения раньше
+   *[many] … и ещё { $count } сообщений раньше
+  }
+card-note = { $name }, { $when }: { $text }
+card-cannot-answer = Ответить нельзя: { $why }
+card-answer-goes = Ответ уйдёт через: { $channel }
+
+# Почему ответить нельзя
+unanswerable-excluded = человек в списке исключений
+unanswerable-blocked = он заблокировал бота
+unanswerable-deactivated = его аккаунт удалён
+unanswerable-no-way = он не оставил адреса, по которому можно ответить
+unanswerable-bounced = письма на его адрес не доходят
+unanswerable-not_found = его адреса больше нет
+unanswerable-other = { $why }
+
+# Почему сработавшее правило ничего не сделало
+skip-closed = лид закрыт
+skip-stage-left = лид ушёл с этой стадии
+skip-customer-wrote = клиент написал сам
+skip-condition = условие не выполнено
+skip-excluded = человек в исключениях
+skip-blocked = клиент заблокировал бота
+skip-no-way = некуда писать
+skip-already-said = это уже говорили
+skip-no-text = нет текста
+skip-robot-off = правило выключено
+skip-too-late = прошло слишком много времени
+skip-answered = клиент ответил
+skip-bounce = письмо не дошло
+skip-cancelled = отменено человеком
+skip-other = { $reason }
+
+# Строки переписки
+message-in = { $name }, { $when }
+message-out = { $name }, { $when } { $state }
+message-edited = изменено
+author-customer = Клиент
+author-owner = Владелец
+author-robot = Автоответ
+author-manager = Менеджер
+file-photo = Фото
+file-video = Видео
+file-audio = Аудио
+file-voice = Голосовое
+file-video_note = Видеосообщение
+file-document = Файл
+file-sticker = Стикер
+file-animation = Анимация
+file-other = Вложение
+file-named = { $kind }: { $name }
+file-waiting = { $file } (загружается)
+file-missing = { $file } (не удалось получить: { $why })
+file-why-large = слишком большой
+file-why-expired = ссылка устарела
+file-why-other = сеть не отдаёт
+
+# Что стало с исходящим
+delivery-waiting = ⏳
+delivery-sending = ⏳
+delivery-sent = ✓
+delivery-delivered = ✓✓
+delivery-read = ✓✓
+delivery-refused = ✗ не доставлено
+delivery-uncertain = ? неизвестно, дошло ли
+delivery-cancelled = ✗ отменено

@@ -1,0 +1,43 @@
+# Отказы ядра: почему сделать нельзя. Показываются всплывающим окном (до 200 знаков) или строкой.
+
+refused-admins-only = Это могут только администраторы.
+refused-conversation-closed = Ответить по лиду № { $number } нельзя: { $why ->
+    [blocked] клиент заблокировал бота
+    [deactivated] аккаунт клиента удалён
+    [not_found] такого адреса больше нет
+   *[other] сюда ничего не доставить
+  }.
+refused-delivery-gone = Этого сообщения больше нет.
+refused-delivery-settled = Это сообщение уже дошло или ещё в пути, второй раз отправлять не нужно.
+refused-excluded = Человек из лида № { $number } в списке исключений, ответ не отправлен. Сначала уберите его из исключений.
+refused-invitation-expired = Срок приглашения истёк. Попросите новое.
+refused-invitation-unknown = Такого приглашения нет. Проверьте ссылку или попросите новую.
+refused-invitation-used = Этим приглашением уже воспользовались. Попросите новое.
+refused-lead-closed = Лид № { $number } уже закрыт.
+refused-lead-gone = Такого лида нет.
+refused-lead-moved = Лид № { $number } изменился с тех пор, как появилась эта кнопка. Показываю, как сейчас.
+refused-lead-open = Лид № { $number } и так открыт.
+refused-lead-taken = Лид № { $number } уже ведёт { $name }.
+refused-manager-gone = Этот человек у нас больше не работает.
+refused-no-way = По лиду № { $number } некуда писать: нет ни чата, ни почты.
+refused-pattern-domain = «{ $pattern }» не похоже на домен. Пример: @example.com
+refused-pattern-email = «{ $pattern }» не похоже на почту. Пример: anna@example.com
+refused-pattern-empty = Пустая строка: укажите телефон, почту, @домен, @имя или id в Telegram.
+refused-pattern-unclear = Не понимаю «{ $pattern }». Подойдёт телефон, почта, @домен, @имя или id в Telegram.
+refused-pattern-username = «{ $pattern }» не похоже на имя в Telegram. Пример: @anna_petrova
+refused-pattern-wide = «{ $pattern }» закроет дорогу слишком многим людям. Исключите конкретный адрес.
+refused-pattern-wildcard = В «{ $pattern }» есть * или %. Шаблонов нет: укажите адрес или домен целиком.
+refused-reason-missing = Чтобы закрыть лид № { $number }, выберите причину.
+refused-remove-oneself = Себя убрать нельзя. Попросите другого администратора.
+refused-reply-empty = Ответ пуст, отправлять нечего.
+refused-stage-foreign = Эта стадия не для лида № { $number }.
+
+# Отказы самого бота
+refused-unknown = Так сделать нельзя.
+refused-button-old = Эта кнопка из старой версии. Откройте карточку заново: /leads
+refused-dialogs-down = Сейчас не получается запомнить начатый разговор. Ответьте прямо на карточку, так сработает.
+refused-file-too-large = Файл больше 20 МБ, Telegram не даёт его переслать. Отправьте ссылкой.
+refused-file-unavailable = Не удалось получить файл из Telegram. Пришлите его ещё раз.
+refused-content = Такое клиенту не переслать. Подойдут текст, фото, видео, голосовое и файлы.
+refused-replay = Взять заново не удалось: { $why }
+refused-gone = Этого больше нет.
