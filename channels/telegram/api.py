@@ -30,7 +30,6 @@ from aiohttp import (
 )
 
 OFFICIAL = "https://api.telegram.org"
-CONNECT_SECONDS = 10.0
 MAX_REPLY = 64 * 1024 * 1024  # bytes; a page of a hundred updates is far below
 
 
@@ -88,19 +87,23 @@ class BotApi:
     """The Bot API for one token, over a session that many may share.
 
     `base_url` is the server (`https://api.telegram.org` or one's own), `session` an open aiohttp session
-    whose connector holds the connections; the owner of the session closes it. Raises ValueError when the
-    token does not look like one, without repeating it.
+    whose connector holds the connections; the owner of the session closes it. `connect_seconds` is how long
+    to wait for a connection, be it for a free one of the session's. Raises ValueError when the token does not
+    look like one, without repeating it.
     """
 
-    def __init__(self, token: str | Secret, base_url: str, session: ClientSession) -> None:
+    def __init__(
+        self, token: str | Secret, base_url: str, session: ClientSession, connect_seconds: float = 10.0
+    ) -> None:
         secret = token if isinstance(token, str) else token.get_secret_value()
         if not _TOKEN.fullmatch(secret):
             raise ValueError("a bot token is digits, a colon, and letters, digits, - or _")
         self.bot_id = secret.partition(":")[0]
-        self._host = base_url.rstrip("/")
-        self._methods = f"{self._host}/bot{secret}/"
-        self._files = f"{self._host}/file/bot{secret}/"
+        self.base_url = base_url.rstrip("/")
+        self._methods = f"{self.base_url}/bot{secret}/"
+        self._files = f"{self.base_url}/file/bot{secret}/"
         self._session = session
+        self._connect_seconds = connect_seconds
 
     def __repr__(self) -> str:
         return f"BotApi(bot {self.bot_id})"
@@ -119,7 +122,7 @@ class BotApi:
         Raises OSError when a file of ours cannot be opened; nothing is sent then.
         """
         given = {key: value for key, value in (params or {}).items() if value is not None}
-        limits = ClientTimeout(total=timeout + CONNECT_SECONDS, connect=CONNECT_SECONDS)
+        limits = ClientTimeout(total=timeout + self._connect_seconds, connect=self._connect_seconds)
         with ExitStack() as opened:
             if files:
                 handles = await asyncio.to_thread(_opened, files, opened)
@@ -153,7 +156,7 @@ class BotApi:
         """
         if file_path.startswith("/") or ".." in file_path.split("/"):
             return ApiError(404, "the server names a file outside of its folder")
-        limits = ClientTimeout(total=None, connect=CONNECT_SECONDS, sock_read=30)
+        limits = ClientTimeout(total=None, connect=self._connect_seconds, sock_read=30)
         size = 0
         try:
             response = await self._session.get(
