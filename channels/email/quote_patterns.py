@@ -52,10 +52,11 @@ YOU_WROTE = re.compile(r"(?:вы писали|you wrote|sie schrieben)\b", re.IG
 _KEYS = {
     "from": "from|от|от кого|від|von|de|da|van|od|från|fra|lähettäjä|feladó|kimden|gönderen|expéditeur|remitente|"
     "mittente|afzender|nadawca|odesílatel|odosielateľ|de la|發件人|发件人|寄件者|差出人|送信者|보낸 사람|από|от",
-    "date": "date|sent|sent at|sent on|дата|дата отправки|отправлено|надіслано|дата й час|gesendet|datum|envoyé|"
-    "date d'envoi|enviado|enviado el|enviada em|fecha|data|inviato|data invio|verzonden|wysłano|skickat|sendt|dato|"
-    "lähetetty|päiväys|päivämäärä|odesláno|odoslané|dátum|küldve|tarih|gönderme tarihi|trimis|发送时间|发送日期|日期|時間|寄件日期|送信日時|日時|"
-    "보낸 날짜|날짜|ημερομηνία|изпратено",
+    "date": "date|дата|дата отправки|дата й час|datum|fecha|data|dato|päiväys|päivämäärä|dátum|tarih|日期|時間|日時|날짜|"
+    "ημερομηνία",
+    "sent": "sent|sent at|sent on|отправлено|надіслано|gesendet|envoyé|date d'envoi|enviado|enviado el|enviada em|"
+    "inviato|data invio|verzonden|wysłano|skickat|sendt|lähetetty|odesláno|odoslané|küldve|gönderme tarihi|trimis|"
+    "发送时间|发送日期|寄件日期|送信日時|보낸 날짜|изпратено",
     "to": "to|кому|an|à|para|a|do|till|til|aan|vastaanottaja|címzett|kime|komu|kam|pro|către|收件人|收件者|宛先|받는 사람|προς|до",
     "subject": "subject|тема|betreff|objet|asunto|assunto|oggetto|onderwerp|temat|ämne|emne|aihe|předmět|predmet|tárgy|"
     "konu|subiect|主题|主旨|件名|제목|θέμα|относно",
@@ -75,6 +76,15 @@ def header_kind(line: str) -> tuple[str, str] | None:
         return None
     kind = _KIND.get(" ".join(found[1].lower().split()))
     return (kind, found[2]) if kind else None
+
+
+def headers_within(value: str) -> set[str]:
+    """The further headers that stand on the same line: `ivan@example.ru Date: Fri, 5 Apr 2024 …`."""
+    found = (_KIND.get(key.lower()) for key in _INLINE.findall(value[:400]))
+    return {kind for kind in found if kind}
+
+
+_INLINE = re.compile(r"\s\*{0,2}([^\W\d_]{1,12})\s?[:：]\*{0,2}\s")
 
 
 # --- dividers ------------------------------------------------------------------------------------

@@ -106,7 +106,7 @@ def _introduction(lines: list[Line], number: int) -> int:
             return 0
         line = lines[number + length - 1]
         text = line.text.strip()
-        if line.mark is Mark.QUOTED or len(text) > 300:
+        if len(text) > 300 or (line.mark is Mark.QUOTED and joined.count("<") <= joined.count(">")):
             return 0
         blanks += not text
         if blanks > 1:
@@ -172,7 +172,7 @@ def _is_header_block(lines: list[Line], number: int) -> bool:
     """Whether the headers of another letter begin here, as Outlook and others put them above what is answered.
 
     "From: Moscow / To: Kazan / Date: 5 May" in a customer's order is none: there has to be an address beside
-    From, or a subject.
+    From, or a subject, or the word "Sent".
     """
     first = patterns.header_kind(lines[number].text)
     if first is None or first[0] in ("to", "cc"):
@@ -197,14 +197,14 @@ def _is_header_block(lines: list[Line], number: int) -> bool:
         else:
             blanks = loose = 0
             current = found[0]
-            kinds.add(current)
             text = found[1]
+            kinds |= {current} | patterns.headers_within(text)
         addressed = addressed or (current == "from" and patterns.ADDRESS.search(text) is not None)
-        dated = dated or (current == "date" and any(character.isdigit() for character in text))
+        dated = dated or (bool(kinds & {"date", "sent"}) and any(character.isdigit() for character in text))
     if "from" not in kinds or len(kinds) < 2:
         return False
-    if "subject" in kinds and "date" in kinds or {"subject", "to"} <= kinds:
-        return len(kinds) >= 3
+    if {"sent", "to"} <= kinds or ("subject" in kinds and len(kinds) >= 3):
+        return True
     return addressed and (dated or len(kinds) >= 3)
 
 

@@ -51,7 +51,7 @@ def read_html(html: str) -> list[Line]:
 
 def read_plain(text: str, *, flowed: bool = False, delete_space: bool = False) -> list[Line]:
     """The lines of a text/plain body; `>` marks quotes. `flowed` undoes the soft breaks of RFC 3676."""
-    lines = clean_text(text).split("\n")
+    lines = _INVISIBLE.sub("", clean_text(text)).split("\n")
     if flowed:
         lines = _unflow(lines, delete_space)
     return [Line(line.rstrip(), Mark.QUOTED if _QUOTE.match(line) else Mark.OWN) for line in lines]
@@ -69,6 +69,8 @@ def join(lines: list[Line]) -> str:
     return "\n".join(kept).strip("\n")
 
 
+# Direction marks, soft hyphens and empty joints: programs strew them about and they hide words from search.
+_INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u2060\ufeff\u034f]")
 _QUOTE = re.compile(r"[ \t\xa0]{0,3}(?:>|\|[ \t]|&gt;)")
 _DATA_URI = re.compile(r"[\"']data:[^\"'<>]{100,}[\"']?")
 
@@ -281,7 +283,7 @@ class _Walk:
         self.blank_due = self.blank_due or blank
 
     def _flush(self, keep_blank: bool = False) -> None:
-        text = clean_text("".join(self.words)).replace("\n", " ").rstrip()
+        text = _INVISIBLE.sub("", clean_text("".join(self.words))).replace("\n", " ").rstrip()
         if text or keep_blank:
             mark = Mark.QUOTED if self.mark is Mark.OWN and _QUOTE.match(text) else self.mark
             self.lines.append(Line(text, mark))
