@@ -587,6 +587,23 @@ def test_no_change_to_a_message_makes_it_raise_or_lose_what_a_person_wrote(
     json.dumps(describe(update)).encode()
 
 
+def test_no_place_in_a_message_lets_through_what_a_database_refuses() -> None:
+    for path in PATHS:
+        for kind in KINDS:
+            event = copy.deepcopy(WHOLE)
+            del event["text"]
+            place = event
+            for step in path[:-1]:
+                place = place.get(step, {}) if isinstance(place, dict) else place[step]
+            place[path[-1]] = "а\x00б\ud83d\r\nв"
+            assert storable(normalise({"update_id": 1, kind: event}, b"", NOW, BOT)), path
+            event["text"] = "слово"
+            assert storable(
+                normalise({"update_id": 1, kind: {**event, path[-1]: "\ud83dж\x00"}}, b"", NOW, BOT)
+            )
+            json.dumps(describe({"update_id": 1, kind: event}), ensure_ascii=False).encode()
+
+
 def test_no_message_is_too_long_or_too_deep() -> None:
     assert len(message_of(an_update(text="ы" * 1_000_000)).text) == 32_768
     deep: object = "дно"
