@@ -10,7 +10,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from alembic import command
@@ -208,10 +208,11 @@ def _settings() -> Iterator[str]:
 
     def walk(model: type[BaseModel], prefix: str) -> Iterator[str]:
         for name, field in model.model_fields.items():
-            inner = field.annotation
-            if isinstance(inner, type) and issubclass(inner, BaseModel):
+            kinds = get_args(field.annotation) or (field.annotation,)  # also `Email | None`
+            nested = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+            for inner in nested:
                 yield from walk(inner, f"{prefix}{name}__")
-            else:
+            if not nested:
                 yield f"{prefix}{name}".upper()
 
     return walk(Settings, "openlines_")
