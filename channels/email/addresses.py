@@ -113,7 +113,7 @@ _GROUP = re.compile(r'^\s*[^":=<]{1,80}:\s*')
 
 
 def _address(text: str) -> str | None:
-    text = "".join(text.split())
+    text = re.sub(r"\s*([@.])\s*", r"\1", text.strip())  # not across words: `power user@…` is nobody's address
     if "=?" in text:
         text = decode_words(text)
     text = text.strip("<>'\"`,;").removeprefix("mailto:").removeprefix("MAILTO:").rstrip(".").lower()

@@ -19,7 +19,7 @@ def classify(status: str, diagnostic: str, *, delayed: bool, prose: str = "") ->
     temporary. A full mailbox, a refusal for the look of a letter, a silent server: none of these is the end of an
     address.
     """
-    diagnostic, prose = diagnostic[:SAMPLE], prose[:SAMPLE]
+    diagnostic, prose = " ".join(diagnostic[:SAMPLE].split()), " ".join(prose[:SAMPLE].split())
     said = _STATUS.search(status)
     in_diagnostic = _particular(diagnostic)
     code = _CODE.search(diagnostic) or _CODE.search(prose)
@@ -28,17 +28,15 @@ def classify(status: str, diagnostic: str, *, delayed: bool, prose: str = "") ->
     if not group:
         general = _STATUS.search(diagnostic)
         group = general[1] if general else code[1] if code else _group_of(reason)
-    if said and not _is_general(said[0]):
-        result = said[0]
-        # "Status: 5.1.2" of our own side beside "550 5.1.1 no such user" of theirs: theirs is nearer.
-    elif in_diagnostic:
+    general = _STATUS.search(diagnostic)
+    if in_diagnostic:  # what their server said is nearer than what ours made of it
         result = in_diagnostic
+    elif said and not _is_general(said[0]):
+        result = said[0]
+    elif stated := said or general:
+        result = stated[0]
     elif reason:
         result = f"{group}.{reason.detail}"
-    elif said:
-        result = said[0]
-    elif general := _STATUS.search(diagnostic) or _STATUS.search(prose):
-        result = general[0]
     elif code:
         result = _BY_CODE.get(code[0][:3], f"{code[1]}.0.0")
     else:
@@ -58,7 +56,7 @@ def _is_dead(status: str, reason: Reason | None) -> bool:
 
 # 5.1.1 no such mailbox, 5.1.2 no such domain, 5.1.3 bad syntax, 5.1.6 moved, 5.1.10 no MX.
 _DEAD = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"})
-_STATUS = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.]\d|\d)")
+_STATUS = re.compile(r"(?<![\d.])([45])\.(\d{1,3})\.(\d{1,3})(?![\d.]\d|\d)")
 _CODE = re.compile(r"(?<![\d.#:/-])([45])\d\d(?=[ \t-]|$)(?![ \t]?(?:bytes|kb|mb|sec|min|hours|times))", re.IGNORECASE)
 
 
@@ -76,6 +74,13 @@ class Reason:
 
 # The first that matches counts: the particular before the general.
 _REASONS = (
+    # "Access denied" would be policy; said of the recipient it is how Microsoft refuses unknown ones.
+    Reason(
+        "1.1",
+        r"recipient address rejected(?:\W{1,3}access denied|\W{0,3}$|\.\s)|invalid final delivery userid|"
+        r"(?:unknown user|user unknown|no such user)\b",
+        dead=True,
+    ),
     Reason(
         "2.2",
         r"(?:mail)?box (?:is |has )?(?:been )?(?:full|exceed)|mailbox (?:size|quota)|over.?quota|quota (?:exceeded|violation|has been)|exceeds? (?:.{0,30})quota|"
@@ -173,6 +178,6 @@ def _is_general(status: str) -> bool:
 def _particular(text: str) -> str | None:
     """The first status in a text that says more than "it failed"."""
     for found in _STATUS.finditer(text):
-        if found[1] != "2" and not _is_general(found[0]):
+        if not _is_general(found[0]):
             return found[0]
     return None

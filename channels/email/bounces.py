@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from channels.email.addresses import find_address, is_address, read_addresses
 from channels.email.automatic import LetterKind
@@ -42,15 +43,15 @@ def read_report(root: Part, sender: str | None, text: str) -> Report | None:
     parts = list(root.walk())
     types = {part.media_type for part in parts}
     report_type = root.parameters.get("report-type", "").lower()
-    if types & _COMPLAINTS or report_type == "feedback-report":
+    if types & _COMPLAINTS or report_type == "feedback-report" or _is_complaint(root, types):
         return Report(LetterKind.REPORT, None)
     text = text[:PROSE]
     groups = [group for part in parts if part.media_type in _STATUSES for group in _groups(part.beginning(STATUS))]
-    if not groups and (report_type == "delivery-status" or _FIELDS.search(text)):
-        groups = list(_groups(text.encode("utf-8", "replace")))
-    recipients = _from_groups(groups, text)
-    actions = {group.get("action").split(";")[0].strip().lower() for group in groups} - {""}
-    if recipients and actions and actions <= _HARMLESS:
+    if not groups:
+        groups = _unlabelled_groups(parts)
+    recipients = _from_groups([group for group in groups if _action(group) not in _HARMLESS], text)
+    actions = {_action(group) for group in groups} - {""}
+    if actions and actions <= _HARMLESS:
         return Report(LetterKind.REPORT, None)
     if not recipients:
         if types & _READ or report_type == "disposition-notification":
@@ -64,8 +65,27 @@ def read_report(root: Part, sender: str | None, text: str) -> Report | None:
 _STATUSES = frozenset({"message/delivery-status", "message/global-delivery-status", "message/xdelivery-status"})
 _READ = frozenset({"message/disposition-notification", "message/global-disposition-notification"})
 _COMPLAINTS = frozenset({"message/feedback-report"})
-_HARMLESS = frozenset({"delivered", "relayed", "expanded"})
-_FIELDS = re.compile(r"^Final-Recipient:|^Original-Recipient:", re.IGNORECASE | re.MULTILINE)
+_HARMLESS = frozenset({"delivered", "relayed", "expanded", "deliverable"})
+_FIELDS = re.compile(rb"^(?:Reporting-MTA|Final-Recipient|Original-Recipient)[ \t]*:", re.IGNORECASE | re.MULTILINE)
+
+
+def _is_complaint(root: Part, types: set[str]) -> bool:
+    """Outlook.com's form of the feedback report (RFC 5965), which says so only in its subject."""
+    subject = root.headers.text("subject")
+    return "message/rfc822" in types and re.match(r"complaint about message from [\d.:a-f]+$", subject) is not None
+
+
+def _unlabelled_groups(parts: list[Part]) -> list[Headers]:
+    """The same fields in a part of another type, or in the text itself."""
+    for part in parts:
+        if part.multipart or not part.media_type.startswith(("text/", "message/")):
+            continue
+        data = part.beginning(STATUS)
+        if (fields := _FIELDS.search(data)) and b"ecipient" in data:
+            groups = list(_groups(data[fields.start() :]))
+            if any(_recipient(group) and "action" in group for group in groups):
+                return groups
+    return []
 
 
 def _groups(data: bytes) -> Iterator[Headers]:
@@ -92,7 +112,7 @@ def _from_groups(groups: list[Headers], text: str) -> list[tuple[str, str, bool]
         address = _recipient(group)
         if address is None:
             continue
-        action = group.get("action").strip().lower()
+        action = _action(group)
         diagnostic = " ".join([group.get("diagnostic-code"), group.get("x-display-reason")]).strip()
         status = group.get("status")
         status_text, permanent = classify(
@@ -100,6 +120,10 @@ def _from_groups(groups: list[Headers], text: str) -> list[tuple[str, str, bool]
         )
         found.setdefault(address, (address, status_text, permanent))
     return list(found.values())
+
+
+def _action(group: Headers) -> str:
+    return re.split(r"[;\s(]", group.get("action").strip().lower(), maxsplit=1)[0]
 
 
 def _recipient(group: Headers) -> str | None:
@@ -125,14 +149,22 @@ def _is_prose_bounce(root: Part, sender: str | None, text: str) -> bool:
     empty = headers.get("return-path").replace(" ", "") == "<>"
     daemon = bool(_DAEMON.search(local) or _DAEMON.search(headers.text("from"))) or "arrival-date" in headers
     subject = bool(_SUBJECT.search(headers.text("subject")))
+    if _SURE_SUBJECT.match(headers.text("subject")):
+        return True
     words = bool(_PROSE.search(text[:4000]))
     machine = daemon or empty or root.media_type == "multipart/report"
     return (machine and subject) or (machine and words) or (subject and words and bool(_REPLY.search(text)))
 
 
 _DAEMON = re.compile(
-    r"mailer[-_. ]?daemon|post ?master|mail deliver[y]?\b|mail delivery (?:sub)?system|mail system|delivery (?:sub)?system|"
+    r"mailer[-_. ]?daemon|post[-_ ]?master|mail deliver[y]?\b|mail delivery (?:sub)?system|mail system|delivery (?:sub)?system|"
     r"mdaemon|mail administrator|email delivery|служба доставки|система доставки|delivery notification|bounce",
+    re.IGNORECASE,
+)
+# Nobody but a mail server begins a letter so; a person who passes one on has "Fwd:" before it.
+_SURE_SUBJECT = re.compile(
+    r"\s*(?:delivery status notification \((?:failure|delay)\)|undelivered mail returned to sender|"
+    r"mail delivery failed: returning message to sender|returned mail: (?:see transcript|user unknown|host unknown))",
     re.IGNORECASE,
 )
 _SUBJECT = re.compile(
@@ -163,7 +195,7 @@ _PROSE = re.compile(
 _REPLY = re.compile(r"(?<![\d.])[45]\d\d[ -](?:[45]\.\d|\S)|(?<![\d.])[45]\.\d{1,3}\.\d{1,3}(?![\d.])")
 # Where the letter that came back begins.
 _COPY = re.compile(
-    r"^[ \t>]{0,4}(?:[-=*_ ]{2,60}\s?(?:this is a copy|below this line|the (?:header|body) of the original|original message|"
+    r"^[ \t>]{0,4}(?:[-=*_][-=*_ ]{1,60}\s?(?:this is a copy|below this line|the (?:header|body) of the original|original message|"
     r"returned message|unsent message|message (?:header|text|follows)|undelivered message|copy of|header of|"
     r"enclosed|included is|the attached file|message follows|forwarded message|the following)[^\n]{0,120}|(?:original )?message headers follow[^\n]{0,40}|"
     r"original message follows[^\n]{0,40}|a copy of your message[^\n]{0,80}|"
@@ -191,16 +223,16 @@ def _from_prose(root: Part, text: str) -> list[tuple[str, str, bool]]:
     places: dict[str, int] = {}
     for found in _NAMED.finditer(told):
         address = found[1].strip(".").lower()
-        if address not in ours and len(places) < RECIPIENTS:
+        if (address not in ours or found[0].rstrip().endswith(">:")) and len(places) < RECIPIENTS:
             places.setdefault(address, found.start())
     if failed:
         places = {address: max(0, told.lower().find(address)) for address in failed[:RECIPIENTS]}
     if not places:
-        for match in _WITHIN.finditer(told):
-            address = match[0].strip(".").lower()
-            if address not in ours:
-                places[address] = match.start()
-                break
+        named = [(match[0].strip(".").lower(), match.start()) for match in islice(_WITHIN.finditer(told), 50)]
+        # We may have written to ourselves; a mail server rarely names its own address in its text.
+        for address, start in [entry for entry in named if entry[0] not in ours] or named:
+            places[address] = start
+            break
     delayed = bool(_DELAYED.search(subject) or _DELAYED.search(told[:3000])) and not _FINAL.search(told)
     ordered = sorted(places.items(), key=lambda entry: entry[1])
     result = []

@@ -49,6 +49,8 @@ def decode(data: bytes, declared: str | None = None) -> str:
         try:
             text = data.decode(codec)
         except (UnicodeError, ValueError):
+            if codec == "iso2022_jp_ext" and (japanese := _japanese(data)) is not None:
+                return japanese
             if codec not in _ONE_BYTE:
                 loose = data.decode(codec, "replace")
                 return loose if loose.count(REPLACEMENT) * 10 <= len(loose) else _guess(data)
@@ -156,10 +158,9 @@ def _broken_utf8(data: bytes) -> str:
 
 def _guess(data: bytes, declared: str | None = None) -> str:
     if b"\x1b$" in data or b"\x1b(" in data:
-        try:
-            return data.decode("iso2022_jp_ext")
-        except UnicodeDecodeError:
-            pass
+        japanese = _japanese(data)
+        if japanese is not None:
+            return japanese
     sample = _sample(data)
     candidates = (*_CYRILLIC, "cp1252")
     scores = {codec: _score(sample.decode(codec, "replace")) - _RARITY[codec] for codec in candidates}
@@ -173,6 +174,23 @@ def _guess(data: bytes, declared: str | None = None) -> str:
     if declared is not None and scores[best] < _SURE / 2:
         best = declared
     return data.decode(best, "replace")
+
+
+def _japanese(data: bytes) -> str | None:
+    """ISO-2022-JP, also with the makers' own signs (①, ㈱), which no codec for it knows but EUC does."""
+    try:
+        return data.decode("iso2022_jp_ext")
+    except UnicodeDecodeError:
+        pass
+    try:
+        in_euc = _SHIFTED.sub(lambda found: bytes(byte | 0x80 for byte in found[1]), data)
+        return _ESCAPES.sub(b"", in_euc).decode("euc_jis_2004")
+    except UnicodeDecodeError:
+        return None
+
+
+_SHIFTED = re.compile(rb"\x1b\$[@B]([^\x1b\r\n]*)")
+_ESCAPES = re.compile(rb"\x1b\([BJ]")
 
 
 _LAST_RESORT = ["gb18030", "big5", "cp932", "cp949", "cp1250", "cp1252", "cp1253", "cp1254", "cp1255", "cp1256"]

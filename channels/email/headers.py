@@ -57,11 +57,13 @@ class Headers:
 def read_headers(raw: bytes, start: int, end: int) -> tuple[Headers, int]:
     """The header section that begins at `start`, and where the body after it begins.
 
-    A line that is no header does not hide those that follow it, unless nothing that looks like a header comes
-    next: then the blank line was forgotten and the body begins there.
+    Lines that are no header do not hide those that follow; when none follows before the next blank line, the
+    blank line was forgotten and the body begins there.
     """
     fields: list[tuple[str, bytes]] = []
     position, stop = start, min(end, start + BLOCK)
+    if start == 0 and (blank := _LEADING.match(raw)):  # blank lines above the very first header
+        position = start = blank.end()
     while position < stop and len(fields) < FIELDS:
         if field := _FIELD.match(raw, position, stop):
             fields.append((field[1].lower().decode("ascii"), field[2][:VALUE]))
@@ -74,14 +76,23 @@ def read_headers(raw: bytes, start: int, end: int) -> tuple[Headers, int]:
         if position == start and raw.startswith((b"From ", b">From "), position):  # an mbox separator
             position = start = position_after
             continue
-        if not _FIELD.match(raw, position_after, stop):
+        following = _BLANK_LINE.search(raw, position, min(stop, position + 8192))
+        known = _KNOWN.search(raw, position_after, following.start() + 1 if following else min(stop, position + 8192))
+        if known is None:
             return Headers(fields), position
-        position = position_after
+        position = known.start()
     return Headers(fields), min(position, end)
 
 
 _FIELD = re.compile(rb"([!-9;-~]{1,120})[ \t]*:([^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)(?:\r?\n|\r|\Z)")
 _BLANK = re.compile(rb"[ \t]*(?:\r?\n|\r)")
+_BLANK_LINE = re.compile(rb"\n[ \t]*\r?\n")
+_KNOWN = re.compile(
+    rb"^(?:from|to|cc|subject|date|message-id|mime-version|content-[a-z-]+|received|reply-to|return-path|"
+    rb"references|in-reply-to|sender|x-[a-z-]+)[ \t]*:",
+    re.IGNORECASE | re.MULTILINE,
+)
+_LEADING = re.compile(rb"(?:[ \t]*\r?\n){1,10}(?=[!-9;-~]{1,120}:)")
 _LINE = re.compile(rb"[^\n]*\n?")
 
 

@@ -133,8 +133,10 @@ def _lines(texts: list[_Text]) -> tuple[list[Line], list[Line] | None]:
     for text in texts:
         plain = [line for part in text.plain for line in [*_read(part), Line("")]]
         html: list[Line] | None = None
-        if text.html and (not text.plain or _is_stub(plain, text.html)):
-            plain = html = [line for part in text.html for line in [*_read(part), Line("")]]
+        if text.html and (not text.plain or _is_short(plain, text.html)):
+            html = [line for part in text.html for line in [*_read(part), Line("")]]
+            if not text.plain or _is_stub(plain, html):
+                plain = html
         elif text.html and any(_MARKED.search(part.beginning()) for part in text.html):
             html = [line for part in text.html for line in [*_read(part), Line("")]]
             differs = True
@@ -157,12 +159,19 @@ _STUB = re.compile(
 )
 
 
-def _is_stub(plain: list[Line], html: list[Part]) -> bool:
-    """Whether the plain form says nothing, or only that the letter is in HTML."""
+def _is_short(plain: list[Line], html: list[Part]) -> bool:
+    """Whether the plain form may be a mere stand-in: few words beside much HTML."""
+    said = sum(len(line.text) for line in plain)
+    return said == 0 or (said < 500 and sum(part.end - part.start for part in html) > 200)
+
+
+def _is_stub(plain: list[Line], html: list[Line]) -> bool:
+    """Whether the plain form says nothing, only that the letter is in HTML, or far less than the HTML does."""
     text = join(plain).strip()
+    shown = len(join(html))
     if not text:
-        return True
-    return len(text) < 500 and _STUB.search(text) is not None and any(part.end - part.start > 200 for part in html)
+        return shown > 0
+    return (_STUB.search(text) is not None and shown > 0) or shown > 2 * len(text) + 200
 
 
 def _read(part: Part) -> list[Line]:
