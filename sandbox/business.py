@@ -1,4 +1,4 @@
-"""Telegram Business: a bot connected to a person's own account reads the chats with customers and answers there."""
+"""Telegram Business: a bot in a person's own account reads the chats with customers and answers there."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class BusinessConnection:
     """The owner of an account has let a bot into it. Made by `TelegramSandbox.business`.
 
-    Customers write with `await anna.writes(connection, "...")`; what the owner answers from their own telephone
-    is `await connection.owner_writes(anna, "...")`. Both reach the bot as `business_message`.
+    Customers write with `await anna.writes(connection, "...")`; what the owner answers from their own
+    telephone is `await connection.owner_writes(anna, "...")`. Both reach the bot as `business_message`.
     """
 
     def __init__(

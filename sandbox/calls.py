@@ -18,7 +18,7 @@ Json: TypeAlias = dict[str, Any]  # the Bot API's own objects: the border where 
 
 
 class ApiError(Exception):
-    """Telegram's refusal: the HTTP status, the text, and `retry_after` or `migrate_to_chat_id` to go on with."""
+    """Telegram's refusal: the HTTP status, the text, and `retry_after` or `migrate_to_chat_id`."""
 
     def __init__(self, code: int, description: str, parameters: Json | None = None) -> None:
         super().__init__(description)

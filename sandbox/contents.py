@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from sandbox.calls import Json
 from sandbox.entities import tidied
 from sandbox.files import FileStore, Media, StoredFile
 from sandbox.messages import Message
-
-if TYPE_CHECKING:
-    from sandbox.chats import Chat
+from sandbox.samples import PICTURE
 
 _ABOUT: dict[str, Json] = {
     "photo": {"width": 1280, "height": 960},
@@ -38,8 +36,24 @@ _ABOUT: dict[str, Json] = {
 _NAMED = frozenset({"video", "animation", "audio", "document"})
 
 
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One part of an album: photo, video, document or audio."""
+
+    kind: str = "photo"
+    data: bytes = PICTURE
+    name: str | None = None
+    caption: str | None = None
+
+
 def media_of(
-    files: FileStore, kind: str, data: bytes, name: str | None, size: int | None, about: Json
+    files: FileStore,
+    kind: str,
+    data: bytes,
+    *,
+    name: str | None = None,
+    size: int | None = None,
+    about: Json,
 ) -> Media:
     """Store a file and describe it. Raises ValueError for a kind no message has."""
     if kind not in _ABOUT:
@@ -97,7 +111,7 @@ def forward_origin(message: Message) -> Json:
     return {"type": "user", "date": message.date, "sender_user": sender.describe()}
 
 
-def full_chat(chat: Chat, described: Json) -> Json:
+def full_chat(described: Json) -> Json:
     """What `getChat` adds to a `Chat`."""
     full: Json = {
         **described,

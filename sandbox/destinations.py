@@ -1,4 +1,4 @@
-"""Where a call wants to write: the chat, the topic, the message it answers; with every reason why it may not."""
+"""Where a call wants to write: the chat, the topic, the message it answers; and why it may not."""
 
 from __future__ import annotations
 

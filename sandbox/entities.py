@@ -1,4 +1,4 @@
-"""What Telegram does to a text before it keeps it: checks the given entities, trims, and finds more by itself."""
+"""What Telegram does to a text before it keeps it: checks the entities, trims, and finds more by itself."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _TYPES = frozenset(
 _FOUND = frozenset({"mention", "hashtag", "cashtag", "bot_command", "url", "email", "phone_number"})
 _OPAQUE = frozenset({"code", "pre", "text_link", "text_mention", "url", "email"})
 _SPACE = " \t\n\r\v\f\u00a0\u200b\u2060\ufeff"
-_HINTS = re.compile(r"[/@#$+.]")
+_HINTS = re.compile(r"[/@#$+]|\.\w")
 _PATTERNS = (
     ("url", re.compile(r"https?://[^\s<>\"]{1,2048}", re.IGNORECASE)),
     (
@@ -47,8 +47,8 @@ _PATTERNS = (
     (
         "url",
         re.compile(
-            r"(?<![\w.@/-])(?:[a-z0-9-]{1,63}\.){1,5}(?:com|org|net|info|biz|io|me|ru|su|by|kz|ua|de|fr|uk|рф)"
-            r"(?![\w-])(?::\d{1,5})?(?:[/?#][^\s<>\"]{0,2048})?",
+            r"(?<![\w.@/-])(?:[a-z0-9-]{1,63}\.){1,5}"
+            r"(?:com|org|net|info|biz|io|me|ru|su|by|kz|ua|de|fr|uk|рф)(?![\w-])(?::\d{1,5})?(?:[/?#][^\s<>\"]{0,2048})?",
             re.IGNORECASE,
         ),
     ),
@@ -78,10 +78,10 @@ def checked_entities(given: Any, text: str) -> list[Json]:
         kind, offset, size = entity.get("type"), entity.get("offset"), entity.get("length")
         if kind not in _TYPES:
             raise bad_request("can't parse MessageEntity: Unsupported type specified")
-        for field, value in (("offset", offset), ("length", size)):
-            if not isinstance(value, int):
-                raise bad_request(f"can't parse MessageEntity: Can't find field \"{field}\"")
-        assert_span(offset, size, length, units)
+        if not isinstance(offset, int) or not isinstance(size, int):
+            missing = "offset" if not isinstance(offset, int) else "length"
+            raise bad_request(f"can't parse MessageEntity: Can't find field \"{missing}\"")
+        _check_span(offset, size, length, units)
         if size == 0 or kind in _FOUND:
             continue
         clean: Json = {"type": kind, "offset": offset, "length": size}
@@ -97,8 +97,7 @@ def checked_entities(given: Any, text: str) -> list[Json]:
     return in_order(kept)
 
 
-def assert_span(offset: int, size: int, length: int, units: frozenset[int] | None) -> None:
-    """Raise ApiError 400 when a span lies outside of the text or cuts a character in two."""
+def _check_span(offset: int, size: int, length: int, units: frozenset[int] | None) -> None:
     if offset < 0 or offset > 10_000_000:
         raise bad_request(f"receive an entity with incorrect offset {offset}")
     if size < 0 or size > 10_000_000:
@@ -110,7 +109,8 @@ def assert_span(offset: int, size: int, length: int, units: frozenset[int] | Non
     end = offset + size
     if end > length:
         raise bad_request(
-            f"entity beginning at UTF-16 offset {offset} ends after the end of the text at UTF-16 offset {end}"
+            f"entity beginning at UTF-16 offset {offset} "
+            f"ends after the end of the text at UTF-16 offset {end}"
         )
     if units is not None and (offset in units or end in units):
         where = "begins" if offset in units else "ends"

@@ -1,4 +1,4 @@
-"""What can go wrong with Telegram, on request: refusals, hang-ups, slowness, and the limits on how much is sent."""
+"""What can go wrong with Telegram, on request: refusals, hang-ups, slowness; and the limits on sending."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class HangUp:
-    """The connection is cut: before the request is read, or, with `after_acting`, when all is done but the answer."""
+    """The connection is cut: before the request is read or, `after_acting`, before it is answered."""
 
     after_acting: bool = False
 
@@ -58,7 +58,7 @@ class Gateway:
 
 @dataclass(slots=True, eq=False)
 class Hold:
-    """Telegram does what it is asked, or with `before_acting` not yet, and keeps the answer until `release()`."""
+    """Telegram does what it is asked (or `before_acting` not yet) and keeps the answer till `release()`."""
 
     before_acting: bool = False
     arrived: int = 0  # how many calls are, or were, held
@@ -139,7 +139,10 @@ class FaultPlan:
 
 @dataclass(frozen=True, slots=True)
 class RateLimits:
-    """How much a bot may send (https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this)."""
+    """How much a bot may send.
+
+    See https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this.
+    """
 
     per_second: int = 30
     per_chat_per_second: int = 1
@@ -159,7 +162,9 @@ class RateLimiter:
             return
         second, minute, limits = timedelta(seconds=1), timedelta(minutes=1), self._limits
         chat_id = call.chat_id
-        windows = [((call.bot.id, None), limits.per_second, second)]
+        windows: list[tuple[tuple[int, int | None], int, timedelta]] = [
+            ((call.bot.id, None), limits.per_second, second)
+        ]
         if chat_id is not None and chat_id < 0:
             windows.append(((call.bot.id, chat_id), limits.per_group_per_minute, minute))
         elif chat_id is not None:

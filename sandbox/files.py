@@ -41,7 +41,7 @@ MEDIA_KINDS = tuple(kind for kind in _FOLDERS if kind != "thumbnail")
 
 @dataclass(slots=True, eq=False)
 class StoredFile:
-    """One file at Telegram. `data` may be shorter than `size`: a test claims a size it does not want to hold."""
+    """One file at Telegram. `data` may be shorter than `size`: a test may claim what it does not hold."""
 
     unique_id: str
     kind: str
@@ -112,7 +112,7 @@ class FileStore:
         self._count = 0
 
     def add(self, kind: str, data: bytes, size: int | None = None, name: str | None = None) -> StoredFile:
-        """Keep a file. `size` in bytes may be larger than the data, to speak of a big file without having it."""
+        """Keep a file. `size` in bytes may exceed the data, to speak of a big file without having it."""
         self._count += 1
         folder, extension = _FOLDERS[kind]
         if name and "." in name and name.rpartition(".")[2].isalnum():

@@ -21,8 +21,8 @@ GENERAL = 1
 class Group(Chat):
     """A group with one sequence of message ids for everyone in it.
 
-    Made by `TelegramSandbox.group`. Bots are administrators unless made otherwise, so privacy mode does not hide
-    anything from them.
+    Made by `TelegramSandbox.group`. Bots are administrators unless made otherwise, so privacy mode hides
+    nothing from them.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Group(Chat):
         self.leave(member, "kicked", before)
 
     async def upgrades(self) -> Group:
-        """The group becomes a supergroup with another id, as happens when its history opens or a topic is made.
+        """The group becomes a supergroup with another id, as happens when a topic is made in it.
 
         Whoever writes to the old id is told the new one in `migrate_to_chat_id`. Message ids begin anew.
         """
@@ -169,11 +169,10 @@ class Group(Chat):
         for bot in list(self.bots):
             if bot is message.sender or (message.from_bot and not message.is_service):
                 continue
-            if bot.id in self.admins or bot.reads_all_groups or message.is_service:
-                yield bot
-            elif message.reply_to is not None and message.reply_to.sender is bot:
-                yield bot
-            elif message.text.startswith("/") or f"@{bot.username}".lower() in message.text.lower():
+            hidden_from = not (bot.id in self.admins or bot.reads_all_groups or message.is_service)
+            answered = message.reply_to is not None and message.reply_to.sender is bot
+            called = message.text.startswith("/") or f"@{bot.username}".lower() in message.text.lower()
+            if not hidden_from or answered or called:
                 yield bot
 
     def member(self, member_id: int, member: Sender) -> Json:

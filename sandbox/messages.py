@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """One button: of a message (`data`, `url` or a web app's address), or of a reply keyboard (none of them)."""
+    """One button: of a message (`data`, `url` or a web app's address), or of a keyboard (none of them)."""
 
     text: str
     data: str | None = None
@@ -32,8 +32,8 @@ class Button:
 class Message:
     """One message in one chat; edits change it in place.
 
-    `content` holds the Bot API's own fields (text, entities, caption, contact, ...), `media` the file if there is
-    one. For tests and for the page it also answers in plain words: `text`, `buttons`, `files`, `marked("bold")`.
+    `content` holds the Bot API's own fields (text, entities, caption, contact, ...), `media` the file if
+    there is one. For tests and the page it also answers in plain words: `text`, `buttons`, `files`, `marked`.
     """
 
     __slots__ = (
@@ -58,6 +58,7 @@ class Message:
         self,
         chat: Chat,
         message_id: int,
+        *,
         date: int,
         sender: Sender | None,
         content: Json,
@@ -154,7 +155,7 @@ class Message:
     # --- as the Bot API shows it -----------------------------------------------------------------
 
     def payload(self, bot: Bot, *, nested: bool = False) -> Json:
-        """The `Message` object one bot gets; a `nested` one is quoted by another and quotes nothing itself."""
+        """The `Message` object one bot gets; a `nested` one is quoted by another and quotes none itself."""
         shown: Json = {"message_id": self.id}
         if self.business is not None:
             shown |= self.business

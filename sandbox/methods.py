@@ -26,7 +26,7 @@ NAMES: dict[str, str] = {name.lower(): name for name in METHODS}
 
 
 async def perform(world: World, call: Call) -> Any:
-    """Do what the call asks and return its `result`: JSON values, or bytes that are JSON already (getUpdates).
+    """Do what the call asks. Returns its `result`: JSON values, or bytes that are JSON already (getUpdates).
 
     Raises ApiError when Telegram would refuse. Only getUpdates waits.
     """

@@ -40,7 +40,7 @@ _RIGHTS = (
 )
 
 
-def get_me(world: World, call: Call) -> Json:
+def _get_me(_world: World, call: Call) -> Json:
     bot = call.bot
     return {
         **bot.describe(),
@@ -52,20 +52,20 @@ def get_me(world: World, call: Call) -> Json:
     }
 
 
-def log_out(world: World, call: Call) -> bool:
+def _log_out(_world: World, call: Call) -> bool:
     """After this the bot's token answers 400 "Logged out"."""
     call.bot.logged_out = True
     call.bot.updates.end_poll(ApiError(400, "Logged out"))
     return True
 
 
-def close(world: World, call: Call) -> bool:
+def _close(_world: World, call: Call) -> bool:
     """The bot's instance is closed; the next call opens it again, as on Telegram after ten minutes."""
     call.bot.updates.end_poll(ApiError(400, "Bad Request: bot instance was closed"))
     return True
 
 
-def set_my_commands(world: World, call: Call) -> bool:
+def _set_my_commands(world: World, call: Call) -> bool:
     given = call.object("commands", "can't parse commands JSON object")
     if not isinstance(given, list):
         raise bad_request("expected an Array of BotCommand")
@@ -87,41 +87,41 @@ def set_my_commands(world: World, call: Call) -> bool:
     return True
 
 
-def get_my_commands(world: World, call: Call) -> list[Json]:
+def _get_my_commands(_world: World, call: Call) -> list[Json]:
     return call.bot.commands.get(_scope(call), [])
 
 
-def delete_my_commands(world: World, call: Call) -> bool:
+def _delete_my_commands(world: World, call: Call) -> bool:
     call.bot.commands.pop(_scope(call), None)
     world.changed("commands", bot=call.bot)
     return True
 
 
-def set_my_name(world: World, call: Call) -> bool:
+def _set_my_name(world: World, call: Call) -> bool:
     return _set_profile(world, call, "name")
 
 
-def set_my_description(world: World, call: Call) -> bool:
+def _set_my_description(world: World, call: Call) -> bool:
     return _set_profile(world, call, "description")
 
 
-def set_my_short_description(world: World, call: Call) -> bool:
+def _set_my_short_description(world: World, call: Call) -> bool:
     return _set_profile(world, call, "short_description")
 
 
-def get_my_name(world: World, call: Call) -> Json:
+def _get_my_name(_world: World, call: Call) -> Json:
     return {"name": _profile(call, "name") or call.bot.first_name}
 
 
-def get_my_description(world: World, call: Call) -> Json:
+def _get_my_description(_world: World, call: Call) -> Json:
     return {"description": _profile(call, "description")}
 
 
-def get_my_short_description(world: World, call: Call) -> Json:
+def _get_my_short_description(_world: World, call: Call) -> Json:
     return {"short_description": _profile(call, "short_description")}
 
 
-def set_chat_menu_button(world: World, call: Call) -> bool:
+def _set_chat_menu_button(world: World, call: Call) -> bool:
     button = call.object("menu_button", "can't parse menu button JSON object") or {"type": "default"}
     if not isinstance(button, dict) or button.get("type") not in ("default", "commands", "web_app"):
         raise bad_request("MenuButton has unsupported type")
@@ -134,18 +134,18 @@ def set_chat_menu_button(world: World, call: Call) -> bool:
     return True
 
 
-def get_chat_menu_button(world: World, call: Call) -> Json:
+def _get_chat_menu_button(_world: World, call: Call) -> Json:
     buttons = call.bot.menu_buttons
     return buttons.get(call.chat_id or 0) or buttons.get(0) or {"type": "default"}
 
 
-def set_my_default_administrator_rights(world: World, call: Call) -> bool:
+def _set_my_default_administrator_rights(_world: World, call: Call) -> bool:
     rights = call.object("rights", "can't parse rights JSON object") or {}
     call.bot.default_rights[call.flag("for_channels")] = rights
     return True
 
 
-def get_my_default_administrator_rights(world: World, call: Call) -> Json:
+def _get_my_default_administrator_rights(_world: World, call: Call) -> Json:
     rights = call.bot.default_rights.get(call.flag("for_channels"), {})
     return {**dict.fromkeys(_RIGHTS, False), **rights}
 
@@ -179,20 +179,20 @@ def _profile(call: Call, field: str) -> str:
 
 
 METHODS: dict[str, Any] = {
-    "getMe": get_me,
-    "logOut": log_out,
-    "close": close,
-    "setMyCommands": set_my_commands,
-    "getMyCommands": get_my_commands,
-    "deleteMyCommands": delete_my_commands,
-    "setMyName": set_my_name,
-    "getMyName": get_my_name,
-    "setMyDescription": set_my_description,
-    "getMyDescription": get_my_description,
-    "setMyShortDescription": set_my_short_description,
-    "getMyShortDescription": get_my_short_description,
-    "setChatMenuButton": set_chat_menu_button,
-    "getChatMenuButton": get_chat_menu_button,
-    "setMyDefaultAdministratorRights": set_my_default_administrator_rights,
-    "getMyDefaultAdministratorRights": get_my_default_administrator_rights,
+    "getMe": _get_me,
+    "logOut": _log_out,
+    "close": _close,
+    "setMyCommands": _set_my_commands,
+    "getMyCommands": _get_my_commands,
+    "deleteMyCommands": _delete_my_commands,
+    "setMyName": _set_my_name,
+    "getMyName": _get_my_name,
+    "setMyDescription": _set_my_description,
+    "getMyDescription": _get_my_description,
+    "setMyShortDescription": _set_my_short_description,
+    "getMyShortDescription": _get_my_short_description,
+    "setChatMenuButton": _set_chat_menu_button,
+    "getChatMenuButton": _get_chat_menu_button,
+    "setMyDefaultAdministratorRights": _set_my_default_administrator_rights,
+    "getMyDefaultAdministratorRights": _get_my_default_administrator_rights,
 }

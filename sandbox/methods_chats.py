@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 _ICON_COLORS = frozenset({7322096, 16766590, 13338331, 9367192, 16749490, 16478047})
 
 
-def get_chat(world: World, call: Call) -> Json:
+def _get_chat(world: World, call: Call) -> Json:
     chat = world.chat_for(call.bot, call.params.get("chat_id"))
     if isinstance(chat, PrivateChat) and not chat.started:
         raise bad_request("chat not found")
     if isinstance(chat, Group):
         chat.check_writable(call.bot)
-    shown = full_chat(chat, chat.describe(call.bot))
+    shown = full_chat(chat.describe(call.bot))
     if chat.pinned and (pinned := chat.find(chat.pinned[-1])) is not None:
         shown["pinned_message"] = pinned.payload(call.bot, nested=True)
     return shown
 
 
-def get_chat_member(world: World, call: Call) -> Json:
+def _get_chat_member(world: World, call: Call) -> Json:
     chat = world.chat_for(call.bot, call.params.get("chat_id"))
     user_id = call.integer("user_id")
     if user_id <= 0:
@@ -45,7 +45,7 @@ def get_chat_member(world: World, call: Call) -> Json:
     return {"user": known.describe(), "status": "member"}
 
 
-def get_chat_administrators(world: World, call: Call) -> list[Json]:
+def _get_chat_administrators(world: World, call: Call) -> list[Json]:
     group = _group(world, call)
     return [
         group.member(member_id, member)
@@ -54,18 +54,18 @@ def get_chat_administrators(world: World, call: Call) -> list[Json]:
     ]
 
 
-def get_chat_member_count(world: World, call: Call) -> int:
+def _get_chat_member_count(world: World, call: Call) -> int:
     chat = world.chat_for(call.bot, call.params.get("chat_id"))
     return len(chat.members) if isinstance(chat, Group) else 2
 
 
-def leave_chat(world: World, call: Call) -> bool:
+def _leave_chat(world: World, call: Call) -> bool:
     group = _group(world, call)
     group.leave(call.bot, "left", group.status_of(call.bot.id))
     return True
 
 
-def get_file(world: World, call: Call) -> Json:
+def _get_file(world: World, call: Call) -> Json:
     """Make a file ready: for an hour it can be fetched under `file_path`."""
     file_id = call.string("file_id")
     if not file_id:
@@ -84,20 +84,20 @@ def get_file(world: World, call: Call) -> Json:
     }
 
 
-def get_user_profile_photos(world: World, call: Call) -> Json:
+def _get_user_profile_photos(world: World, call: Call) -> Json:
     if _account(world, call.integer("user_id")) is None:
         raise bad_request("user not found")
     return {"total_count": 0, "photos": []}
 
 
-def get_business_connection(world: World, call: Call) -> Json:
+def _get_business_connection(world: World, call: Call) -> Json:
     connection = world.connections.get(call.string("business_connection_id"))
     if connection is None or connection.bot is not call.bot:
         raise bad_request("business connection not found")
     return connection.describe()
 
 
-def read_business_message(world: World, call: Call) -> bool:
+def _read_business_message(world: World, call: Call) -> bool:
     chat = world.business_chat(call.bot, call.string("business_connection_id"), call.params.get("chat_id"))
     if chat.find(call.integer("message_id")) is None:
         raise bad_request("message not found")
@@ -108,7 +108,7 @@ def read_business_message(world: World, call: Call) -> bool:
 # --- topics --------------------------------------------------------------------------------------
 
 
-def create_forum_topic(world: World, call: Call) -> Json:
+def _create_forum_topic(world: World, call: Call) -> Json:
     forum = _forum(world, call)
     name = call.string("name").strip()
     if not name or len(name) > 128:
@@ -121,7 +121,7 @@ def create_forum_topic(world: World, call: Call) -> Json:
     return topic.describe()
 
 
-def edit_forum_topic(world: World, call: Call) -> bool:
+def _edit_forum_topic(world: World, call: Call) -> bool:
     forum, topic = _topic(world, call)
     name = call.string("name").strip() or topic.name
     emoji = (
@@ -133,15 +133,15 @@ def edit_forum_topic(world: World, call: Call) -> bool:
     return _topic_changed(world, call, forum, topic, {"forum_topic_edited": {"name": name}})
 
 
-def close_forum_topic(world: World, call: Call) -> bool:
+def _close_forum_topic(world: World, call: Call) -> bool:
     return _close_topic(world, call, *_topic(world, call), closed=True)
 
 
-def reopen_forum_topic(world: World, call: Call) -> bool:
+def _reopen_forum_topic(world: World, call: Call) -> bool:
     return _close_topic(world, call, *_topic(world, call), closed=False)
 
 
-def delete_forum_topic(world: World, call: Call) -> bool:
+def _delete_forum_topic(world: World, call: Call) -> bool:
     """Delete a topic with everything in it; who writes into it afterwards is told it is not found."""
     forum, topic = _topic(world, call)
     if topic.is_general:
@@ -154,24 +154,24 @@ def delete_forum_topic(world: World, call: Call) -> bool:
     return True
 
 
-def edit_general_forum_topic(world: World, call: Call) -> bool:
+def _edit_general_forum_topic(world: World, call: Call) -> bool:
     forum = _forum(world, call)
     topic = forum.topics[GENERAL]
     topic.name = call.string("name").strip() or topic.name
     return _topic_changed(world, call, forum, topic, {"forum_topic_edited": {"name": topic.name}})
 
 
-def close_general_forum_topic(world: World, call: Call) -> bool:
+def _close_general_forum_topic(world: World, call: Call) -> bool:
     forum = _forum(world, call)
     return _close_topic(world, call, forum, forum.topics[GENERAL], closed=True)
 
 
-def reopen_general_forum_topic(world: World, call: Call) -> bool:
+def _reopen_general_forum_topic(world: World, call: Call) -> bool:
     forum = _forum(world, call)
     return _close_topic(world, call, forum, forum.topics[GENERAL], closed=False)
 
 
-def get_forum_topic_icon_stickers(world: World, call: Call) -> list[Json]:
+def _get_forum_topic_icon_stickers(_world: World, _call: Call) -> list[Json]:
     return []
 
 
@@ -226,22 +226,22 @@ def _topic_changed(world: World, call: Call, forum: Group, topic: Topic, content
 
 
 METHODS: dict[str, Any] = {
-    "getChat": get_chat,
-    "getChatMember": get_chat_member,
-    "getChatAdministrators": get_chat_administrators,
-    "getChatMemberCount": get_chat_member_count,
-    "leaveChat": leave_chat,
-    "getFile": get_file,
-    "getUserProfilePhotos": get_user_profile_photos,
-    "getBusinessConnection": get_business_connection,
-    "readBusinessMessage": read_business_message,
-    "createForumTopic": create_forum_topic,
-    "editForumTopic": edit_forum_topic,
-    "closeForumTopic": close_forum_topic,
-    "reopenForumTopic": reopen_forum_topic,
-    "deleteForumTopic": delete_forum_topic,
-    "editGeneralForumTopic": edit_general_forum_topic,
-    "closeGeneralForumTopic": close_general_forum_topic,
-    "reopenGeneralForumTopic": reopen_general_forum_topic,
-    "getForumTopicIconStickers": get_forum_topic_icon_stickers,
+    "getChat": _get_chat,
+    "getChatMember": _get_chat_member,
+    "getChatAdministrators": _get_chat_administrators,
+    "getChatMemberCount": _get_chat_member_count,
+    "leaveChat": _leave_chat,
+    "getFile": _get_file,
+    "getUserProfilePhotos": _get_user_profile_photos,
+    "getBusinessConnection": _get_business_connection,
+    "readBusinessMessage": _read_business_message,
+    "createForumTopic": _create_forum_topic,
+    "editForumTopic": _edit_forum_topic,
+    "closeForumTopic": _close_forum_topic,
+    "reopenForumTopic": _reopen_forum_topic,
+    "deleteForumTopic": _delete_forum_topic,
+    "editGeneralForumTopic": _edit_general_forum_topic,
+    "closeGeneralForumTopic": _close_general_forum_topic,
+    "reopenGeneralForumTopic": _reopen_general_forum_topic,
+    "getForumTopicIconStickers": _get_forum_topic_icon_stickers,
 }

@@ -1,10 +1,11 @@
-"""What a bot does with messages that are there: edits, copies, forwards, deletes, pins, reacts, answers taps."""
+"""What a bot does with messages that are there: edits, copies, forwards, deletes, pins, answers taps."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from sandbox.callbacks import CallbackAnswer
 from sandbox.calls import Call, Json, bad_request
 from sandbox.chats import BusinessChat, Chat
 from sandbox.contents import forward_origin
@@ -13,7 +14,6 @@ from sandbox.groups import Group
 from sandbox.keyboards import reply_markup
 from sandbox.messages import Message
 from sandbox.methods_sending import input_media
-from sandbox.people import CallbackAnswer
 from sandbox.texts import caption_content, parsed_text, text_content
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _TEXT_FIELDS = ("text", "entities", "link_preview_options")
 _CAPTION_FIELDS = ("caption", "caption_entities", "show_caption_above_media")
 
 
-def edit_message_text(world: World, call: Call) -> Json:
+def _edit_message_text(world: World, call: Call) -> Json:
     parsed = parsed_text(call)
     if not parsed[0]:
         raise bad_request("message text is empty")
@@ -35,18 +35,18 @@ def edit_message_text(world: World, call: Call) -> Json:
     return _edit(world, call, message, _TEXT_FIELDS, text_content(call, parsed))
 
 
-def edit_message_caption(world: World, call: Call) -> Json:
+def _edit_message_caption(world: World, call: Call) -> Json:
     message = _editable(world, call)
     if message.media is None:
         raise bad_request("there is no caption in the message to edit")
     return _edit(world, call, message, _CAPTION_FIELDS, caption_content(call))
 
 
-def edit_message_reply_markup(world: World, call: Call) -> Json:
+def _edit_message_reply_markup(world: World, call: Call) -> Json:
     return _edit(world, call, _editable(world, call), (), {})
 
 
-def edit_message_media(world: World, call: Call) -> Json:
+def _edit_message_media(world: World, call: Call) -> Json:
     item = call.object("media", "can't parse input media JSON object")
     if not isinstance(item, dict):
         raise bad_request("input media must be an Object")
@@ -58,7 +58,7 @@ def edit_message_media(world: World, call: Call) -> Json:
     return _edit(world, call, message, _TEXT_FIELDS + _CAPTION_FIELDS, caption)
 
 
-def delete_message(world: World, call: Call) -> bool:
+def _delete_message(world: World, call: Call) -> bool:
     chat = _chat(world, call)
     message = chat.find(call.integer("message_id"))
     if message is None:
@@ -68,7 +68,7 @@ def delete_message(world: World, call: Call) -> bool:
     return True
 
 
-def delete_messages(world: World, call: Call) -> bool:
+def _delete_messages(world: World, call: Call) -> bool:
     """Delete up to a hundred; those that are not there are skipped."""
     ids = call.object("message_ids", "can't parse message identifiers JSON object")
     if not isinstance(ids, list) or not ids:
@@ -84,27 +84,27 @@ def delete_messages(world: World, call: Call) -> bool:
     return True
 
 
-def copy_message(world: World, call: Call) -> Json:
+def _copy_message(world: World, call: Call) -> Json:
     source = _source(world, call, "copy")
     return {"message_id": _copy(world, call, source).id}
 
 
-def copy_messages(world: World, call: Call) -> list[Json]:
+def _copy_messages(world: World, call: Call) -> list[Json]:
     place = destination(world, call)
     return [{"message_id": _copy(world, call, source, place).id} for source in _sources(world, call)]
 
 
-def forward_message(world: World, call: Call) -> Json:
+def _forward_message(world: World, call: Call) -> Json:
     source = _source(world, call, "forward")
     return _forward(world, call, source, destination(world, call)).payload(call.bot)
 
 
-def forward_messages(world: World, call: Call) -> list[Json]:
+def _forward_messages(world: World, call: Call) -> list[Json]:
     place = destination(world, call)
     return [{"message_id": _forward(world, call, s, place).id} for s in _sources(world, call)]
 
 
-def pin_chat_message(world: World, call: Call) -> bool:
+def _pin_chat_message(world: World, call: Call) -> bool:
     chat = _chat(world, call)
     chat.check_writable(call.bot)
     message = chat.find(call.integer("message_id"))
@@ -119,7 +119,7 @@ def pin_chat_message(world: World, call: Call) -> bool:
     return True
 
 
-def unpin_chat_message(world: World, call: Call) -> bool:
+def _unpin_chat_message(world: World, call: Call) -> bool:
     chat = _chat(world, call)
     message_id = call.integer("message_id") or (chat.pinned[-1] if chat.pinned else 0)
     if message_id not in chat.pinned:
@@ -129,14 +129,14 @@ def unpin_chat_message(world: World, call: Call) -> bool:
     return True
 
 
-def unpin_all_chat_messages(world: World, call: Call) -> bool:
+def _unpin_all_chat_messages(world: World, call: Call) -> bool:
     chat = _chat(world, call)
     chat.pinned.clear()
     world.changed("pin", chat=chat)
     return True
 
 
-def set_message_reaction(world: World, call: Call) -> bool:
+def _set_message_reaction(world: World, call: Call) -> bool:
     chat = world.chat_for(call.bot, call.params.get("chat_id"))
     chat.check_writable(call.bot)
     message = chat.find(call.integer("message_id"))
@@ -152,8 +152,8 @@ def set_message_reaction(world: World, call: Call) -> bool:
     return True
 
 
-def answer_callback_query(world: World, call: Call) -> bool:
-    """Answer a tap, once, and not too late (Telegram says only that the query "expired"; here it is 15 minutes)."""
+def _answer_callback_query(world: World, call: Call) -> bool:
+    """Answer a tap, once, and not too late: Telegram does not say how late, here it is 15 minutes."""
     query = world.callbacks.get(call.string("callback_query_id"))
     expired = query is not None and world.now() - query.at > CALLBACK_LIFETIME
     if query is None or query.bot is not call.bot or query.answer is not None or expired:
@@ -193,7 +193,8 @@ def _editable(world: World, call: Call) -> Message:
         raise bad_request("message identifier is not specified")
     message = chat.find(message_id)
     if message is None and not world.keep_messages and 0 < message_id <= chat.last_id:
-        return Message(chat, message_id, int(world.now().timestamp()), call.bot, {"text": ""})
+        date = int(world.now().timestamp())
+        return Message(chat, message_id, date=date, sender=call.bot, content={"text": ""})
     if message is None:
         raise bad_request("message to edit not found")
     own = message.sender is call.bot or (message.business is not None and message.from_bot)
@@ -274,19 +275,19 @@ def _forward(world: World, call: Call, source: Message, place: Destination) -> M
 
 
 METHODS: dict[str, Any] = {
-    "editMessageText": edit_message_text,
-    "editMessageCaption": edit_message_caption,
-    "editMessageReplyMarkup": edit_message_reply_markup,
-    "editMessageMedia": edit_message_media,
-    "deleteMessage": delete_message,
-    "deleteMessages": delete_messages,
-    "copyMessage": copy_message,
-    "copyMessages": copy_messages,
-    "forwardMessage": forward_message,
-    "forwardMessages": forward_messages,
-    "pinChatMessage": pin_chat_message,
-    "unpinChatMessage": unpin_chat_message,
-    "unpinAllChatMessages": unpin_all_chat_messages,
-    "setMessageReaction": set_message_reaction,
-    "answerCallbackQuery": answer_callback_query,
+    "editMessageText": _edit_message_text,
+    "editMessageCaption": _edit_message_caption,
+    "editMessageReplyMarkup": _edit_message_reply_markup,
+    "editMessageMedia": _edit_message_media,
+    "deleteMessage": _delete_message,
+    "deleteMessages": _delete_messages,
+    "copyMessage": _copy_message,
+    "copyMessages": _copy_messages,
+    "forwardMessage": _forward_message,
+    "forwardMessages": _forward_messages,
+    "pinChatMessage": _pin_chat_message,
+    "unpinChatMessage": _unpin_chat_message,
+    "unpinAllChatMessages": _unpin_all_chat_messages,
+    "setMessageReaction": _set_message_reaction,
+    "answerCallbackQuery": _answer_callback_query,
 }

@@ -48,7 +48,7 @@ _ABOUT = {
 _ALBUM_KINDS = frozenset({"photo", "video", "document", "audio"})
 
 
-def send_message(world: World, call: Call) -> Json:
+def _send_message(world: World, call: Call) -> Json:
     parsed = parsed_text(call)
     if not parsed[0]:
         raise bad_request("message text is empty")
@@ -56,39 +56,39 @@ def send_message(world: World, call: Call) -> Json:
     return send(world, call, place, text_content(call, parsed)).payload(call.bot)
 
 
-def send_photo(world: World, call: Call) -> Json:
+def _send_photo(world: World, call: Call) -> Json:
     return _send_file(world, call, "photo")
 
 
-def send_document(world: World, call: Call) -> Json:
+def _send_document(world: World, call: Call) -> Json:
     return _send_file(world, call, "document")
 
 
-def send_video(world: World, call: Call) -> Json:
+def _send_video(world: World, call: Call) -> Json:
     return _send_file(world, call, "video")
 
 
-def send_animation(world: World, call: Call) -> Json:
+def _send_animation(world: World, call: Call) -> Json:
     return _send_file(world, call, "animation")
 
 
-def send_audio(world: World, call: Call) -> Json:
+def _send_audio(world: World, call: Call) -> Json:
     return _send_file(world, call, "audio")
 
 
-def send_voice(world: World, call: Call) -> Json:
+def _send_voice(world: World, call: Call) -> Json:
     return _send_file(world, call, "voice")
 
 
-def send_video_note(world: World, call: Call) -> Json:
+def _send_video_note(world: World, call: Call) -> Json:
     return _send_file(world, call, "video_note")
 
 
-def send_sticker(world: World, call: Call) -> Json:
+def _send_sticker(world: World, call: Call) -> Json:
     return _send_file(world, call, "sticker")
 
 
-def send_media_group(world: World, call: Call) -> list[Json]:
+def _send_media_group(world: World, call: Call) -> list[Json]:
     """Two to ten files as one album: one message each, all with one `media_group_id`."""
     items = call.object("media", "can't parse media JSON object")
     if not isinstance(items, list):
@@ -115,11 +115,11 @@ def send_media_group(world: World, call: Call) -> list[Json]:
     ]
 
 
-def send_location(world: World, call: Call) -> Json:
+def _send_location(world: World, call: Call) -> Json:
     return send(world, call, destination(world, call), {"location": _location(call)}).payload(call.bot)
 
 
-def send_venue(world: World, call: Call) -> Json:
+def _send_venue(world: World, call: Call) -> Json:
     location = _location(call)
     title, address = call.string("title"), call.string("address")
     if not title or not address:
@@ -130,7 +130,7 @@ def send_venue(world: World, call: Call) -> Json:
     )
 
 
-def send_contact(world: World, call: Call) -> Json:
+def _send_contact(world: World, call: Call) -> Json:
     phone, first_name = call.string("phone_number"), call.string("first_name")
     if not phone:
         raise bad_request("phone number is empty")
@@ -143,7 +143,7 @@ def send_contact(world: World, call: Call) -> Json:
     return send(world, call, destination(world, call), {"contact": contact}).payload(call.bot)
 
 
-def send_dice(world: World, call: Call) -> Json:
+def _send_dice(world: World, call: Call) -> Json:
     emoji = call.string("emoji") or "🎲"
     if emoji not in _DICE:
         raise bad_request("WRONG_EMOJI")
@@ -152,7 +152,7 @@ def send_dice(world: World, call: Call) -> Json:
     return send(world, call, destination(world, call), {"dice": dice}).payload(call.bot)
 
 
-def send_poll(world: World, call: Call) -> Json:
+def _send_poll(world: World, call: Call) -> Json:
     question = call.string("question").strip()
     options = call.object("options", "can't parse options JSON object")
     if not question:
@@ -172,7 +172,7 @@ def send_poll(world: World, call: Call) -> Json:
     return send(world, call, destination(world, call), {"poll": made}).payload(call.bot)
 
 
-def send_chat_action(world: World, call: Call) -> bool:
+def _send_chat_action(world: World, call: Call) -> bool:
     action = call.string("action").lower()
     if action not in _ACTIONS:
         raise bad_request("wrong parameter action in request")
@@ -200,7 +200,7 @@ def _send_file(world: World, call: Call, kind: str) -> Json:
 
 
 def _media(world: World, call: Call, kind: str) -> Media:
-    """The file of a call: uploaded under its field or under `attach://name`, or known already by its file_id."""
+    """The file of a call: uploaded under its field or `attach://name`, or known already by its file_id."""
     about: Json = {}
     for field in _ABOUT[kind]:
         if field in call.params:
@@ -236,7 +236,7 @@ def _uploaded(world: World, upload: Upload, kind: str, about: Json) -> Media:
         raise bad_request(f'file "{upload.name}" of size {len(upload.data)} bytes is too big for a photo')
     if kind in ("document", "audio", "video", "animation", "voice") and upload.media_type:
         about = {"mime_type": upload.media_type, **about}
-    return media_of(world.files, kind, upload.data, upload.name or None, None, about)
+    return media_of(world.files, kind, upload.data, name=upload.name or None, about=about)
 
 
 def _location(call: Call) -> Json:
@@ -249,20 +249,20 @@ def _location(call: Call) -> Json:
 
 
 METHODS: dict[str, Any] = {
-    "sendMessage": send_message,
-    "sendPhoto": send_photo,
-    "sendDocument": send_document,
-    "sendVideo": send_video,
-    "sendAnimation": send_animation,
-    "sendAudio": send_audio,
-    "sendVoice": send_voice,
-    "sendVideoNote": send_video_note,
-    "sendSticker": send_sticker,
-    "sendMediaGroup": send_media_group,
-    "sendLocation": send_location,
-    "sendVenue": send_venue,
-    "sendContact": send_contact,
-    "sendDice": send_dice,
-    "sendPoll": send_poll,
-    "sendChatAction": send_chat_action,
+    "sendMessage": _send_message,
+    "sendPhoto": _send_photo,
+    "sendDocument": _send_document,
+    "sendVideo": _send_video,
+    "sendAnimation": _send_animation,
+    "sendAudio": _send_audio,
+    "sendVoice": _send_voice,
+    "sendVideoNote": _send_video_note,
+    "sendSticker": _send_sticker,
+    "sendMediaGroup": _send_media_group,
+    "sendLocation": _send_location,
+    "sendVenue": _send_venue,
+    "sendContact": _send_contact,
+    "sendDice": _send_dice,
+    "sendPoll": _send_poll,
+    "sendChatAction": _send_chat_action,
 }

@@ -17,7 +17,7 @@ DEFAULT_CONNECTIONS = 40
 MAX_CONNECTIONS = 100
 
 
-async def get_updates(world: World, call: Call) -> bytes:
+async def _get_updates(world: World, call: Call) -> bytes:
     """The waiting updates as encoded JSON, after forgetting those before `offset`."""
     bot = call.bot
     if bot.webhook is not None:
@@ -36,11 +36,11 @@ async def get_updates(world: World, call: Call) -> bytes:
     return found
 
 
-def set_webhook(world: World, call: Call) -> bool:
+def _set_webhook(world: World, call: Call) -> bool:
     bot = call.bot
     url = call.string("url")
     if not url:
-        return delete_webhook(world, call)
+        return _delete_webhook(world, call)
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise bad_request("bad webhook: An HTTPS URL must be provided for webhook")
@@ -62,7 +62,7 @@ def set_webhook(world: World, call: Call) -> bool:
     return True
 
 
-def delete_webhook(world: World, call: Call) -> bool:
+def _delete_webhook(world: World, call: Call) -> bool:
     bot = call.bot
     if bot.webhook is not None:
         bot.webhook.stop()
@@ -73,7 +73,7 @@ def delete_webhook(world: World, call: Call) -> bool:
     return True
 
 
-def get_webhook_info(world: World, call: Call) -> Json:
+def _get_webhook_info(_world: World, call: Call) -> Json:
     bot = call.bot
     info: Json = {"url": "", "has_custom_certificate": False, "pending_update_count": bot.pending}
     webhook = bot.webhook
@@ -95,8 +95,8 @@ def _remember_allowed(call: Call) -> None:
 
 
 METHODS: dict[str, Any] = {
-    "getUpdates": get_updates,
-    "setWebhook": set_webhook,
-    "deleteWebhook": delete_webhook,
-    "getWebhookInfo": get_webhook_info,
+    "getUpdates": _get_updates,
+    "setWebhook": _set_webhook,
+    "deleteWebhook": _delete_webhook,
+    "getWebhookInfo": _get_webhook_info,
 }

@@ -1,6 +1,6 @@
-"""People with telephones: they write, send things, tap buttons, block bots. Tests and the demo are told by them.
+"""People with telephones: they write, send things, tap buttons, block bots.
 
-`to` is a bot (the private chat with it), a group, or a business connection (the owner's chat with this person).
+`to` is a bot (the private chat with it), a group, or a business connection (its owner's chat with them).
 Every act returns what it made, and the bots have it as an update by then.
 """
 
@@ -9,56 +9,25 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 from sandbox.accounts import Bot
 from sandbox.business import BusinessConnection
+from sandbox.callbacks import CallbackAnswer, CallbackQuery
 from sandbox.calls import Json
 from sandbox.chats import Chat, PrivateChat, Topic
-from sandbox.contents import captioned, forward_origin, media_of, poll
+from sandbox.contents import Item, captioned, forward_origin, media_of, poll
 from sandbox.entities import tidied
 from sandbox.files import Media
 from sandbox.groups import Group
 from sandbox.markup_text import utf16_length
-from sandbox.messages import Button, Message
-from sandbox.samples import PICTURE, SAMPLES
+from sandbox.messages import Message
+from sandbox.samples import SAMPLES
 
 if TYPE_CHECKING:
     from sandbox.world import World
 
 Destination: TypeAlias = Bot | Group | BusinessConnection
-
-
-@dataclass(frozen=True, slots=True)
-class CallbackAnswer:
-    """What a person sees after a tap: nothing (`text` empty), a line at the top, or an alert."""
-
-    text: str = ""
-    alert: bool = False
-    url: str | None = None
-
-
-@dataclass(slots=True, eq=False)
-class CallbackQuery:
-    """A tap that waits for its answer."""
-
-    id: str
-    bot: Bot
-    message: Message
-    button: Button
-    at: datetime
-    answer: CallbackAnswer | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One part of an album: photo, video, document or audio."""
-
-    kind: str = "photo"
-    data: bytes = PICTURE
-    name: str | None = None
-    caption: str | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -88,7 +57,7 @@ class Person:
         topic: Topic | None = None,
         quote: str | None = None,
     ) -> Message:
-        """Write a text; `quote` is the part of `reply_to` that is answered. Raises ValueError if it cannot be sent."""
+        """Write a text; `quote` is the part of `reply_to` that is answered. Raises ValueError for none."""
         shown, found = tidied(text, list(entities))
         if not shown:
             raise ValueError("Telegram sends no empty text")
@@ -122,8 +91,8 @@ class Person:
     ) -> Message:
         """Send a file of any kind: photo, document, voice, audio, video, animation, video_note, sticker.
 
-        `data` is a small sample unless given; `size` in bytes claims a size the data does not have (a file of more
-        than 20 MB that a bot may not fetch). `about` overrides what Telegram says of the file: duration, mime_type.
+        `data` is a small sample unless given; `size` in bytes claims a size the data does not have (a file of
+        more than 20 MB that a bot may not fetch). `about` overrides what Telegram says of it: duration, ...
         """
         media = self._media(kind, data, name, size, about)
         return self._post(to, captioned(caption), media=media, reply_to=reply_to, topic=topic)
@@ -139,6 +108,7 @@ class Person:
         to: Destination,
         data: bytes | None = None,
         name: str = "document.pdf",
+        *,
         mime_type: str = "application/pdf",
         caption: str | None = None,
         size: int | None = None,
@@ -151,26 +121,6 @@ class Person:
     async def sends_voice(self, to: Destination, data: bytes | None = None, duration: int = 3) -> Message:
         """Send a voice message of `duration` seconds."""
         return await self.sends(to, "voice", data=data, duration=duration)
-
-    async def sends_audio(
-        self, to: Destination, data: bytes | None = None, name: str = "track.mp3"
-    ) -> Message:
-        """Send a piece of music."""
-        return await self.sends(to, "audio", data=data, name=name)
-
-    async def sends_video(
-        self, to: Destination, data: bytes | None = None, caption: str | None = None
-    ) -> Message:
-        """Send a video."""
-        return await self.sends(to, "video", data=data, caption=caption)
-
-    async def sends_video_note(self, to: Destination, data: bytes | None = None) -> Message:
-        """Send a round video."""
-        return await self.sends(to, "video_note", data=data)
-
-    async def sends_animation(self, to: Destination, data: bytes | None = None) -> Message:
-        """Send a GIF."""
-        return await self.sends(to, "animation", data=data)
 
     async def sends_sticker(self, to: Destination, emoji: str = "👍") -> Message:
         """Send a sticker."""
@@ -206,7 +156,7 @@ class Person:
         of: Person | None = None,
         reply_to: Message | None = None,
     ) -> Message:
-        """Share a contact: one's own (no name and no `of` given), another person's, or a bare number with a name."""
+        """Share a contact: one's own (no `of`, no name), another person's, or a bare number with a name."""
         whose = of if of is not None else None if first_name is not None else self
         number = phone or (whose.phone if whose is not None else None)
         if number is None:
@@ -330,11 +280,11 @@ class Person:
         self.world.changed("callback", message=message, bot=bot, details={"data": pressed.data})
         return query
 
-    async def taps(self, message: Message, button: str, timeout: float = 5.0) -> CallbackAnswer:
+    async def taps(self, message: Message, button: str, timeout: float = 5.0) -> CallbackAnswer:  # noqa: ASYNC109 a test says how long
         """Tap a button, named by its text or data, and wait until the bot has answered the tap.
 
-        A button with a link answers at once with that link. Raises LookupError when there is no such button and
-        TimeoutError when the bot leaves the tap unanswered for `timeout` seconds.
+        A button with a link answers at once with that link. Raises LookupError when there is no such button
+        and TimeoutError when the bot leaves the tap unanswered for `timeout` seconds.
         """
         named = message.button(button)
         if named.data is None:
@@ -367,7 +317,7 @@ class Person:
             raise LookupError(f"{self.first_name} sees an empty chat")
         return seen[-1]
 
-    async def sees(self, to: Bot | BusinessConnection, text: str, timeout: float = 5.0) -> Message:
+    async def sees(self, to: Bot | BusinessConnection, text: str, timeout: float = 5.0) -> Message:  # noqa: ASYNC109 a test says how long
         """Wait until a message from the other side contains `text`, and return the newest that does."""
 
         def newest() -> Message | None:
@@ -440,7 +390,8 @@ class Person:
         )
 
     def _media(self, kind: str, data: bytes | None, name: str | None, size: int | None, about: Json) -> Media:
-        return media_of(self.world.files, kind, SAMPLES[kind] if data is None else data, name, size, about)
+        held = SAMPLES[kind] if data is None else data
+        return media_of(self.world.files, kind, held, name=name, size=size, about=about)
 
     def _own(self, message: Message) -> None:
         if message.sender is not self:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
+
+from aiohttp import BodyPartReader, web
 
 from sandbox.calls import ApiError, Json, Upload, bad_request
 from sandbox.files import MAX_UPLOAD
-
-if TYPE_CHECKING:
-    from aiohttp import BodyPartReader, web
 
 MAX_BODY = MAX_UPLOAD + 1024 * 1024  # bytes: the largest file and what surrounds it
 _CHUNK = 1 << 16
@@ -68,8 +66,8 @@ async def _multipart(request: web.BaseRequest, params: Json) -> tuple[Json, dict
     try:
         reader = await request.multipart()
         async for part in reader:
-            if not hasattr(part, "read_chunk"):
-                raise bad_request("nested multipart is not supported")
+            if not isinstance(part, BodyPartReader):
+                raise bad_request("can't parse multipart body: a part inside of a part")
             data, size = await _part(part, size)
             name = part.name or ""
             if part.filename is None:

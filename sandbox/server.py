@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sandbox.world import World
 
 log = logging.getLogger("sandbox")
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 _UNAUTHORIZED = ApiError(401, "Unauthorized")
 _NOT_FOUND = ApiError(404, "Not Found")
 # What a bot may not ask for in its answer to a webhook's delivery.
@@ -141,7 +142,7 @@ class BotApiServer:
 
 
 def _encode(result: Any) -> bytes:
-    return json.dumps(result, separators=(",", ":")).encode()
+    return _ENCODER.encode(result).encode()
 
 
 def _refusal(error: ApiError) -> web.Response:

@@ -12,12 +12,14 @@ Bots reach it at `telegram.url`, which is what OPENLINES_TELEGRAM__API_URL takes
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import aiohttp
 from aiohttp import web
@@ -39,9 +41,9 @@ class TelegramSandbox:
     """A Bot API server on this machine, and the people behind it.
 
     `port` 0 takes a free one. `now` dates messages and decides what has expired (aware, any zone).
-    `keep_messages=False` forgets what is said, `keep_calls` bounds the log: for load tests. `limits` switches on
-    Telegram's limits on sending. `routes` adds pages beside the API. `webhook_pace` multiplies the waits between
-    repeated webhook deliveries, so that a test need not wait for seconds.
+    `keep_messages=False` forgets what is said, `keep_calls` bounds the log: for load tests. `limits` switches
+    on Telegram's limits on sending. `routes` adds pages beside the API. `webhook_pace` multiplies the waits
+    between repeated webhook deliveries, so that a test need not wait for seconds.
     """
 
     def __init__(
@@ -100,7 +102,7 @@ class TelegramSandbox:
             await self.world.http.close()
             self.world.http = None
 
-    async def __aenter__(self) -> TelegramSandbox:
+    async def __aenter__(self) -> Self:
         await self.start()
         return self
 
@@ -120,10 +122,8 @@ class TelegramSandbox:
 
     # --- who is there ----------------------------------------------------------------------------
 
-    def add_bot(
-        self, token: str = "1000001:SANDBOX", username: str = "sandbox_bot", first_name: str = ""
-    ) -> Bot:
-        """A bot with this token; its id is what stands before the colon. Raises ValueError when it is taken."""
+    def add_bot(self, token: str, username: str, first_name: str = "") -> Bot:
+        """A bot with this token; its id stands before the colon. Raises ValueError when it is taken."""
         bot = Bot(token, username, first_name or username, self._first_update_id)
         self.world.add_bot(bot)
         return bot
@@ -198,15 +198,22 @@ class TelegramSandbox:
         """How often each method has been called, however long ago."""
         return self.world.counts
 
-    async def until(self, condition: Callable[[], T], timeout: float = 5.0) -> T:
+    async def until(self, condition: Callable[[], T], timeout: float = 5.0) -> T:  # noqa: ASYNC109 a test says how long
         """Wait until the condition holds; it is looked at again whenever anything changes here.
 
         Raises TimeoutError after `timeout` seconds, naming the last calls.
         """
         return await self.world.until(condition, timeout)
 
-    def changes(self, limit: int = 1_000) -> AsyncIterator[Change]:
-        """Everything that happens from the first `anext` on; a reader more than `limit` behind loses the oldest."""
+    def changes(self, limit: int = 1_000) -> AbstractContextManager[asyncio.Queue[Change]]:
+        """Everything that happens from now on, for a page that shows it.
+
+            with telegram.changes() as changes:
+                while True:
+                    change = await changes.get()
+
+        A reader more than `limit` behind loses the oldest, and sees it by the gap in `change.number`.
+        """
         return self.world.changes(limit)
 
     # --- what goes wrong -------------------------------------------------------------------------
@@ -221,8 +228,8 @@ class TelegramSandbox:
     ) -> None:
         """Let the next `times` calls of a method ("*": any) meet a fault; `where` picks among them.
 
-        Faults: `too_many_requests(5)`, `server_error()`, `Refuse(...)`, `HangUp()`, `HangUp(after_acting=True)`,
-        `Slow(seconds)`, `Gateway()`, `Hold()`; all in sandbox.faults.
+        Faults, all in sandbox.faults: `too_many_requests(5)`, `server_error()`, `Refuse(...)`, `HangUp()`,
+        `HangUp(after_acting=True)`, `Slow(seconds)`, `Gateway()`, `Hold()`.
         """
         self.faults.add(method, fault, times, where)
 

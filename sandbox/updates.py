@@ -21,7 +21,7 @@ MAX_POLL_UPDATES = 100
 class Update:
     """One update as it will be delivered: already text, so later edits do not change it.
 
-    Updates of one `lane` are delivered to a webhook one after another; those of different lanes are not ordered.
+    Updates of one `lane` reach a webhook one after another; those of different lanes are not ordered.
     """
 
     id: int
@@ -77,7 +77,7 @@ class UpdateQueue:
         while pending and next(iter(pending)) < offset:
             pending.popitem(last=False)
 
-    async def poll(self, offset: int, limit: int, timeout: float) -> bytes:
+    async def poll(self, offset: int, limit: int, timeout: float) -> bytes:  # noqa: ASYNC109 a test says how long
         """The answer of getUpdates as a JSON array, waiting up to `timeout` seconds when there is nothing.
 
         A poll that already waits is ended with 409, as Telegram does: the newer one takes over.
@@ -85,7 +85,8 @@ class UpdateQueue:
         self.end_poll(
             ApiError(
                 409,
-                "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running",
+                "Conflict: terminated by other getUpdates request; "
+                "make sure that only one bot instance is running",
             )
         )
         self.acknowledge(offset)

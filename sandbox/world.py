@@ -1,7 +1,7 @@
 """Everything this Telegram knows: people, bots, chats, files; and the few acts that change it.
 
-Whatever changes goes through `World`, which tells the bots concerned (an update), the waiting tests (`until`) and
-the subscribers (`changes`). Nothing here waits for anything, so an act is whole before the next one begins.
+Whatever changes goes through `World`, which tells the bots concerned (an update), the waiting tests (`until`)
+and the subscribers (`changes`). Nothing here waits, so an act is whole before the next one begins.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     import aiohttp
 
     from sandbox.business import BusinessConnection
+    from sandbox.callbacks import CallbackQuery
     from sandbox.messages import Sender
-    from sandbox.people import CallbackQuery, Person
+    from sandbox.people import Person
 
 T = TypeVar("T")
 FORGETFUL_FILES = 1_000  # how many files a sandbox keeps that keeps no messages
@@ -37,8 +38,8 @@ FORGETFUL_FILES = 1_000  # how many files a sandbox keeps that keeps no messages
 class Change:
     """Something happened. `number` grows by one, so whoever missed some can tell.
 
-    `kind` is message, edit, delete, reaction, pin, action, callback, callback_answer, membership, topic, webhook
-    or call; the other fields say what it concerns, as far as it concerns any.
+    `kind` is message, edit, delete, reaction, pin, action, callback, callback_answer, membership, topic,
+    commands, read, updates, webhook, held or call; the other fields say what it concerns, if it concerns any.
     """
 
     number: int
@@ -101,7 +102,7 @@ class World:
                     queue.get_nowait()  # the reader sees the gap in the numbers
                 queue.put_nowait(change)
 
-    async def until(self, condition: Callable[[], T], timeout: float = 5.0) -> T:
+    async def until(self, condition: Callable[[], T], timeout: float = 5.0) -> T:  # noqa: ASYNC109 a test says how long
         """Wait until `condition()` is true, looking again at every change. Returns what it returned.
 
         Raises TimeoutError after `timeout` seconds, with the last calls in its text.
@@ -122,13 +123,16 @@ class World:
                 self._waiting.discard(waiting)
         return result
 
-    async def changes(self, limit: int = 1_000) -> AsyncIterator[Change]:
-        """Every change from now on. A reader more than `limit` behind loses the oldest."""
+    @contextmanager
+    def changes(self, limit: int = 1_000) -> Iterator[asyncio.Queue[Change]]:
+        """Every change from now on, in a queue, until the block ends.
+
+        A reader more than `limit` behind loses the oldest.
+        """
         queue: asyncio.Queue[Change] = asyncio.Queue(limit)
         self._subscribers.append(queue)
         try:
-            while True:
-                yield await queue.get()
+            yield queue
         finally:
             self._subscribers.remove(queue)
 
@@ -189,7 +193,7 @@ class World:
         raise bad_request("chat not found")
 
     def business_chat(self, bot: Bot, connection_id: str, raw: Any) -> BusinessChat:
-        """The owner's chat with a customer; raises ApiError when the connection or the customer is unknown."""
+        """The owner's chat with a customer; raises ApiError when either is unknown."""
         connection = self.connections.get(connection_id)
         if connection is None or connection.bot is not bot:
             raise bad_request("business connection not found")
@@ -218,7 +222,8 @@ class World:
     ) -> Message:
         """A message appears in a chat; the bots that may see it get it as an update."""
         chat.last_id += 1
-        message = Message(chat, chat.last_id, int(self.now().timestamp()), sender, content, media)
+        date = int(self.now().timestamp())
+        message = Message(chat, chat.last_id, date=date, sender=sender, content=content, media=media)
         message.reply_to = reply_to
         message.topic = topic
         message.markup = markup
