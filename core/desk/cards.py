@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
+from core.contacts.model import Contact
+from core.desk import messages, schedule
+from core.desk.exclusions import Entry, holding
 from core.desk.messages import Said
-from core.leads.pipelines import StageRef
+from core.desk.persons import (
+    KnownAddress,
+    Recognition,
+    Suggestion,
+    Way,
+    addresses_of,
+    conversations,
+    missing,
+    recognition,
+    suggestions,
+    way,
+)
+from core.desk.schedule import Planned
+from core.desk.work import fence
+from core.exclusions.hits import contact_patterns
+from core.journal import Journal
+from core.language import in_language
+from core.leads.model import Lead, LeadOutcome, StageVisit
+from core.leads.pipelines import StageRef, all_reasons, all_stages
+from core.lines.model import Account
+from core.staff import managers
 
-
-@dataclass(frozen=True, slots=True)
-class KnownAddress:
-    """One way to reach the person. `closed_at` and `closed_why` say since when and why it takes nothing."""
-
-    kind: str
-    value: str
-    username: str | None
-    is_proved: bool
-    closed_at: datetime | None
-    closed_why: str | None
+MESSAGES = 10  # how much of the conversation a card holds
+NOTES = 3
+_TOLD = ("contact-recognised", "contact-separated", "contact-rejoined", "merge-suggested", "note")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,71 +63,12 @@ class Earlier:
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
-    """A robot's run: waiting until `due_at`, or skipped, cancelled or failed with its `reason`.
-
-    `state` is a TimerState; `reason` a word such as "closed", "customer-wrote", "stage-left", "excluded",
-    "blocked", "no-way", "condition", "too-late", "robot-off", "already-said", or the error of a failed one.
-    """
-
-    timer_id: int
-    robot: str
-    state: str
-    due_at: datetime
-    settled_at: datetime | None
-    reason: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Recognition:
-    """Why a message joined a person we knew: the address they share. `separate(conversation_id)` undoes it."""
-
-    at: datetime
-    kind: str  # of the address: phone, email, telegram, …
-    value: str
-    conversation_id: int
-    is_separated: bool  # already undone; `rejoin(conversation_id)` brings it back
-
-
-@dataclass(frozen=True, slots=True)
-class Suggestion:
-    """Another contact that may be the same person; `merge` makes them one."""
-
-    contact_id: int
-    number: int
-    name: str
-    addresses: tuple[KnownAddress, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Note:
     """What a manager wrote for colleagues."""
 
     at: datetime
     author: str
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """How the person can be answered. `why_not` is None when they can.
-
-    `why_not`: "excluded", "blocked" or another closing reason of the conversation, "one-way" (a site form of
-    somebody who left no e-mail, or there is no mailbox), "no-conversation" (entered by hand).
-    """
-
-    conversation_id: int | None
-    channel: str | None
-    why_not: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Exclusion:
-    """The exclusion that keeps this person out now."""
-
-    id: int
-    pattern: str
-    comment: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,22 +114,188 @@ class Card:
     suggestions: tuple[Suggestion, ...]
     notes: tuple[Note, ...]  # the newest three, newest first
     way: Way
-    exclusion: Exclusion | None
+    exclusion: Entry | None  # what keeps this person out now
     can_undo_exclusion: bool  # somebody excluded the person from a card, and it still holds
 
 
 def card(
-    connection: Connection, lead_id: int, *, language_default: str, language: str | None = None
+    connection: Connection,
+    lead_id: int,
+    *,
+    now: datetime,
+    language_default: str,
+    language: str | None = None,
 ) -> Card | None:
     """Everything about a lead, or None when there is none.
 
-    `language` is the reader's; titles without it fall back to `language_default`.
+    `language` is the reader's; titles without it fall back to `language_default`. `now` decides which
+    exclusions still hold.
     """
-    raise NotImplementedError
+    lead = _lead(connection, lead_id)
+    if lead is None:
+        return None
+    words = language or language_default
+    stage = all_stages(connection)[lead.stage_id]
+    reasons = {
+        reason.id: in_language(reason.title, words, language_default)
+        for reason in all_reasons(connection).values()
+    }
+    addresses = addresses_of(connection, [lead.contact_id]).get(lead.contact_id, ())
+    threads = conversations(connection, lead_id)
+    told = _told(connection, lead_id)
+    earlier = _earlier(connection, lead)
+    colleagues = managers.names(
+        connection, {row.responsible_id for row in (lead, earlier) if row and row.responsible_id is not None}
+    )
+    exclusion = _exclusion(connection, lead.contact_id, now)
+    return Card(
+        id=lead.id,
+        number=lead.number,
+        title=lead.title,
+        line_id=lead.line_id,
+        channel=lead.channel,
+        account_title=lead.account_title,
+        source=lead.source,
+        fields=lead.fields or {},
+        contact_id=lead.contact_id,
+        contact_number=lead.contact_number,
+        contact_name=lead.contact_name,
+        is_client=lead.is_client,
+        addresses=addresses,
+        missing=missing(lead.contact_name, addresses),
+        stage=stage,
+        stage_title=in_language(stage.title, words, language_default),
+        visit_id=lead.visit_id,
+        fence=fence(lead.visit_id),
+        stage_since=lead.entered_at,
+        outcome=lead.outcome,
+        reason=reasons.get(lead.reason_id),
+        comment=lead.reason_comment,
+        responsible=_colleague(lead.responsible_id, colleagues),
+        is_taken=lead.taken_at is not None,
+        is_repeat=lead.is_repeat,
+        earlier=earlier
+        and Earlier(
+            earlier.id,
+            earlier.number,
+            earlier.title,
+            earlier.outcome,
+            reasons.get(earlier.reason_id),
+            earlier.reason_comment,
+            earlier.closed_at,
+            _colleague(earlier.responsible_id, colleagues),
+        ),
+        created_at=lead.created_at,
+        first_answer_at=lead.first_answer_at,
+        waiting_since=lead.waiting_since,
+        active_at=lead.active_at,
+        closed_at=lead.closed_at,
+        messages=messages.latest(connection, lead_id, language=words, limit=MESSAGES),
+        unseen=messages.unseen_counts(connection, [lead_id]).get(lead_id, 0),
+        planned=schedule.planned(connection, lead_id, language=words),
+        skipped=schedule.last_let_be(connection, lead_id, lead.visit_id, language=words),
+        recognition=recognition(told, threads),
+        suggestions=suggestions(connection, told, lead.contact_id),
+        notes=_notes(connection, told, words),
+        way=way(connection, lead.line_id, threads, addresses, is_excluded=exclusion is not None),
+        exclusion=exclusion,
+        can_undo_exclusion=exclusion is not None and exclusion.contact_id == lead.contact_id,
+    )
 
 
 def card_by_number(
-    connection: Connection, number: int, *, language_default: str, language: str | None = None
+    connection: Connection,
+    number: int,
+    *,
+    now: datetime,
+    language_default: str,
+    language: str | None = None,
 ) -> Card | None:
     """Like `card`, by the number people say."""
-    raise NotImplementedError
+    if not 0 < number < 1 << 31:
+        return None
+    lead_id = connection.execute(select(Lead.id).where(Lead.number == number)).scalar_one_or_none()
+    if lead_id is None:
+        return None
+    return card(connection, lead_id, now=now, language_default=language_default, language=language)
+
+
+def _lead(connection: Connection, lead_id: int) -> Any:
+    return connection.execute(
+        select(
+            Lead.id,
+            Lead.number,
+            Lead.title,
+            Lead.line_id,
+            Lead.channel,
+            Lead.source,
+            Lead.fields,
+            Lead.contact_id,
+            Lead.stage_id,
+            Lead.visit_id,
+            Lead.outcome,
+            Lead.reason_id,
+            Lead.reason_comment,
+            Lead.responsible_id,
+            Lead.taken_at,
+            Lead.is_repeat,
+            Lead.created_at,
+            Lead.first_answer_at,
+            Lead.waiting_since,
+            Lead.active_at,
+            Lead.closed_at,
+            Contact.number.label("contact_number"),
+            Contact.name.label("contact_name"),
+            Contact.is_client,
+            Account.title.label("account_title"),
+            StageVisit.entered_at,
+        )
+        .join(Contact, Contact.id == Lead.contact_id)
+        .join(Account, Account.id == Lead.account_id)
+        .join(StageVisit, StageVisit.id == Lead.visit_id)
+        .where(Lead.id == lead_id)
+    ).first()
+
+
+def _told(connection: Connection, lead_id: int) -> Sequence[Any]:
+    """What the journal has for the card, newest first."""
+    return connection.execute(
+        select(Journal.id, Journal.at, Journal.actor, Journal.verb, Journal.details)
+        .where(Journal.lead_id == lead_id, Journal.verb.in_(_TOLD))
+        .order_by(Journal.id.desc())
+    ).all()
+
+
+def _earlier(connection: Connection, lead: Any) -> Any:
+    return connection.execute(
+        select(
+            Lead.id,
+            Lead.number,
+            Lead.title,
+            Lead.outcome,
+            Lead.reason_id,
+            Lead.reason_comment,
+            Lead.closed_at,
+            Lead.responsible_id,
+        )
+        .where(Lead.contact_id == lead.contact_id, Lead.id < lead.id, Lead.outcome != LeadOutcome.OPEN)
+        .order_by(Lead.id.desc())
+        .limit(1)
+    ).first()
+
+
+def _colleague(manager_id: int | None, names: Mapping[int, str]) -> Colleague | None:
+    return Colleague(manager_id, names.get(manager_id, "")) if manager_id is not None else None
+
+
+def _notes(connection: Connection, told: Sequence[Any], language: str) -> tuple[Note, ...]:
+    newest = [line for line in told if line.verb == "note"][:NOTES]
+    names = messages.author_names(connection, {line.actor for line in newest}, language)
+    return tuple(Note(line.at, names.get(line.actor, line.actor), line.details["text"]) for line in newest)
+
+
+def _exclusion(connection: Connection, contact_id: int, now: datetime) -> Entry | None:
+    patterns = contact_patterns(connection, [contact_id]).get(contact_id, set())
+    held = holding(connection, patterns, now)
+    # One made from this person's card comes first: that is the one with an undo.
+    return min(held, key=lambda entry: (entry.contact_id != contact_id, entry.id), default=None)

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from sqlalchemy import Connection
 
-from core.desk.cards import Planned
+from core.desk.schedule import Planned
 from core.desk.messages import Said
 
 
@@ -17,7 +17,7 @@ from core.desk.messages import Said
 class Deed:
     """A line of the journal. `facts` are its details with names instead of ids, ready for a sentence.
 
-    `actor` is as in the journal; `actor_name` the manager's or robot's name, None for the customer and the system.
+    `actor` is as in the journal; `actor_name` a manager's or robot's name, None for the customer and the system.
     """
 
     id: int

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, func, select
 
 from core.automation.model import Robot
 from core.conversations.model import Attachment, Conversation, Delivery, Direction, Message, MessageVersion
@@ -47,10 +47,10 @@ class Dispatch:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One message. `author` is "customer", "manager:<id>", "robot:<id>" or "owner"; `author_name` is for reading.
+    """One message. `author` is "customer", "manager:<id>", "robot:<id>" or "owner".
 
-    `author_name` is the manager's name, a robot's title in the card's language, or a third person of the thread;
-    None where the contact wrote. `is_seen` is false for what came in and no manager was shown.
+    `author_name` is for reading: a manager's name, a robot's title, a third person of the thread; None where
+    the contact wrote. `is_seen` is false for what came in and no manager was shown.
     """
 
     id: int
@@ -106,6 +106,21 @@ def among_ids(connection: Connection, ids: Collection[int], *, language: str) ->
     return _read(connection, _messages().where(among(Message.id, ids)), language) if ids else ()
 
 
+def unseen_counts(connection: Connection, lead_ids: Sequence[int]) -> dict[int, int]:
+    """How many messages came into each of these leads' conversations that no manager was shown."""
+    rows = connection.execute(
+        select(Conversation.lead_id, func.count(Message.id))
+        .join(Message, Message.conversation_id == Conversation.id)
+        .where(
+            among(Conversation.lead_id, lead_ids),
+            Message.id > Conversation.seen_id,
+            Message.direction == Direction.IN,
+        )
+        .group_by(Conversation.lead_id)
+    )
+    return {int(row[0] or 0): row[1] for row in rows}
+
+
 def versions(connection: Connection, message_id: int) -> Sequence[tuple[datetime, str]]:
     """What a message said before each edit, oldest first: (until when, the text)."""
     rows = connection.execute(
@@ -135,8 +150,8 @@ def author_names(connection: Connection, authors: Collection[str], language: str
     return names
 
 
-def _messages() -> Select[Any]:
-    return select(
+def _messages() -> Any:
+    columns = select(
         Message.id,
         Message.conversation_id,
         Message.direction,
@@ -153,10 +168,11 @@ def _messages() -> Select[Any]:
         Message.edited_at,
         Conversation.channel,
         Conversation.seen_id,
-    ).join(Conversation, Conversation.id == Message.conversation_id)
+    )
+    return columns.join(Conversation, Conversation.id == Message.conversation_id)
 
 
-def _read(connection: Connection, statement: Select[Any], language: str) -> tuple[Said, ...]:
+def _read(connection: Connection, statement: Any, language: str) -> tuple[Said, ...]:
     rows = connection.execute(statement).all()
     if not rows:
         return ()

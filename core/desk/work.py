@@ -1,4 +1,4 @@
-"""What a manager does with a lead besides taking and answering it. Any manager may work any lead; history says who.
+"""What a manager does with a lead besides taking and answering it. Any manager may work any lead.
 
 `seen` is the fence of the card under whose button the manager tapped: when somebody has moved the lead since,
 the deed is refused instead of done on top of theirs.
@@ -6,10 +6,24 @@ the deed is refused instead of done on top of theirs.
 
 from __future__ import annotations
 
+from typing import Any
+
+from sqlalchemy import func, select, update
+
+from core import journal
+from core.automation.model import Timer, TimerState
+from core.contacts.people import lock_contacts
+from core.conversations.model import Direction, Message
 from core.database import Transaction
+from core.errors import Refusal
+from core.leads import assignment, stages
+from core.leads.model import Lead, LeadOutcome, Stage, StageKind
+from core.leads.stages import Move, enter_stages
 from core.staff.managers import Person
+from core.staff.model import Manager
 
 FENCE = 1_679_609  # the greatest prime below 36**4: four characters of a button
+LONGEST_NOTE = 4000  # characters
 
 
 def fence(visit_id: int) -> int:
@@ -18,17 +32,32 @@ def fence(visit_id: int) -> int:
 
 
 def note(tx: Transaction, lead_id: int, person: Person, text: str) -> None:
-    """Write something down for colleagues. Raises Refusal when there is nothing in it or it is too long."""
-    raise NotImplementedError
+    """Write something down for colleagues.
+
+    Raises Refusal when there is nothing in it ("refused-note-empty") or too much ("refused-note-long").
+    """
+    require_staff(tx, person)
+    words = text.strip()
+    if not words:
+        raise Refusal("refused-note-empty")
+    if len(words) > LONGEST_NOTE:
+        raise Refusal("refused-note-long", length=len(words), limit=LONGEST_NOTE)
+    lead = lead_of(tx, lead_id)
+    journal.note(
+        tx, person.actor, "note", lead_id=lead_id, contact_id=lead.contact_id, details={"text": words}
+    )
 
 
-def move(tx: Transaction, lead_id: int, person: Person, stage_id: int, seen: int | None = None) -> None:
+def move(tx: Transaction, lead_id: int, person: Person, stage_id: int, *, seen: int | None = None) -> None:
     """Move a lead to another open or the success stage. A lead that nobody had taken becomes the mover's.
 
-    Raises Refusal for a closed lead, a stage of another pipeline, a failure stage (see `junk`), or when
-    somebody has moved the lead since.
+    Raises Refusal for a closed lead, a stage of another pipeline, a failure stage (see `junk`), or when somebody
+    has moved the lead since.
     """
-    raise NotImplementedError
+    require_staff(tx, person)
+    lead = lead_of(tx, lead_id, seen)
+    _make_theirs(tx, lead, person)
+    enter_stages(tx, [Move(lead_id, stage_id, person.actor)])
 
 
 def junk(
@@ -36,21 +65,132 @@ def junk(
     lead_id: int,
     person: Person,
     reason_id: int,
+    *,
     comment: str | None = None,
     seen: int | None = None,
 ) -> None:
-    """Give a lead up, with a reason. Raises Refusal as `move`."""
-    raise NotImplementedError
+    """Give a lead up, with a reason and perhaps a comment. Raises Refusal as `move`."""
+    require_staff(tx, person)
+    lead = lead_of(tx, lead_id, seen)
+    if lead.outcome != LeadOutcome.OPEN:
+        raise Refusal("refused-lead-closed", number=lead.number)
+    words = comment.strip()[:LONGEST_NOTE] if comment else ""
+    _make_theirs(tx, lead, person)
+    stage_id = failure_stage(tx, lead.pipeline_id)
+    enter_stages(tx, [Move(lead_id, stage_id, person.actor, reason_id, words or None)])
 
 
-def reopen(tx: Transaction, lead_id: int, person: Person, seen: int | None = None) -> None:
-    """Undo `junk` or a success: the lead is open again at the beginning of its pipeline, and the reopener's.
+def reopen(tx: Transaction, lead_id: int, person: Person, *, seen: int | None = None) -> None:
+    """Undo `junk` or a success: the lead is open again, at the beginning of its pipeline.
 
-    Raises Refusal when it is open, or somebody has moved it since.
+    It stays with its responsible while they work here, else it becomes the reopener's. A customer who was still
+    waiting for an answer waits again. Raises Refusal when it is open, or somebody has moved it since.
     """
-    raise NotImplementedError
+    require_staff(tx, person)
+    lead = lead_of(tx, lead_id, seen)
+    stages.reopen(tx, lead_id, person.actor)
+    wait_again(tx, lead_id)
+    if not _works_here(tx, lead.responsible_id):
+        tx.connection.execute(
+            update(Lead).where(Lead.id == lead_id).values(responsible_id=person.id, taken_at=tx.now)
+        )
 
 
 def cancel_timer(tx: Transaction, timer_id: int, person: Person) -> None:
-    """Call off what automation has scheduled. Raises Refusal when it has happened or been called off already."""
-    raise NotImplementedError
+    """Call off what automation has scheduled.
+
+    Raises Refusal when it has happened or is called off already ("refused-timer-settled").
+    """
+    require_staff(tx, person)
+    cancelled = tx.connection.execute(
+        update(Timer)
+        .where(Timer.id == timer_id, Timer.state == TimerState.WAITING)
+        .values(state=TimerState.CANCELLED, reason="called-off", settled_at=tx.now)
+    )
+    if cancelled.rowcount != 1:
+        raise Refusal("refused-timer-settled")
+    timer = tx.connection.execute(select(Timer.lead_id, Timer.robot_id).where(Timer.id == timer_id)).one()
+    journal.note(
+        tx, person.actor, "timer-cancelled", lead_id=timer.lead_id, details={"robot": timer.robot_id}
+    )
+
+
+def require_staff(tx: Transaction, person: Person) -> None:
+    """Raise Refusal ("refused-not-staff") when this person was removed while their button waited."""
+    if not _works_here(tx, person.id):
+        raise Refusal("refused-not-staff")
+
+
+def lead_of(tx: Transaction, lead_id: int, seen: int | None = None) -> Any:
+    """The lead with its contact locked, in the order everybody locks in. Raises Refusal when it is not as seen."""
+    contact_id = tx.connection.execute(select(Lead.contact_id).where(Lead.id == lead_id)).scalar_one_or_none()
+    if contact_id is None:
+        raise Refusal("refused-lead-gone")
+    lock_contacts(tx, [contact_id])
+    lead = tx.connection.execute(
+        select(
+            Lead.id,
+            Lead.number,
+            Lead.contact_id,
+            Lead.pipeline_id,
+            Lead.stage_id,
+            Lead.visit_id,
+            Lead.outcome,
+            Lead.responsible_id,
+            Lead.taken_at,
+        )
+        .where(Lead.id == lead_id)
+        .with_for_update()
+    ).one()
+    if seen is not None and fence(lead.visit_id) != seen:
+        raise Refusal("refused-lead-moved", number=lead.number)
+    return lead
+
+
+def failure_stage(tx: Transaction, pipeline_id: int) -> int:
+    """Where what is given up goes: the first failure stage of the pipeline."""
+    return int(
+        tx.connection.execute(
+            select(Stage.id)
+            .where(Stage.pipeline_id == pipeline_id, Stage.kind == StageKind.FAILURE)
+            .order_by(Stage.position)
+            .limit(1)
+        ).scalar_one()
+    )
+
+
+def wait_again(tx: Transaction, lead_id: int) -> None:
+    """The customer of a reopened lead waits since the first thing they wrote after our last answer."""
+    answered = (
+        select(func.max(Message.id))
+        .where(
+            Message.lead_id == lead_id,
+            Message.direction == Direction.OUT,
+            Message.is_automatic.is_(False),
+        )
+        .scalar_subquery()
+    )
+    since = tx.connection.execute(
+        select(func.min(Message.sent_at)).where(
+            Message.lead_id == lead_id,
+            Message.direction == Direction.IN,
+            Message.is_automatic.is_(False),
+            Message.id > func.coalesce(answered, 0),
+        )
+    ).scalar_one_or_none()
+    tx.connection.execute(update(Lead).where(Lead.id == lead_id).values(waiting_since=since))
+
+
+def _make_theirs(tx: Transaction, lead: Any, person: Person) -> None:
+    if lead.taken_at is None and lead.outcome == LeadOutcome.OPEN:
+        assignment.take(tx, lead.id, person)
+
+
+def _works_here(tx: Transaction, manager_id: int | None) -> bool:
+    return (
+        manager_id is not None
+        and tx.connection.execute(
+            select(Manager.id).where(Manager.id == manager_id, Manager.is_active)
+        ).first()
+        is not None
+    )

@@ -1,0 +1,189 @@
+"""Who a lead's person is and how to reach them: addresses, how they were recognised, who they may also be."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from core.contacts.model import Address, Contact
+from core.conversations.model import Conversation
+from core.conversations.routes import routes
+from core.database import among
+from core.lines.model import Account
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAddress:
+    """One way to reach the person. `closed_at` and `closed_why` say since when and why it takes nothing."""
+
+    kind: str
+    value: str
+    username: str | None
+    is_proved: bool
+    closed_at: datetime | None
+    closed_why: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """Why a message joined a person we knew: the address they share. `joining.separate` undoes it."""
+
+    at: datetime
+    kind: str  # of the address: phone, email, telegram, …
+    value: str
+    conversation_id: int
+    is_separated: bool  # already undone; `rejoin(conversation_id)` brings it back
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """Another contact that may be the same person; `merge` makes them one."""
+
+    contact_id: int
+    number: int
+    name: str
+    addresses: tuple[KnownAddress, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How the person can be answered. `why_not` is None when they can.
+
+    `why_not`: "excluded", "blocked" or another closing reason of the conversation, "one-way" (a site form of
+    somebody who left no e-mail, or there is no mailbox), "no-conversation" (entered by hand).
+    """
+
+    conversation_id: int | None
+    channel: str | None
+    why_not: str | None
+
+
+def addresses_of(connection: Connection, contact_ids: Sequence[int]) -> dict[int, tuple[KnownAddress, ...]]:
+    """Every address of these contacts, in the order in which we learned them."""
+    found: dict[int, tuple[KnownAddress, ...]] = {}
+    rows = connection.execute(
+        select(
+            Address.contact_id,
+            Address.kind,
+            Address.value,
+            Address.username,
+            Address.is_proved,
+            Address.closed_at,
+            Address.closed_why,
+        )
+        .where(among(Address.contact_id, contact_ids))
+        .order_by(Address.id)
+    )
+    for row in rows:
+        found[row.contact_id] = (*found.get(row.contact_id, ()), KnownAddress(*row[1:]))
+    return found
+
+
+def survivors(connection: Connection, contact_ids: Collection[int]) -> dict[int, int]:
+    """Who each of these contacts is now, after merges; without a lock, for reading."""
+    now = {contact_id: contact_id for contact_id in contact_ids}
+    for _ in range(16):  # merges of merges; a circle cannot be, but must not hang us either
+        merged = {
+            row.id: row.merged_to
+            for row in connection.execute(
+                select(Contact.id, Contact.merged_to).where(
+                    among(Contact.id, set(now.values())), Contact.merged_to.is_not(None)
+                )
+            )
+        }
+        if not merged:
+            break
+        now = {asked: merged.get(at, at) for asked, at in now.items()}
+    return now
+
+
+def conversations(connection: Connection, lead_id: int) -> Sequence[Any]:
+    """The conversations of a lead; the one an answer goes to first."""
+    return connection.execute(
+        select(
+            Conversation.id,
+            Conversation.channel,
+            Conversation.created_at,
+            Conversation.contact_id,
+        )
+        .where(Conversation.lead_id == lead_id)
+        .order_by(Conversation.last_in_at.desc().nulls_last(), Conversation.id.desc())
+    ).all()
+
+
+def missing(name: str, addresses: Sequence[KnownAddress]) -> tuple[str, ...]:
+    """A person who gave no name is called by an address; that is no name yet."""
+    kinds = {address.kind for address in addresses}
+    is_named = bool(name) and not name.startswith("@") and name not in {a.value for a in addresses}
+    return tuple(
+        what
+        for what, is_known in (("name", is_named), ("phone", "phone" in kinds), ("email", "email" in kinds))
+        if not is_known
+    )
+
+
+def recognition(told: Sequence[Any], threads: Sequence[Any]) -> Recognition | None:
+    """The latest time somebody was known by an address, and whether that has been undone since."""
+    known = next((line for line in told if line.verb == "contact-recognised"), None)
+    if known is None:
+        return None
+    undone = next((line for line in told if line.verb in ("contact-separated", "contact-rejoined")), None)
+    if undone is not None and undone.verb == "contact-separated" and undone.id > known.id:
+        conversation_id = int(undone.details["conversation"])
+    elif threads:
+        # The conversation that began in the same transaction is the one whose person was recognised then.
+        begun = [conversation for conversation in threads if conversation.created_at == known.at]
+        conversation_id = (begun or threads)[0].id
+    else:
+        return None
+    kind, _, rest = known.details["by"].partition(":")
+    return Recognition(
+        known.at,
+        kind,
+        rest.rsplit(":", 1)[-1],
+        conversation_id,
+        is_separated=undone is not None and undone.verb == "contact-separated" and undone.id > known.id,
+    )
+
+
+def suggestions(connection: Connection, told: Sequence[Any], contact_id: int) -> tuple[Suggestion, ...]:
+    """Those who fitted as well when the person first wrote, without those who have become this person since."""
+    suggested = next((line.details["contacts"] for line in told if line.verb == "merge-suggested"), ())
+    if not suggested:
+        return ()
+    rows = connection.execute(
+        select(Contact.id, Contact.number, Contact.name)
+        .where(among(Contact.id, suggested), Contact.merged_to.is_(None), Contact.id != contact_id)
+        .order_by(Contact.id)
+    ).all()
+    addresses = addresses_of(connection, [row.id for row in rows])
+    return tuple(Suggestion(row.id, row.number, row.name, addresses.get(row.id, ())) for row in rows)
+
+
+def way(
+    connection: Connection,
+    line_id: int,
+    threads: Sequence[Any],
+    addresses: Sequence[KnownAddress],
+    *,
+    is_excluded: bool,
+) -> Way:
+    """Where an answer would go, as `core.leads.answering` will find it, or why it could not."""
+    if not threads:
+        return Way(None, None, "excluded" if is_excluded else "no-conversation")
+    asked = threads[0]
+    route = routes(connection, [asked.id]).get(asked.id)
+    if route is not None:
+        return Way(route.conversation_id, route.channel, "excluded" if is_excluded else route.closed_why)
+    if is_excluded:
+        return Way(asked.id, asked.channel, "excluded")
+    has_mailbox = connection.execute(
+        select(Account.id).where(Account.line_id == line_id, Account.channel == "email").limit(1)
+    ).first()
+    if has_mailbox and any(a.kind == "email" and a.closed_at is None for a in addresses):
+        return Way(asked.id, "email", None)
+    return Way(asked.id, asked.channel, "one-way")
