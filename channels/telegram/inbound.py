@@ -152,7 +152,11 @@ def _business(kind: str, event: Json, received_at: datetime, scope: str) -> _Rea
             kind=Kind.OUTGOING if understood.kind is Kind.MESSAGE else understood.kind,
             author=name_of(writer) or None,
             # Greetings and away messages go out without anybody's doing, and so does what another bot writes.
-            automatic=understood.automatic or bool(robot) or event.get("is_from_offline") is True,
+            # The owner's edit of a message from before our time must not open a lead either.
+            automatic=understood.automatic
+            or understood.kind is Kind.EDIT
+            or bool(robot)
+            or event.get("is_from_offline") is True,
         )
     return understood, None, False
 

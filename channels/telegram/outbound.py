@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,21 +34,25 @@ UPLOAD_SECONDS = 300.0
 class TelegramChannel:
     """One bot, able to send: implements `core.channel.Channel`.
 
-    `max_upload` is the server's limit in bytes: a Bot API server of one's own takes 2,000 MB.
+    `locate` finds a file of the attachment store by its `OutboundFile.path`; `max_upload` is the server's
+    limit in bytes: a Bot API server of one's own takes 2,000 MB.
     """
 
     capabilities = Capabilities(max_text=4096, buttons=True)
 
-    def __init__(self, api: BotApi, max_upload: int = MAX_UPLOAD) -> None:
+    def __init__(
+        self, api: BotApi, locate: Callable[[str], Path] = Path, max_upload: int = MAX_UPLOAD
+    ) -> None:
         self._api = api
+        self._locate = locate
         self._max_upload = max_upload
 
     async def send(self, message: OutboundMessage) -> Outcome:
         """Send a message, part by part, from the first that has not arrived yet.
 
         Telegram has no key by which a message sent twice would arrive once: where the answer to a call did
-        not come, the outcome is `Uncertain` and its reason names the part. Ids of parts, in `Sent` and in
-        `Postponed.delivered`, are those of all attempts together.
+        not come, the outcome is `Uncertain` and its reason names the part. `Sent` holds the ids of all
+        attempts, `Postponed.delivered` those this one has added to `already_sent`.
         """
         place = destination(message.thread)
         if place is None:
@@ -60,7 +64,7 @@ class TelegramChannel:
         if not steps:
             return Refused(Cause.MALFORMED, "there is nothing to send")
         arrived = list(dict.fromkeys(message.already_sent))
-        to_skip = len(arrived)
+        to_skip = known = len(arrived)
         for number, step in enumerate(steps, 1):
             if to_skip > 0:
                 to_skip -= step.count
@@ -70,7 +74,7 @@ class TelegramChannel:
             except OSError as error:
                 return Refused(Cause.MALFORMED, f"the file cannot be read: {error.strerror}")
             if not isinstance(reply, Answered):
-                return _concluded(outcome_of(reply), arrived, number, len(steps))
+                return _concluded(outcome_of(reply), tuple(arrived[known:]), number, len(steps))
             ids = _message_ids(reply.result)
             if not ids:
                 return Uncertain(f"part {number} was accepted without an id")
@@ -115,10 +119,12 @@ class TelegramChannel:
         examined: list[OutboundFile] = []
         for file in files:
             if file.reference:
-                examined.append(file)
+                path = self._locate(file.path) if file.path else None
+                examined.append(replace(file, path=str(path) if path else None))
                 continue
+            path = self._locate(file.path) if file.path else None
             try:
-                size = Path(file.path or "").stat().st_size if file.path else -1
+                size = path.stat().st_size if path else -1
             except OSError:
                 size = -1
             if size < 0:
@@ -130,7 +136,7 @@ class TelegramChannel:
             if not size:
                 return Refused(Cause.MALFORMED, f"{file.name} is empty")
             is_large = file.kind == "photo" and size > MAX_PHOTO
-            examined.append(replace(file, kind="document") if is_large else file)
+            examined.append(replace(file, path=str(path), kind="document" if is_large else file.kind))
         return tuple(examined)
 
 
@@ -148,13 +154,16 @@ def _instead(step: Step, failure: Failure) -> Step | None:
 
 
 def _concluded(
-    outcome: Refused | Postponed | Moved | Uncertain, arrived: list[str], number: int, total: int
+    outcome: Refused | Postponed | Moved | Uncertain, added: tuple[str, ...], number: int, total: int
 ) -> Outcome:
     """The outcome of a message whose part `number` failed, some before it having arrived."""
     where = f" (part {number} of {total})" if total > 1 else ""
     match outcome:
         case Postponed():
-            return replace(outcome, reason=outcome.reason + where, delivered=tuple(arrived))
+            return replace(outcome, reason=outcome.reason + where, delivered=added)
+        case Refused(Cause.ACCOUNT, reason) if added:
+            # The next attempt hears it again; what has arrived must not be forgotten meanwhile.
+            return Postponed(reason + where, whole_account=True, delivered=added)
         case Refused() | Uncertain():
             return replace(outcome, reason=outcome.reason + where)
     return outcome

@@ -402,7 +402,9 @@ def test_a_business_chat_keeps_both_sides_in_one_thread() -> None:
     assert ours.sender.addresses[0].value == "777"
     assert read(an_update("business_message", text="x")).staff_id is None
     edit = message_of(an_update("edited_business_message", text="Было?", business_connection_id="bc_1-x"))
-    assert edit.kind == Kind.EDIT
+    assert (edit.kind, edit.automatic) == (Kind.EDIT, False)
+    of_the_owner = message_of(an_update("edited_business_message", text="Нет", **{"from": owner}))
+    assert (of_the_owner.kind, of_the_owner.author, of_the_owner.automatic) == (Kind.EDIT, "Хозяин", True)
 
 
 def test_what_no_person_wrote_in_a_business_chat_is_no_answer_of_a_person() -> None:

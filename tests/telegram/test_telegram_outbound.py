@@ -228,6 +228,14 @@ async def test_a_picture_telegram_cannot_show_is_sent_as_a_document(line: Line, 
     assert line.anna.last(line.bot).kind == "document"
 
 
+async def test_files_are_found_where_the_store_keeps_them(line: Line, tmp_path: Path) -> None:
+    (tmp_path / "ab").mkdir()
+    (tmp_path / "ab" / "abcdef").write_bytes(b"kept")
+    channel = TelegramChannel(line.api, locate=lambda name: tmp_path / name[:2] / name)
+    await channel.send(a_message(line.anna, "", files=(OutboundFile("document", "a.pdf", path="abcdef"),)))
+    assert line.anna.last(line.bot).files[0].data == b"kept"
+
+
 async def test_files_that_cannot_go_are_refused_and_named(line: Line, tmp_path: Path) -> None:
     small = TelegramChannel(line.api, max_upload=10)
     too_large = await small.send(a_message(line.anna, "", files=(a_file(tmp_path, "a.pdf"),)))
@@ -294,13 +302,26 @@ async def test_a_wait_keeps_what_has_arrived_and_the_next_attempt_goes_on_behind
     assert first.retry_after == timedelta(seconds=7)
     assert not first.whole_account
     assert len(first.delivered) == 1
-    second = await line.send(text, already_sent=first.delivered)
+    line.telegram.fail("sendMessage", too_many_requests(7), where=lambda _: len(texts(line)) == 2)
+    again = await line.send(text, already_sent=first.delivered)
+    assert isinstance(again, Postponed)
+    assert len(again.delivered) == 1
+    second = await line.send(text, already_sent=first.delivered + again.delivered)
     assert isinstance(second, Sent)
-    assert second.external_ids[0] == first.delivered[0]
+    assert second.external_ids[:2] == first.delivered + again.delivered
     assert [str(m.id) for m in line.anna.chat(line.bot) if m.from_bot] == list(second.external_ids)
     assert " ".join(texts(line)).split() == text.split()
     assert await line.send(text, already_sent=second.external_ids) == second
     assert len(texts(line)) == len(second.external_ids)
+
+
+async def test_a_token_refused_between_two_parts_does_not_forget_the_first(line: Line) -> None:
+    refuse = Refuse(401, "Unauthorized")
+    line.telegram.fail("sendMessage", refuse, where=lambda _: len(texts(line)) == 1)
+    outcome = await line.send("слово " * 1000)
+    assert isinstance(outcome, Postponed)
+    assert outcome.whole_account
+    assert len(outcome.delivered) == 1
 
 
 async def test_an_album_that_has_arrived_is_not_sent_again(line: Line, tmp_path: Path) -> None:
