@@ -44,6 +44,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError as DatabaseError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -521,6 +522,50 @@ class Database:
                     isolation_level="REPEATABLE READ", postgresql_readonly=True
                 )
             return await connection.run_sync(query)
+
+    async def hold(
+        self, name: str, body: Callable[[], Coroutine[Any, Any, None]], *, retry_seconds: float = 2
+    ) -> None:
+        """Run `body` while this process holds the lease `name`, waiting for it first; until cancelled.
+
+        On PostgreSQL the lease is a session's advisory lock: when the connection is lost so is the lease, `body`
+        is cancelled and the lease asked for anew. On SQLite there is one process, which holds the file's run lock.
+        """
+        if self.is_sqlite:
+            await body()
+            return
+        while True:
+            try:
+                async with self._engine.connect() as connection:
+                    await self._hold_on(connection, name, body, retry_seconds)
+                    return
+            except (DBAPIError, OSError) as error:
+                log.warning("a lease is lost", lease=name, why=type(error).__name__)
+            await asyncio.sleep(retry_seconds)
+
+    async def _hold_on(
+        self,
+        connection: AsyncConnection,
+        name: str,
+        body: Callable[[], Coroutine[Any, Any, None]],
+        seconds: float,
+    ) -> None:
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
+        ask = text("SELECT pg_try_advisory_lock(hashtextextended(:name, 3050))")
+        while not (await connection.execute(ask, {"name": name})).scalar_one():
+            await asyncio.sleep(seconds)
+        task = asyncio.ensure_future(body())
+        try:
+            while not task.done():
+                await asyncio.wait([task], timeout=seconds)
+                await connection.execute(
+                    text("SELECT 1")
+                )  # raises when the connection, and so the lease, is gone
+            task.result()
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await connection.invalidate()
 
     async def _listen(self) -> None:
         """PostgreSQL's wake-up calls become this process's hints. A lost connection costs a poll's interval."""

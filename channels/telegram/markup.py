@@ -30,8 +30,8 @@ def split(text: str, spans: Sequence[Span] = (), limit: int = MAX_TEXT) -> tuple
     """Divide a text into parts of at most `limit` UTF-16 units (two at least).
 
     A part ends, in this order of preference, at a paragraph, a line, a sentence, a word; never inside a
-    character, and inside what people see as one character only when that alone is longer than a part. A
-    marked stretch is cut only when it is longer than a part, and then the mark goes on in the next part.
+    character, and inside what people see as one character only when that alone is longer than a part or a
+    mark ends inside it. A marked stretch is cut only when it is longer than a part, and then the mark goes on in the next part.
     Nothing is lost but white space at the cuts and at both ends, where Telegram trims it anyway; characters
     that Telegram refuses (NUL, lone surrogates) are replaced. A text of white space alone has no parts.
     Offsets of the spans are clipped to the text; spans that mark nothing are left out.
@@ -171,7 +171,7 @@ def _cut(text: str, start: int, fit: int, whole: _Unbroken) -> int:
     for border, earliest in ((_PARAGRAPH, third), (_LINE, half), (_SENTENCE, half), (_WORD, start + 1)):
         if (cut := _last_border(text, border, earliest, last, whole)) is not None:
             return cut
-    return _between_characters(text, start, last)
+    return _between_characters(text, start, last, whole)
 
 
 _NOTHING = _Unbroken((), _Units(""), MAX_TEXT)
@@ -197,10 +197,13 @@ def _last_border(
     return cut
 
 
-def _between_characters(text: str, start: int, last: int) -> int:
-    """The last border between what people see as characters; `last` itself when the whole part is one."""
+def _between_characters(text: str, start: int, last: int, whole: _Unbroken) -> int:
+    """The last border between what people see as characters that cuts nothing unbroken; else `last` itself.
+
+    A mark may end inside such a character, and the mark counts for more: stepping back would cut it.
+    """
     for position in range(last, max(start, last - _LONGEST), -1):
-        if not _joined(text, position):
+        if not _joined(text, position) and whole.outside(position) == position:
             return position
     return last
 

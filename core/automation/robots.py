@@ -72,6 +72,7 @@ class Facts:
     line_language: str
     company: str
     waiting_since: datetime | None
+    wants_follow_ups: bool
 
 
 _ROBOT = (
@@ -111,7 +112,7 @@ def perform(tx: Transaction, runs: Sequence[Run]) -> dict[str, str | None]:
     """Do what these robots do, each after looking at the world as it is now.
 
     Returns per run's key None when it was done, or the reason for which it was skipped: "closed", "stage-left",
-    "customer-wrote", "condition", "excluded", "blocked", "no-way", "already-said", "no-text".
+    "customer-wrote", "unsubscribed", "condition", "excluded", "blocked", "no-way", "already-said", "no-text".
     """
     facts = _facts(tx, {run.lead_id for run in runs})
     routes = open_routes(tx, {run.conversation_id for run in runs if run.conversation_id is not None})
@@ -162,6 +163,8 @@ def _why_not(
         return "stage-left"
     if run.robot.start == Start.ANSWERED and fact.waiting_since is not None:
         return "customer-wrote"
+    if run.robot.start == Start.ANSWERED and not fact.wants_follow_ups:
+        return "unsubscribed"
     if not conditions.holds(run.robot.condition, _condition_facts(fact)):
         return "condition"
     if is_excluded:
@@ -226,12 +229,13 @@ def _facts(tx: Transaction, lead_ids: Collection[int]) -> dict[int, Facts]:
             Line.language,
             Line.title,
             Lead.waiting_since,
+            Contact.wants_follow_ups,
         )
         .join(Contact, Contact.id == Lead.contact_id)
         .join(Line, Line.id == Lead.line_id)
         .where(among(Lead.id, lead_ids))
     )
-    return {row[0]: Facts(*row[1:]) for row in rows}
+    return {row[0]: Facts(*tuple(row)[1:]) for row in rows}
 
 
 def _already_said(tx: Transaction, keys: Collection[str]) -> set[str]:

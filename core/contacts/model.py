@@ -28,6 +28,7 @@ class Contact(Model):
     name: Mapped[str] = mapped_column(String(300))
     language: Mapped[str | None] = mapped_column(String(8))
     is_client: Mapped[bool] = mapped_column(Boolean)
+    wants_follow_ups: Mapped[bool] = mapped_column(Boolean)  # false: asked us, by a link in a letter, to stop
     company_id: Mapped[int | None] = mapped_column(Id)
     merged_to: Mapped[int | None] = mapped_column(Id)
     created_at: Mapped[datetime]

@@ -148,6 +148,7 @@ class People:
                     "name": person.name[:300],
                     "language": person.language,
                     "is_client": False,
+                    "wants_follow_ups": True,
                     "company_id": None,
                     "merged_to": None,
                     "created_at": tx.now,

@@ -329,7 +329,7 @@ def _valid(number: str, region: str) -> str | None:
         # By far the most frequent numbers here. Behind +7 every number has ten digits and none begins with 0,
         # so there is nothing to parse; the plan still decides. Twice as fast as the general way below.
         parsed = phonenumbers.PhoneNumber(country_code=7, national_number=int(national[1]))
-        if phonenumbers.is_valid_number(parsed):
+        if any(phonenumbers.is_valid_number_for_region(parsed, country) for country in ("RU", "KZ")):
             return f"+7{national[1]}"
     try:
         parsed = phonenumbers.parse(number, region)

@@ -33,6 +33,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(length=300), nullable=False),
         sa.Column("language", sa.String(length=8), nullable=True),
         sa.Column("is_client", sa.Boolean(), nullable=False),
+        sa.Column("wants_follow_ups", sa.Boolean(), nullable=False),
         sa.Column("company_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("merged_to", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("created_at", UtcDateTime(timezone=True), nullable=False),

@@ -1,0 +1,65 @@
+"""Telegram's pace: 30 messages a second for a bot, one a second for a chat, twenty a minute for a group.
+
+https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this. What Telegram then still refuses
+with 429 is obeyed to the second.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from channels.limits import PATIENCE, Limits, Rate
+from core.channel import (
+    Capabilities,
+    Channel,
+    Fetched,
+    FileSink,
+    OutboundMessage,
+    Outcome,
+    Postponed,
+    Refused,
+)
+from core.clock import Clock
+
+BOT_GAP = timedelta(seconds=1 / 28)  # a little under thirty: the clocks are not ours alone
+CHAT_GAP = timedelta(seconds=1)
+GROUP_GAP = timedelta(seconds=3)
+
+
+class PacedTelegram:
+    """A Telegram channel that keeps the pace. Short waits are waited out, longer ones go back to the queue."""
+
+    capabilities: Capabilities
+
+    def __init__(self, channel: Channel, limits: Limits, clock: Clock, bot_id: str) -> None:
+        self._channel = channel
+        self._limits = limits
+        self._clock = clock
+        self._bot = bot_id
+        self.capabilities = channel.capabilities
+
+    async def send(self, message: OutboundMessage) -> Outcome:
+        """As the channel itself, in time. An album counts as one message per file."""
+        for _ in range(max(1, len(message.files))):
+            wait = await self._limits.reserve(self._rates(message.thread))
+            if wait > PATIENCE:
+                return Postponed("waiting for Telegram's limits", wait, delivered=())
+            if wait:
+                await self._clock.sleep_until(self._clock.now() + wait)
+        outcome = await self._channel.send(message)
+        if isinstance(outcome, Postponed) and outcome.retry_after is not None:
+            key = f"bot:{self._bot}" if outcome.whole_account else f"chat:{self._bot}:{message.thread}"
+            await self._limits.block(key, self._clock.now() + outcome.retry_after)
+        return outcome
+
+    async def fetch(self, reference: str, into: FileSink) -> Fetched | Refused | Postponed:
+        """Files do not count against the limits of sending."""
+        return await self._channel.fetch(reference, into)
+
+    def _rates(self, thread: str) -> list[Rate]:
+        chat = f"chat:{self._bot}:{thread}"
+        # Short bursts to one chat are allowed; three at once are a card with its pictures.
+        rates = [Rate(f"bot:{self._bot}", BOT_GAP, burst=3), Rate(chat, CHAT_GAP, burst=3)]
+        if thread.startswith("-"):
+            rates.append(Rate(f"group:{self._bot}:{thread}", GROUP_GAP, burst=3))
+        return rates

@@ -1,0 +1,114 @@
+"""The polling edge: take a page of updates, file it, then ask for the next, which acknowledges this one.
+
+Plain JSON throughout: a library's own polling confirms before it handles, and its strict models refuse one real
+update in six.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import structlog
+
+from channels.telegram.api import Answered, ApiError, BotApi
+from channels.telegram.inbound import normalise
+from core.channel import Received
+from core.clock import Clock
+from core.intake.edge import Intake
+from core.lines.accounts import AccountRef
+
+log = structlog.get_logger("telegram")
+
+# Reactions, polls and members come only when asked for; business and membership are asked for here.
+KINDS = (
+    "message",
+    "edited_message",
+    "callback_query",
+    "my_chat_member",
+    "business_connection",
+    "business_message",
+    "edited_business_message",
+    "deleted_business_messages",
+)
+LONGEST_PAUSE = timedelta(seconds=60)
+
+Trouble = Callable[[AccountRef, str | None], Awaitable[None]]
+
+
+class Polling:
+    """Polls one bot. Exactly one process does so at a time: the caller holds the lease."""
+
+    def __init__(
+        self,
+        api: BotApi,
+        account: AccountRef,
+        intake: Intake,
+        clock: Clock,
+        *,
+        trouble: Trouble,
+        wait_seconds: int = 25,
+        alive_every: timedelta = timedelta(minutes=1),
+    ) -> None:
+        self._api = api
+        self._account = account
+        self._intake = intake
+        self._clock = clock
+        self._trouble = trouble
+        self._wait_seconds = wait_seconds
+        self._alive_every = alive_every
+
+    async def run(self, offset: int | None) -> None:
+        """Poll until cancelled. `offset` is where the account was left; None takes what Telegram holds.
+
+        Cancelling is safe at any moment: what was not filed is not acknowledged, what was filed is known.
+        """
+        pause = timedelta(seconds=1)
+        told_alive = None
+        while True:
+            reply = await self._api.get_updates(offset, seconds=self._wait_seconds, kinds=KINDS)
+            if not isinstance(reply, Answered) or not isinstance(reply.result, list):
+                why, wait = self._complaint(reply)
+                log.warning("no updates", account_id=self._account.id, why=why)
+                await self._trouble(self._account, why)
+                await self._clock.sleep_until(self._clock.now() + (wait or pause))
+                pause = min(pause * 2, LONGEST_PAUSE)
+                continue
+            now = self._clock.now()
+            if told_alive is None or now - told_alive >= self._alive_every:
+                await self._trouble(self._account, None)
+                told_alive = now
+            try:
+                offset = await self._file(reply.result, offset)
+                pause = timedelta(seconds=1)
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:
+                # The database is away: nothing is acknowledged, the same page comes again.
+                log.error("a page cannot be filed", account_id=self._account.id, why=repr(error)[:300])
+                await self._clock.sleep_until(self._clock.now() + pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _file(self, updates: list[object], offset: int | None) -> int | None:
+        if not updates:
+            return offset
+        page: list[Received] = []
+        for update in updates:
+            raw = json.dumps(update, ensure_ascii=True, separators=(",", ":")).encode()
+            page.append(normalise(update, raw, self._clock.now(), self._account.scope))
+            if isinstance(update, dict) and isinstance(update.get("update_id"), int):
+                offset = max(offset or 0, update["update_id"] + 1)
+        await self._intake.take(self._account, page, cursor={"offset": offset})
+        return offset
+
+    @staticmethod
+    def _complaint(reply: object) -> tuple[str, timedelta | None]:
+        if isinstance(reply, ApiError):
+            if reply.code == 401:
+                return "token-refused", timedelta(seconds=60)
+            if reply.code == 409:
+                return "conflict", timedelta(seconds=5)
+            return f"{reply.code} {reply.description}"[:200], reply.retry_after
+        return "unreachable", None

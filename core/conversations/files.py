@@ -1,0 +1,92 @@
+"""Files that came with messages: fetched after filing, never inside it; what cannot be had says so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, select, text
+
+from core.channel import Cause, Fetched, Postponed, Refused
+from core.conversations.deliveries import backoff
+from core.conversations.model import Attachment, FileState
+from core.database import Transaction
+
+LEASE = timedelta(minutes=5)
+ATTEMPTS = 12
+_WAITING = text("attachment.state = 'waiting'")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A file in a worker's hands until its lease ends."""
+
+    id: int
+    account_id: int
+    reference: str
+    attempts: int
+
+
+def claim(tx: Transaction, limit: int) -> list[Wanted]:
+    """Take up to `limit` files that are due; a worker that dies leaves them due again after the lease."""
+    rows = tx.connection.execute(
+        select(Attachment.id, Attachment.account_id, Attachment.reference, Attachment.attempts)
+        .where(_WAITING, Attachment.due_at <= tx.now)
+        .order_by(Attachment.due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    tx.update(
+        Attachment, [{"id": row.id, "due_at": tx.now + LEASE, "attempts": row.attempts + 1} for row in rows]
+    )
+    return [Wanted(row.id, row.account_id, row.reference or "", row.attempts + 1) for row in rows]
+
+
+def settle(tx: Transaction, results: Sequence[tuple[Wanted, Fetched | Refused | Postponed]]) -> None:
+    """Write down what was brought, what will be tried again, and what cannot be had, with the reason."""
+    rows = []
+    for wanted, outcome in results:
+        match outcome:
+            case Fetched(sha256, size):
+                rows.append(_row(wanted, FileState.STORED, sha256=sha256, size=size))
+            case Postponed(reason, retry_after) if wanted.attempts < ATTEMPTS:
+                due = tx.now + (retry_after or backoff(wanted.attempts))
+                rows.append(_row(wanted, FileState.WAITING, error=reason, due_at=due))
+            case Postponed(reason):
+                rows.append(_row(wanted, FileState.MISSING, error=f"gave_up: {reason}"))
+            case Refused(cause, reason):
+                said = cause if cause in (Cause.TOO_LARGE, Cause.NOT_FOUND) else f"{cause}: {reason}"
+                rows.append(_row(wanted, FileState.MISSING, error=said))
+    stored = [row for row in rows if row["state"] == FileState.STORED]
+    tx.update(Attachment, stored)
+    tx.update(
+        Attachment,
+        [{k: v for k, v in row.items() if k not in ("sha256", "size")} for row in rows if row not in stored],
+    )
+
+
+def next_due(connection: Connection) -> datetime | None:
+    """When the earliest waiting file is due."""
+    return connection.execute(
+        select(Attachment.due_at).where(_WAITING).order_by(Attachment.due_at).limit(1)
+    ).scalar_one_or_none()
+
+
+def _row(
+    wanted: Wanted,
+    state: FileState,
+    *,
+    sha256: str | None = None,
+    size: int | None = None,
+    error: str | None = None,
+    due_at: datetime | None = None,
+) -> dict[str, object]:
+    return {
+        "id": wanted.id,
+        "state": state,
+        "sha256": sha256,
+        "size": size,
+        "error": error,
+        "due_at": due_at,
+    }

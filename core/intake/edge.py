@@ -1,0 +1,169 @@
+"""Where the edges hand things over: everything that has arrived meanwhile is filed together, then acknowledged.
+
+No timer: while one transaction commits, the next batch gathers. A batch that fails is halved until the bad message
+stands alone; that one is parked with its raw form and the error, and the rest goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections import defaultdict, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import structlog
+
+from core.channel import Received, Unreadable
+from core.database import BATCH, Database, Transaction
+from core.files import FileStore
+from core.intake.filing import INLINE_RAW, Filed, Parcel, file_batch
+from core.intake.model import LedgerState
+from core.lines.accounts import AccountRef, move_cursor
+
+log = structlog.get_logger("intake")
+
+BATCH_BYTES = 1024 * 1024
+IN_HAND_POSTGRESQL = 2  # batches at once: while one waits for its commit, the other is decided
+
+
+@dataclass(slots=True)
+class _Waiting:
+    parcel: Parcel
+    filed: asyncio.Future[Filed]
+
+
+class Intake:
+    """Files what the edges bring. Returns only after the commit: then, and only then, an edge acknowledges."""
+
+    def __init__(
+        self, db: Database, store: FileStore, *, notice: Callable[[Transaction, Filed], None] | None = None
+    ):
+        self._db = db
+        self._store = store
+        self._parked_notice = notice
+        self._waiting: defaultdict[AccountRef, deque[_Waiting]] = defaultdict(deque)
+        self._workers: defaultdict[AccountRef, int] = defaultdict(int)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._in_hand = 1 if db.is_sqlite else IN_HAND_POSTGRESQL
+
+    async def file(self, account: AccountRef, received: Received, context: str | None = None) -> Filed:
+        """File one thing, together with whatever else has arrived for the account meanwhile."""
+        waiting = _Waiting(await self._parcel(received, context), asyncio.get_running_loop().create_future())
+        self._waiting[account].append(waiting)
+        if self._workers[account] < self._in_hand:
+            self._workers[account] += 1
+            task = asyncio.create_task(self._drain(account))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return await waiting.filed
+
+    async def take(
+        self, account: AccountRef, page: Sequence[Received], *, cursor: dict[str, Any] | None = None
+    ) -> list[Filed]:
+        """File a page in its order and remember how far the account has been read, in the same transaction."""
+        parcels = [await self._parcel(received, None) for received in page]
+        filed: list[Filed] = []
+        for start in range(0, len(parcels), BATCH):
+            last = start + BATCH >= len(parcels)
+            filed += await self._file(account, parcels[start : start + BATCH], cursor if last else None)
+        if not parcels and cursor is not None:
+            await self._db.transact(lambda tx: move_cursor(tx, account.id, cursor))
+        return filed
+
+    async def close(self) -> None:
+        """Finish what is in hand."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _parcel(self, received: Received, context: str | None) -> Parcel:
+        if len(received.raw) <= INLINE_RAW:
+            return Parcel(received, zlib.compress(received.raw, 1), None, context)
+        stored = await self._store.put(received.raw)
+        return Parcel(received, None, stored.sha256, context)
+
+    async def _drain(self, account: AccountRef) -> None:
+        queue = self._waiting[account]
+        try:
+            while queue:
+                batch: list[_Waiting] = []
+                size = 0
+                while queue and len(batch) < BATCH and size < BATCH_BYTES:
+                    batch.append(queue.popleft())
+                    size += len(batch[-1].parcel.received.raw)
+                try:
+                    results = await self._file(account, [waiting.parcel for waiting in batch], None)
+                except Exception as error:
+                    for waiting in batch:
+                        if not waiting.filed.done():
+                            waiting.filed.set_exception(error)
+                    continue
+                for waiting, filed in zip(batch, results, strict=True):
+                    if not waiting.filed.done():
+                        waiting.filed.set_result(filed)
+        finally:
+            self._workers[account] -= 1
+
+    async def _file(
+        self, account: AccountRef, parcels: Sequence[Parcel], cursor: dict[str, Any] | None
+    ) -> list[Filed]:
+        try:
+            return await self._db.transact(partial(_file_page, account, parcels, cursor), bulk=True)
+        except OSError:
+            raise  # the database is away: nothing is acknowledged, the network will bring it again
+        except Exception as error:
+            if _is_absence(error):
+                raise
+            if len(parcels) == 1:
+                return [await self._park(account, parcels[0], cursor, error)]
+            log.warning(
+                "a batch fails and is halved",
+                account_id=account.id,
+                size=len(parcels),
+                error=repr(error)[:300],
+            )
+        middle = len(parcels) // 2
+        first = await self._file(account, parcels[:middle], None)
+        return first + await self._file(account, parcels[middle:], cursor)
+
+    async def _park(
+        self, account: AccountRef, parcel: Parcel, cursor: dict[str, Any] | None, error: Exception
+    ) -> Filed:
+        log.error(
+            "a message is parked",
+            account_id=account.id,
+            external_id=parcel.received.external_id,
+            exc_info=error,
+        )
+        received = parcel.received
+        bad = Received(
+            received.external_id, received.raw, Unreadable(f"{type(error).__name__}: {error}"[:500])
+        )
+        parked = Parcel(bad, parcel.body, parcel.sha256, parcel.context)
+        return (await self._db.transact(partial(_file_page, account, [parked], cursor)))[0]
+
+
+def _file_page(
+    account: AccountRef, parcels: Sequence[Parcel], cursor: dict[str, Any] | None, tx: Transaction
+) -> list[Filed]:
+    filed = file_batch(tx, account, parcels)
+    if cursor is not None:
+        move_cursor(tx, account.id, cursor)
+    if any(one.state == LedgerState.PARKED for one in filed):
+        tx.hint("parked")
+    return filed
+
+
+def _is_absence(error: Exception) -> bool:
+    """Whether the database itself is away or full, so that nothing can be filed and nothing may be acknowledged."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError):
+            return True
+        name = type(seen).__name__
+        if name in ("InterfaceError", "OperationalError", "ConnectionDoesNotExistError", "TimeoutError"):
+            return True
+        seen = seen.__cause__ or getattr(seen, "orig", None)
+    return False

@@ -1,0 +1,209 @@
+"""Serves what is due until told to stop: timers, deliveries, files to fetch, housekeeping.
+
+It wakes on a hint and looks for itself at least once a poll; the truth is in the rows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+
+import structlog
+
+from core import housekeeping
+from core.automation import timers
+from core.channel import Channel, Fetched, Outcome, Postponed, Refused, Uncertain
+from core.conversations import deliveries, files
+from core.conversations.deliveries import Claimed, Renderer
+from core.conversations.files import Wanted
+from core.database import Database, Transaction
+from core.files import FileStore
+
+log = structlog.get_logger("worker")
+
+IN_FLIGHT = 64  # deliveries on the network at once
+FETCHING = 4  # files at once
+POLL = timedelta(seconds=1)
+HOUSEKEEPING = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """What the worker sends with: channels by account, and the words of notices."""
+
+    channels: Mapping[int, Channel]
+    renderer: Renderer | None = None
+
+
+class Worker:
+    """One worker of one process. Several on PostgreSQL share the work row by row."""
+
+    def __init__(
+        self,
+        db: Database,
+        post: Post,
+        store: FileStore,
+        *,
+        retention: housekeeping.Retention | None = None,
+        poll: timedelta = POLL,
+    ) -> None:
+        self._db = db
+        self._post = post
+        self._store = store
+        self._retention = retention or housekeeping.Retention()
+        self._poll = poll
+        self._stopping = asyncio.Event()
+        self._paused: dict[int, datetime] = {}
+        self._sending: dict[asyncio.Task[Outcome], Claimed] = {}
+        self.on_account_refused: Callable[[int, str], None] | None = None
+
+    def stop(self) -> None:
+        """Finish what is in hand, begin nothing new."""
+        self._stopping.set()
+        self._db.hints.announce(("timers", "deliveries", "files", "housekeeping"))
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing is on the network now."""
+        return not self._sending
+
+    async def run(self) -> None:
+        """Serve until `stop`; returns when everything in hand is settled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._serve_timers())
+            group.create_task(self._serve_deliveries())
+            group.create_task(self._serve_files())
+            group.create_task(self._serve_housekeeping())
+
+    async def _serve_timers(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                fired = await fire_due(self._db)
+            except Exception:
+                log.exception("timers cannot be fired")
+                fired = 0
+            if not fired:
+                await self._wait("timers", await self._soonest(timers.next_due))
+
+    async def _serve_deliveries(self) -> None:
+        results: list[tuple[Claimed, Outcome]] = []
+        while not (self._stopping.is_set() and not self._sending and not results):
+            room = 0 if self._stopping.is_set() else IN_FLIGHT - len(self._sending)
+            try:
+                claimed = await self._db.transact(partial(self._turn, list(results), room))
+                results.clear()
+            except Exception:
+                log.exception("deliveries cannot be claimed")
+                claimed = []
+                await self._db.clock.sleep_until(self._db.clock.now() + self._poll)
+            for one in claimed:
+                self._sending[asyncio.create_task(self._send(one))] = one
+            if self._sending:
+                results += await self._some_sent(
+                    wait_for_more=bool(claimed) and len(self._sending) < IN_FLIGHT
+                )
+            elif not claimed and not results and not self._stopping.is_set():
+                await self._wait("deliveries", await self._soonest(deliveries.next_due))
+
+    def _turn(self, results: list[tuple[Claimed, Outcome]], room: int, tx: Transaction) -> list[Claimed]:
+        """One transaction: what has been sent is settled, what is due is claimed."""
+        if results:
+            deliveries.settle(tx, results)
+        if room <= 0:
+            return []
+        paused = [account for account, until in self._paused.items() if until > tx.now]
+        return deliveries.claim(tx, room, self._post.renderer, paused=paused)
+
+    async def _some_sent(self, *, wait_for_more: bool) -> list[tuple[Claimed, Outcome]]:
+        """Wait until something has been sent, or something new may be claimed meanwhile."""
+        hint = asyncio.create_task(
+            self._db.hints.wait("deliveries", self._db.clock, self._db.clock.now() + self._poll)
+        )
+        done, _ = await asyncio.wait([*self._sending, hint], return_when=asyncio.FIRST_COMPLETED)
+        if wait_for_more or done:
+            await asyncio.sleep(0)  # others that end in this very turn are settled together
+        hint.cancel()
+        await asyncio.gather(hint, return_exceptions=True)
+        finished = [task for task in self._sending if task.done()]
+        return [(self._sending.pop(task), task.result()) for task in finished]
+
+    async def _send(self, claimed: Claimed) -> Outcome:
+        channel = self._post.channels.get(claimed.account_id)
+        if channel is None:
+            return Postponed("no channel of this process serves the account", timedelta(seconds=30))
+        try:
+            outcome = await channel.send(claimed.message)
+        except Exception as error:
+            log.exception("a channel broke", delivery_id=claimed.id, account_id=claimed.account_id)
+            return Uncertain(type(error).__name__)
+        log.info(
+            "delivery attempted",
+            delivery_id=claimed.id,
+            conversation_id=claimed.conversation_id,
+            lead_id=claimed.lead_id,
+            outcome=type(outcome).__name__,
+        )
+        if isinstance(outcome, Postponed) and outcome.whole_account and outcome.retry_after:
+            self._paused[claimed.account_id] = self._db.clock.now() + outcome.retry_after
+        return outcome
+
+    async def _serve_files(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                wanted = await self._db.transact(partial(files.claim, limit=FETCHING))
+                if wanted:
+                    brought = await asyncio.gather(*(self._fetch(one) for one in wanted))
+                    await self._db.transact(lambda tx: files.settle(tx, brought))
+                    continue
+            except Exception:
+                log.exception("files cannot be fetched")
+            await self._wait("files", await self._soonest(files.next_due))
+
+    async def _fetch(self, wanted: Wanted) -> tuple[Wanted, Fetched | Refused | Postponed]:
+        channel = self._post.channels.get(wanted.account_id)
+        if channel is None:
+            return wanted, Postponed("no channel of this process serves the account", timedelta(minutes=1))
+        sink = self._store.sink()
+        try:
+            outcome = await channel.fetch(wanted.reference, sink)
+        except Exception as error:
+            log.exception("a file cannot be fetched", attachment_id=wanted.id)
+            outcome = Postponed(type(error).__name__)
+        if not isinstance(outcome, Fetched):
+            await sink.abandon()
+        return wanted, outcome
+
+    async def _serve_housekeeping(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                while await self._db.transact(partial(housekeeping.sweep, self._retention), bulk=True):
+                    await asyncio.sleep(0)
+            except Exception:
+                log.exception("housekeeping failed")
+            await self._wait("housekeeping", None, at_most=HOUSEKEEPING)
+
+    async def _soonest(self, next_due: Callable[..., datetime | None]) -> datetime | None:
+        return await self._db.read(next_due)
+
+    async def _wait(self, hint: str, due: datetime | None, at_most: timedelta | None = None) -> None:
+        if self._stopping.is_set():
+            return
+        latest = self._db.clock.now() + (at_most or self._poll)
+        await self._db.hints.wait(hint, self._db.clock, min(due, latest) if due else latest)
+
+
+async def fire_due(db: Database) -> int:
+    """Fire one lot of due timers; returns how many. One that cannot be fired is kept with its error."""
+    try:
+        return await db.transact(timers.fire)
+    except Exception as error:
+        log.warning("a lot of timers fails, one by one now", error=repr(error)[:300])
+    try:
+        return await db.transact(partial(timers.fire, limit=1))
+    except Exception as error:
+        log.exception("a timer fails")
+        reason = f"{type(error).__name__}: {error}"
+        return await db.transact(lambda tx: timers.fail(tx, reason))

@@ -1,0 +1,18 @@
+"""`openlines migrate`: bring the database up to date."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+
+from core.migrations import migrate
+from openlines.settings import read_settings
+
+
+def command(given: argparse.Namespace) -> int:
+    """Migrate the database the settings name."""
+    settings = read_settings()
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    asyncio.run(migrate(settings.database))
+    print("The database is up to date.")
+    return 0

@@ -1,0 +1,237 @@
+"""Every setting, with its default and its meaning. Read once, at the start, from the environment."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import BaseModel, BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from core.errors import Misconfigured
+
+PREFIX = "OPENLINES_"
+
+
+def _listed(value: Any) -> Any:
+    """Lists may be written with commas, as people write them, or as JSON."""
+    if isinstance(value, str) and not value.strip().startswith("["):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    if isinstance(value, str):
+        import json  # noqa: PLC0415 - only for those who write JSON
+
+        return json.loads(value)
+    return value
+
+
+Names = Annotated[list[str], NoDecode, BeforeValidator(_listed)]
+Numbers = Annotated[list[int], NoDecode, BeforeValidator(_listed)]
+
+
+class Http(BaseModel):
+    """Where the HTTP edge listens."""
+
+    host: str = Field(
+        "127.0.0.1", description="Address to listen on; 0.0.0.0 behind a proxy or in a container"
+    )
+    port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one")
+    trusted_proxies: Names = Field(
+        default_factory=list, description="Addresses whose X-Forwarded-For is believed, separated by commas"
+    )
+
+
+class Telegram(BaseModel):
+    """The bot customers write to."""
+
+    token: SecretStr | None = Field(None, description="Token of the line's bot, from @BotFather")
+    api_url: str = Field("https://api.telegram.org", description="Another Bot API server, e.g. one's own")
+    mode: Literal["polling", "webhook"] = Field(
+        "polling", description="How updates come: `polling`, or `webhook` at PUBLIC_URL"
+    )
+    secret: SecretStr | None = Field(
+        None, description="Secret Telegram sends with webhook posts; wanted with `webhook`"
+    )
+    limits: bool = Field(
+        True, description="Keep Telegram's send limits; off only for one's own Bot API server"
+    )
+
+
+class Bot(BaseModel):
+    """The bot managers work in."""
+
+    token: SecretStr | None = Field(
+        None, description="Token of the managers' bot; default: the line's own bot"
+    )
+
+
+class Email(BaseModel):
+    """The mailbox of the line."""
+
+    address: str | None = Field(None, description="The mailbox's own address, as customers see it")
+    imap_url: SecretStr | None = Field(
+        None, description="Letters in: `imaps://user:password@host:993/INBOX` (`imap://`, `imap+starttls://`)"
+    )
+    smtp_url: SecretStr | None = Field(
+        None, description="Letters out: `smtps://user:password@host:465` (`smtp+starttls://`, `smtp://`)"
+    )
+    listen: str | None = Field(
+        None,
+        description="Take letters over SMTP or LMTP here: `smtp://0.0.0.0:2525`, `lmtp://127.0.0.1:2424`",
+    )
+    folder: str | None = Field(
+        None, description="Move filed letters to this folder instead of marking them seen"
+    )
+    oauth_token: SecretStr | None = Field(None, description="OAuth2 access token for IMAP and SMTP (XOAUTH2)")
+    since: str | None = Field(
+        None, description="First start: also take letters since this day (YYYY-MM-DD); default: only new ones"
+    )
+
+
+class Form(BaseModel):
+    """The site form."""
+
+    key: SecretStr | None = Field(None, description="Key of the site form; without one the form is shut")
+    origins: Names = Field(
+        default_factory=list, description="Sites whose pages may post (CORS), e.g. https://example.com"
+    )
+    honeypot: Names = Field(
+        default_factory=list, description="Further names of hidden fields that only machines fill in"
+    )
+
+
+class Retention(BaseModel):
+    """How long things are kept."""
+
+    raw_days: int = Field(30, ge=1, description="Days the raw input of filed messages is kept")
+
+
+class Confirm(BaseModel):
+    """Automatic answers."""
+
+    max_age: timedelta = Field(
+        timedelta(hours=1), description="Nothing older than this is confirmed (seconds or ISO 8601: PT1H)"
+    )
+
+
+class Settings(BaseSettings):
+    """Everything one can set. Nested names are joined by two underscores: OPENLINES_TELEGRAM__TOKEN."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+    )
+
+    database_url: str = Field(
+        "", description="`sqlite+aiosqlite:///path` or `postgresql+asyncpg://user:password@host/name`"
+    )
+    redis_url: SecretStr | None = Field(
+        None, description="`redis://host:6379/0`: dialogs and send limits shared by several processes"
+    )
+    data_dir: Path = Field(Path("data"), description="Folder of the SQLite file and of attachments")
+    language: Literal["ru", "en"] = Field("ru", description="Language when a person's own is not known")
+    timezone: str = Field("Europe/Moscow", description="Time zone of the company, an IANA name")
+    region: str = Field(
+        "RU",
+        pattern="^[A-Z]{2}$",
+        description="Country of telephone numbers written without a code (ISO 3166)",
+    )
+    public_url: str | None = Field(
+        None, description="Address under which the world reaches this program, https"
+    )
+    admins: Numbers = Field(
+        default_factory=list, description="Telegram ids of the admins, separated by commas"
+    )
+    secret_key: SecretStr | None = Field(
+        None, description="Signs letters' ids and links; default: made once and kept in DATA_DIR"
+    )
+    log_format: Literal["text", "json"] = Field("text", description="Log lines for people or for machines")
+    http: Http = Field(default_factory=Http)
+    telegram: Telegram = Field(default_factory=Telegram)
+    bot: Bot = Field(default_factory=Bot)
+    email: Email = Field(default_factory=Email)
+    form: Form = Field(default_factory=Form)
+    retention: Retention = Field(default_factory=Retention)
+    confirm: Confirm = Field(default_factory=Confirm)
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_timezone(cls, name: str) -> str:
+        if name not in available_timezones():
+            raise ValueError("not an IANA time zone such as Europe/Moscow")
+        return name
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, url: str) -> str:
+        if url and not url.startswith(
+            ("sqlite+aiosqlite:///", "postgresql+asyncpg://", "postgresql://", "sqlite:///")
+        ):
+            raise ValueError("begins with sqlite+aiosqlite:/// or postgresql+asyncpg://")
+        url = (
+            url.replace("postgresql://", "postgresql+asyncpg://", 1)
+            if url.startswith("postgresql://")
+            else url
+        )
+        return url.replace("sqlite:///", "sqlite+aiosqlite:///", 1) if url.startswith("sqlite:///") else url
+
+    @property
+    def database(self) -> str:
+        """The database's address; by default a file in DATA_DIR."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir.absolute() / 'openlines.db'}"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The company's time zone."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def staff_token(self) -> SecretStr | None:
+        """The token of the managers' bot."""
+        return self.bot.token or self.telegram.token
+
+
+def read_settings() -> Settings:
+    """Read the environment. Raises Misconfigured, naming the first setting that is wrong."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = PREFIX + "__".join(str(part) for part in first["loc"] if not isinstance(part, int)).upper()
+        raise Misconfigured(name, first["msg"].removeprefix("Value error, ")) from None
+    if settings.telegram.mode == "webhook" and settings.telegram.token:
+        if not settings.public_url:
+            raise Misconfigured("OPENLINES_PUBLIC_URL", "wanted when OPENLINES_TELEGRAM__MODE is webhook")
+        if not settings.telegram.secret:
+            raise Misconfigured(
+                "OPENLINES_TELEGRAM__SECRET", "wanted when OPENLINES_TELEGRAM__MODE is webhook"
+            )
+    if (
+        settings.email.imap_url or settings.email.smtp_url or settings.email.listen
+    ) and not settings.email.address:
+        raise Misconfigured(
+            "OPENLINES_EMAIL__ADDRESS", "wanted with a mailbox: the address customers write to"
+        )
+    return settings
+
+
+def documented() -> list[tuple[str, str, str]]:
+    """Every setting as (name, default, meaning), for the README and for `openlines doctor`."""
+    rows: list[tuple[str, str, str]] = []
+
+    def add(model: type[BaseModel], prefix: str) -> None:
+        for name, field in model.model_fields.items():
+            inner = field.annotation
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                add(inner, f"{prefix}{name.upper()}__")
+                continue
+            default = field.get_default(call_default_factory=True)
+            shown = "" if default in (None, "", [], ()) else str(default)
+            rows.append((f"{prefix}{name.upper()}", shown, field.description or ""))
+
+    add(Settings, PREFIX)
+    return rows

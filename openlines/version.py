@@ -1,0 +1,12 @@
+"""`openlines version`."""
+
+from __future__ import annotations
+
+import argparse
+from importlib.metadata import version
+
+
+def command(given: argparse.Namespace) -> int:
+    """Print the version that is installed."""
+    print(version("openlines"))
+    return 0

@@ -1,0 +1,110 @@
+"""`POST /lines/{line}/form`: a page of the company's site hands an enquiry over; 202 once it is filed."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from channels.form.inbound import normalise, normalise_fields
+from channels.form.multipart import read_multipart
+from channels.form.names import HONEYPOTS
+from core.channel import Received
+from core.errors import InvalidInput
+from core.files import Sink
+from core.intake.model import LedgerState
+
+if TYPE_CHECKING:
+    from webhooks.application import Edge
+
+MAX_PLAIN = 1024 * 1024  # bytes of a JSON or urlencoded form
+KEY_HEADER = "X-Form-Key"
+
+
+def add_routes(app: web.Application, edge: Edge) -> None:
+    """The form's route and the browser's question before it."""
+
+    async def post(request: web.Request) -> web.StreamResponse:
+        account = edge.forms.get(request.match_info["line"])
+        if account is None:
+            raise web.HTTPNotFound(reason="there is no such line")
+        _check_key(request, edge)
+        received = await _read(request, edge)
+        filed = await edge.intake.file(account, received)
+        status = 202 if filed.state != LedgerState.PARKED else 500
+        return _allow(request, edge, web.json_response({"id": str(filed.ledger_id)}, status=status))
+
+    async def preflight(request: web.Request) -> web.StreamResponse:
+        response = _allow(request, edge, web.Response(status=204))
+        response.headers["Access-Control-Allow-Methods"] = "POST"
+        response.headers["Access-Control-Allow-Headers"] = f"Content-Type, {KEY_HEADER}, Idempotency-Key"
+        response.headers["Access-Control-Max-Age"] = "86400"
+        return response
+
+    async def refused_too(request: web.Request) -> web.StreamResponse:
+        # A refusal must reach the page's script too, or its developer sees only "network error".
+        try:
+            return await post(request)
+        except web.HTTPException as error:
+            return _allow(request, edge, web.json_response({"error": error.reason}, status=error.status))
+        except InvalidInput as error:
+            body = {"error": error.reason, "field": error.field}
+            return _allow(request, edge, web.json_response(body, status=error.status))
+
+    app.router.add_post("/lines/{line}/form", refused_too)
+    app.router.add_options("/lines/{line}/form", preflight)
+
+
+def _check_key(request: web.Request, edge: Edge) -> None:
+    if edge.form_key is None:
+        raise web.HTTPForbidden(reason="the form is shut: OPENLINES_FORM__KEY is not set")
+    given = request.headers.get(KEY_HEADER) or request.query.get("key") or ""
+    # Bytes: comparing text in constant time raises on anything but ASCII.
+    if not hmac.compare_digest(given.encode("utf-8", "surrogatepass"), edge.form_key):
+        raise web.HTTPUnauthorized(reason=f"the key in {KEY_HEADER} or ?key= is missing or wrong")
+
+
+async def _read(request: web.Request, edge: Edge) -> Received:
+    now = edge.clock.now()
+    headers = request.headers
+    about = partial(
+        partial,
+        idempotency_key=headers.get("Idempotency-Key"),
+        region=edge.region,
+        honeypots=HONEYPOTS | edge.honeypots,
+        referer=headers.get("Referer"),
+        accept_language=headers.get("Accept-Language"),
+    )
+    if request.content_type == "multipart/form-data":
+        fields, files = await read_multipart(request.content, request.headers, lambda: _sink(edge))
+        return about(normalise_fields)(fields, files, now)
+    body = bytearray()
+    async for chunk in request.content.iter_chunked(64 * 1024):
+        body += chunk
+        if len(body) > MAX_PLAIN:
+            raise InvalidInput(
+                "body", f"longer than {MAX_PLAIN} bytes; send files as multipart/form-data", 413
+            )
+    return about(normalise)(bytes(body), headers.get("Content-Type", ""), now)
+
+
+@asynccontextmanager
+async def _sink(edge: Edge) -> AsyncIterator[Sink]:
+    sink = edge.store.sink()
+    try:
+        yield sink
+    finally:
+        if not sink.is_closed:
+            await sink.abandon()
+
+
+def _allow(request: web.Request, edge: Edge, response: web.Response) -> web.Response:
+    origin = request.headers.get("Origin")
+    if origin and (origin in edge.form_origins or "*" in edge.form_origins):
+        response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers["Vary"] = "Origin"
+    return response

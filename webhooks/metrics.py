@@ -1,0 +1,45 @@
+"""`/metrics`: what this process has served, and how the work stands in the database."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from core import workload
+from core.database import Database
+
+
+class Metrics:
+    """Counters of one application, in a registry of their own."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "openlines_http_requests", "Requests served", ["route", "status"], registry=self._registry
+        )
+        self._seconds = Histogram(
+            "openlines_http_seconds",
+            "Time to answer",
+            ["route"],
+            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+            registry=self._registry,
+        )
+        self._gauges: dict[str, Gauge] = {
+            name: Gauge(f"openlines_{name}", words, registry=self._registry)
+            for name, words in workload.MEANINGS.items()
+        }
+
+    def request(self, route: str, status: int, seconds: float) -> None:
+        """Count one request."""
+        self._requests.labels(route, str(status)).inc()
+        self._seconds.labels(route).observe(seconds)
+
+    async def text(self, now: datetime) -> bytes:
+        """Everything in Prometheus's text form, the gauges read now."""
+        figures: dict[str, Any] = (await self._db.read(lambda c: workload.read(c, now))).figures()
+        for name, value in figures.items():
+            self._gauges[name].set(value)
+        return generate_latest(self._registry)

@@ -1,0 +1,45 @@
+"""`POST /lines/{line}/telegram`: Telegram brings an update; 200 only after it is filed, so it is brought again else."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from channels.telegram.inbound import normalise
+
+if TYPE_CHECKING:
+    from webhooks.application import Edge
+
+MAX_UPDATE = 1024 * 1024  # bytes; the largest real ones are some tens of kilobytes
+SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - the header's name, https://core.telegram.org/bots/api#setwebhook
+
+
+def add_routes(app: web.Application, edge: Edge) -> None:
+    """The webhook's route."""
+
+    async def post(request: web.Request) -> web.StreamResponse:
+        account = edge.telegrams.get(request.match_info["line"])
+        given = request.headers.get(SECRET_HEADER, "").encode("utf-8", "surrogatepass")
+        if account is None or edge.telegram_secret is None:
+            raise web.HTTPNotFound(reason="there is no such line")
+        if not hmac.compare_digest(given, edge.telegram_secret):
+            raise web.HTTPUnauthorized(reason="the secret token is missing or wrong")
+        if request.content_length is not None and request.content_length > MAX_UPDATE:
+            raise web.HTTPRequestEntityTooLarge(MAX_UPDATE, request.content_length)
+        raw = await request.content.read(MAX_UPDATE)
+        while not request.content.at_eof():
+            chunk = await request.content.read(64 * 1024)
+            raw += chunk
+            if len(raw) > MAX_UPDATE:
+                raise web.HTTPRequestEntityTooLarge(MAX_UPDATE, len(raw))
+        try:
+            update = json.loads(raw)
+        except (ValueError, RecursionError):
+            update = None  # parked with its bytes: answering with an error would only bring it again
+        await edge.intake.file(account, normalise(update, raw, edge.clock.now(), account.scope))
+        return web.Response()
+
+    app.router.add_post("/lines/{line}/telegram", post)

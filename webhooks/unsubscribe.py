@@ -1,0 +1,59 @@
+"""`/stop/{token}`: one click in a follow-up letter, and no further follow-ups come (RFC 8058)."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from core.automation.silence import stop_follow_ups
+
+if TYPE_CHECKING:
+    from webhooks.application import Edge
+
+
+def token_of(conversation_id: int, secret: bytes) -> str:
+    """The token of the link that stops a conversation's follow-ups: its id and a signature nobody can guess."""
+    signature = hmac.new(secret, f"stop:{conversation_id}".encode(), hashlib.sha256).hexdigest()[:32]
+    return f"{conversation_id}-{signature}"
+
+
+def add_routes(app: web.Application, edge: Edge) -> None:
+    """GET asks (mail scanners follow links), POST stops: so says RFC 8058, section 3.2."""
+
+    async def ask(request: web.Request) -> web.Response:
+        _conversation(request, edge)
+        return web.Response(text=_PAGE.format(body=_QUESTION), content_type="text/html")
+
+    async def stop(request: web.Request) -> web.Response:
+        conversation_id = _conversation(request, edge)
+        await edge.db.transact(lambda tx: stop_follow_ups(tx, conversation_id))
+        return web.Response(text=_PAGE.format(body=_DONE), content_type="text/html")
+
+    app.router.add_get("/stop/{token}", ask)
+    app.router.add_post("/stop/{token}", stop)
+
+
+def _conversation(request: web.Request, edge: Edge) -> int:
+    token = request.match_info["token"]
+    number = token.split("-", 1)[0]
+    if edge.letters_secret is None or not number.isdecimal() or len(number) > 19:
+        raise web.HTTPNotFound(reason="there is nothing here")
+    expected = token_of(int(number), edge.letters_secret)
+    if not hmac.compare_digest(token.encode("utf-8", "surrogatepass"), expected.encode()):
+        raise web.HTTPNotFound(reason="there is nothing here")
+    return int(number)
+
+
+_PAGE = (
+    '<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    "<title>openlines</title><style>body{{font:18px/1.5 system-ui;max-width:32em;margin:15vh auto;padding:0 1em}}"
+    "button{{font:inherit;padding:.5em 1.2em}}</style>{body}"
+)
+_QUESTION = (
+    "<p>Больше не присылать напоминаний?<br>Stop sending reminders?</p>"
+    '<form method="post"><button>Да / Yes</button></form>'
+)
+_DONE = "<p>Готово: напоминаний больше не будет.<br>Done: no more reminders.</p>"
