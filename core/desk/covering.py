@@ -29,7 +29,7 @@ class Covered:
 def covered_contacts(connection: Connection, patterns: Collection[str]) -> dict[str, tuple[int, ...]]:
     """The people each of these patterns covers, newest first, at most `COVERED` for each."""
     found: dict[str, set[int]] = {}
-    keys = _address_keys(connection, patterns)
+    keys = address_keys(connection, patterns)
     rows = connection.execute(
         select(Address.key, Address.contact_id).where(among(Address.key, keys)).limit(COVERED * len(patterns))
     )
@@ -71,7 +71,7 @@ def describe(connection: Connection, contact_ids: Collection[int]) -> Mapping[in
     return {row.id: Covered(row.id, row.number, row.name, tuple(leads.get(row.id, ()))) for row in rows}
 
 
-def _address_keys(connection: Connection, patterns: Collection[str]) -> dict[str, str]:
+def address_keys(connection: Connection, patterns: Collection[str]) -> dict[str, str]:
     """The address keys that patterns of one address stand for: address key → pattern.
 
     A messenger's address is known per account of ours, so its pattern stands for one key in each.

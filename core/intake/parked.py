@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, literal_column, select
+
+from core.intake.model import Ledger, LedgerRaw
+from core.lines.model import Account
+
+_PARKED = Ledger.state == literal_column("'parked'")  # a constant, so that the index over them serves it
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +53,53 @@ def parked(
     connection: Connection, after: int | None = None, limit: int = 20, *, account_id: int | None = None
 ) -> Page:
     """The parked entries, oldest first."""
-    raise NotImplementedError
+    entries = (
+        select(
+            Ledger.id,
+            Ledger.account_id,
+            Account.channel,
+            Account.title,
+            Ledger.external_id,
+            Ledger.reason,
+            Ledger.seen,
+            Ledger.received_at,
+        )
+        .join(Account, Account.id == Ledger.account_id)
+        .where(_PARKED)
+    )
+    if after is not None:
+        entries = entries.where(Ledger.id > after)
+    if account_id is not None:
+        entries = entries.where(Ledger.account_id == account_id)
+    rows = connection.execute(entries.order_by(Ledger.id).limit(limit + 1)).all()
+    found = tuple(Parked(*row) for row in rows[:limit])
+    return Page(found, found[-1].ledger_id if len(rows) > limit else None)
 
 
 def raw(connection: Connection, ledger_id: int) -> Raw | None:
     """The raw form of an entry of any state; None when there is no such entry or it was not kept."""
-    raise NotImplementedError
+    row = connection.execute(
+        select(
+            Ledger.id,
+            Ledger.account_id,
+            Ledger.external_id,
+            Ledger.state,
+            LedgerRaw.body,
+            LedgerRaw.sha256,
+            LedgerRaw.context,
+        )
+        .join(LedgerRaw, LedgerRaw.ledger_id == Ledger.id)
+        .where(Ledger.id == ledger_id)
+    ).first()
+    if row is None:
+        return None
+    body = zlib.decompress(row.body) if row.body is not None else None
+    return Raw(row.id, row.account_id, row.external_id, row.state, body, row.sha256, row.context)
 
 
 def counts(connection: Connection) -> dict[int, int]:
     """How many entries of each account are parked now; accounts without any are left out."""
-    raise NotImplementedError
+    rows = connection.execute(
+        select(Ledger.account_id, func.count()).where(_PARKED).group_by(Ledger.account_id)
+    )
+    return {row[0]: row[1] for row in rows}
