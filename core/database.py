@@ -61,6 +61,7 @@ from core.ids import NODES, Ids
 log = structlog.get_logger("database")
 
 T = TypeVar("T")
+Reading: TypeAlias = Connection  # what a read-only query is given; rooms without SQL name it so
 ATTEMPTS = 5
 NOT_NOW = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock timeout
 NOTIFY_CHANNEL = "openlines"
