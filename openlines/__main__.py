@@ -58,8 +58,12 @@ def parser() -> argparse.ArgumentParser:
         help="run just these parts of it, separated by commas: web, bot, mail, worker (PostgreSQL only)",
     )
     demo = add("demo", "show the whole thing in a browser, with phones made of pixels and no token")
-    demo.add_argument("--port", type=int, default=8080, help="port of the page (default 8080; 0 takes a free one)")
-    demo.add_argument("--script", action="store_true", help="play a whole day unattended, print it, and check it")
+    demo.add_argument(
+        "--port", type=int, default=8080, help="port of the page (default 8080; 0 takes a free one)"
+    )
+    demo.add_argument(
+        "--script", action="store_true", help="play a whole day unattended, print it, and check it"
+    )
     add("migrate", "bring the database up to date (`run` does so by itself)")
     add("doctor", "check every setting and connection, and say what to mend")
     managers = add("managers", "the people who work here", "openlines.people")
@@ -76,7 +80,9 @@ def parser() -> argparse.ArgumentParser:
     inspect.add_argument("kind", choices=INPUTS)
     inspect.add_argument("files", nargs="+", metavar="FILE")
     replay = add("replay", "take parked input again")
-    replay.add_argument("ids", nargs="*", type=int, metavar="ID", help="ledger ids; default: everything parked")
+    replay.add_argument(
+        "ids", nargs="*", type=int, metavar="ID", help="ledger ids; default: everything parked"
+    )
     add("version", "print the version")
     return top
 
@@ -84,7 +90,9 @@ def parser() -> argparse.ArgumentParser:
 def _parts(text: str) -> tuple[str, ...]:
     parts = tuple(part.strip() for part in text.split(",") if part.strip())
     if not parts or (unknown := [part for part in parts if part not in PARTS]):
-        raise argparse.ArgumentTypeError(f"{', '.join(unknown) if parts else 'nothing'}: choose from {', '.join(PARTS)}")
+        raise argparse.ArgumentTypeError(
+            f"{', '.join(unknown) if parts else 'nothing'}: choose from {', '.join(PARTS)}"
+        )
     return parts
 
 

@@ -290,6 +290,16 @@ async def opened(
         yield program
 
 
+@asynccontextmanager
+async def opened_database(settings: Settings) -> AsyncIterator[Database]:
+    """The database for a command that does one thing beside the running program."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    await migrate(settings.database)
+    policy = Policy(confirm_max_age=settings.confirm.max_age)
+    async with Database.opened(settings.database, react=Reactions(policy)) as db:
+        yield db
+
+
 async def serve(settings: Settings, parts: Sequence[str] = PARTS) -> None:
     """Run until SIGTERM or SIGINT; what is in hand is finished first."""
     async with opened(settings, parts) as program:
@@ -343,7 +353,10 @@ def secret_key(settings: Settings) -> bytes:
 
 def _bots(program: Program) -> None:
     settings, accounts = program.settings, program.accounts
-    for account, token in ((accounts.telegram, settings.telegram.token), (accounts.staff, settings.bot.token)):
+    for account, token in (
+        (accounts.telegram, settings.telegram.token),
+        (accounts.staff, settings.bot.token),
+    ):
         if account is not None and token is not None:
             program.apis[account.id] = BotApi(token, settings.telegram.api_url, program.http)
 

@@ -53,6 +53,14 @@ def ensure_account(tx: Transaction, line_id: int, channel: str, scope: str, titl
     return AccountRef(account_id, line_id, channel, scope)
 
 
+def account_by_id(connection: Connection, account_id: int) -> AccountRef:
+    """An account as the edges hold it. Raises NoResultFound when there is none."""
+    row = connection.execute(
+        select(Account.id, Account.line_id, Account.channel, Account.scope).where(Account.id == account_id)
+    ).one()
+    return AccountRef(*row)
+
+
 def line_id(connection: Connection, name: str) -> int | None:
     """The id of a line by its public name."""
     return connection.execute(select(Line.id).where(Line.name == name)).scalar_one_or_none()

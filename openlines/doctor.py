@@ -1,0 +1,166 @@
+"""`openlines doctor`: try every setting and connection, and say what to mend."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import ClientSession
+from sqlalchemy import text
+
+from channels.telegram.api import Answered, ApiError, BotApi
+from core.errors import Misconfigured
+from core.staff import managers
+from openlines.application import bot_id, opened_database
+from openlines.settings import Settings, read_settings
+
+LEAST_SPACE = 500 * 1024 * 1024  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. `remedy` says what to do; None when all is well."""
+
+    what: str
+    state: str
+    remedy: str | None = None
+
+
+def command(given: argparse.Namespace) -> int:
+    """Print what was found; 0 only when nothing is to be mended."""
+    settings = read_settings()
+    return asyncio.run(_report(settings))
+
+
+async def _report(settings: Settings) -> int:
+    ill = 0
+    async for finding in examine(settings):
+        print(f"{'✓' if finding.remedy is None else '✗'} {finding.what}: {finding.state}")
+        if finding.remedy is not None:
+            print(f"    {finding.remedy}")
+            ill += 1
+    print(f"\n{ill} to mend." if ill else "\nAll is well.")
+    return 1 if ill else 0
+
+
+async def examine(settings: Settings) -> AsyncIterator[Finding]:
+    """Look at everything the settings name, one finding after the other."""
+    yield _folder(settings.data_dir)
+    yield await _database(settings)
+    if settings.redis_url is not None:
+        yield await _redis(settings)
+    async for finding in _telegram(settings):
+        yield finding
+    if settings.email.address:
+        from openlines.letters import examine as examine_mail  # noqa: PLC0415 - only with a mailbox
+
+        async for finding in examine_mail(settings):
+            yield finding
+    if settings.form.key is None:
+        yield Finding("site form", "shut (OPENLINES_FORM__KEY is not set)")
+    else:
+        yield Finding("site form", f"POST /lines/main/form on port {settings.http.port}")
+
+
+def _folder(folder: Path) -> Finding:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".doctor"
+        probe.write_text("")
+        probe.unlink()
+    except OSError as error:
+        return Finding(
+            "data folder", f"{folder}: {error.strerror}", "OPENLINES_DATA_DIR: a folder we may write to"
+        )
+    free = shutil.disk_usage(folder).free
+    if free < LEAST_SPACE:
+        return Finding(
+            "data folder", f"{folder}: {free // 2**20} MB free", "make room: attachments are kept here"
+        )
+    return Finding("data folder", f"{folder.absolute()}, {free // 2**30} GB free")
+
+
+async def _database(settings: Settings) -> Finding:
+    kind = "SQLite" if settings.database.startswith("sqlite") else "PostgreSQL"
+    try:
+        async with opened_database(settings) as db:
+            version = await db.read(
+                lambda c: c.execute(
+                    text("SELECT sqlite_version()" if db.is_sqlite else "SHOW server_version")
+                ).scalar_one()
+            )
+            people = await db.read(managers.active)
+    except Exception as error:
+        return Finding(
+            "database", f"{kind}: {_first_line(error)}", "OPENLINES_DATABASE_URL: address, user, password"
+        )
+    if not people:
+        remedy = "OPENLINES_ADMINS: your Telegram id, or `openlines managers invite --admin`"
+        return Finding("database", f"{kind} {version}, nobody works here yet", remedy)
+    return Finding("database", f"{kind} {version}, {len(people)} people work here")
+
+
+async def _redis(settings: Settings) -> Finding:
+    from redis.asyncio import Redis  # noqa: PLC0415 - only with Redis
+    from redis.exceptions import RedisError  # noqa: PLC0415
+
+    assert settings.redis_url is not None  # noqa: S101 - the caller looked
+    redis = Redis.from_url(settings.redis_url.get_secret_value(), socket_timeout=3, socket_connect_timeout=3)
+    try:
+        information = await redis.info("server")
+        return Finding("redis", f"version {information['redis_version']}")
+    except (RedisError, OSError) as error:
+        return Finding("redis", _first_line(error), "OPENLINES_REDIS_URL: address and password")
+    finally:
+        await redis.aclose()
+
+
+async def _telegram(settings: Settings) -> AsyncIterator[Finding]:
+    tokens = [
+        ("OPENLINES_TELEGRAM__TOKEN", settings.telegram.token),
+        ("OPENLINES_BOT__TOKEN", settings.bot.token),
+    ]
+    if all(token is None for _, token in tokens):
+        yield Finding("telegram", "no bot", "OPENLINES_TELEGRAM__TOKEN: @BotFather gives one")
+        return
+    async with ClientSession() as session:
+        for setting, token in tokens:
+            if token is None:
+                continue
+            try:
+                bot_id(token.get_secret_value(), setting)
+                api = BotApi(token, settings.telegram.api_url, session)
+            except (Misconfigured, ValueError) as error:
+                yield Finding("telegram", "no token", f"{setting}: {error}")
+                continue
+            me = await api.call("getMe", timeout=10)
+            if isinstance(me, ApiError) and me.code in (401, 404):
+                yield Finding("telegram", me.description, f"{setting}: the token is refused; ask @BotFather")
+                continue
+            if not isinstance(me, Answered) or not isinstance(me.result, dict):
+                yield Finding(
+                    "telegram", str(me), "no way to Telegram: the network, or OPENLINES_TELEGRAM__API_URL"
+                )
+                continue
+            hook = await api.call("getWebhookInfo", timeout=10)
+            information = hook.result if isinstance(hook, Answered) and isinstance(hook.result, dict) else {}
+            waiting = information.get("pending_update_count", 0)
+            state = f"@{me.result.get('username')}, {waiting} updates wait"
+            if trouble := information.get("last_error_message"):
+                yield Finding(
+                    "telegram", f"{state}; last webhook failed: {trouble}", "OPENLINES_PUBLIC_URL: reachable?"
+                )
+            else:
+                yield Finding("telegram", state)
+
+
+def _first_line(error: Exception) -> str:
+    return (
+        str(getattr(error, "orig", None) or error).splitlines()[0][:200]
+        if str(error)
+        else type(error).__name__
+    )

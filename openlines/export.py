@@ -1,0 +1,80 @@
+"""`openlines export`: everything of one kind, one object per line, as JSON or as a table for a spreadsheet."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import csv
+import json
+import sys
+from collections.abc import Iterable
+from io import TextIOWrapper
+from typing import IO, Any
+
+from core.export import PAGES, Page
+from openlines.application import opened_database
+from openlines.settings import Settings, read_settings
+
+# A spreadsheet takes a cell that begins with one of these for a formula.
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def command(given: argparse.Namespace) -> int:
+    """Write the export to a file or to standard output; progress goes to standard error."""
+    settings = read_settings()
+    if given.output:
+        encoding = "utf-8-sig" if given.format == "csv" else "utf-8"  # Excel tells UTF-8 by its mark
+        with open(given.output, "w", encoding=encoding, newline="") as file:
+            return asyncio.run(_export(settings, given.what, given.format, file, progress=True))
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", newline="")
+    return asyncio.run(_export(settings, given.what, given.format, sys.stdout, progress=False))
+
+
+async def _export(settings: Settings, what: str, form: str, file: IO[str], *, progress: bool) -> int:
+    page, columns = PAGES[what]
+    writer = csv.writer(file, delimiter=";") if form == "csv" else None
+    if writer:
+        writer.writerow(columns)
+    after, written = 0, 0
+    async with opened_database(settings) as db:
+        while True:
+            rows = await db.read(_reading(page, after))
+            if not rows:
+                break
+            for after, row in rows:
+                if writer:
+                    writer.writerow([cell(row.get(column)) for column in columns])
+                else:
+                    file.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+            written += len(rows)
+            if progress:
+                print(f"\r{written} {what}", end="", file=sys.stderr, flush=True)
+    if progress:
+        print(file=sys.stderr)
+    return 0
+
+
+def _reading(page: Page, after: int) -> Any:
+    return lambda connection: page(connection, after)
+
+
+def cell(value: Any) -> str:
+    """A value as a cell of a spreadsheet: what a stranger wrote can never be a formula in it."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | dict):
+        text = "; ".join(_plain(part) for part in _parts(value))
+    else:
+        text = str(value)
+    return "'" + text if text.startswith(FORMULAS) else text
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    return value if isinstance(value, list) else [f"{name}: {part}" for name, part in value.items()]
+
+
+def _plain(part: Any) -> str:
+    return str(part.get("value") or part.get("name") or part) if isinstance(part, dict) else str(part)
