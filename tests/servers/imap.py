@@ -12,8 +12,9 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
 
+from proxyprotocol.sock import SocketInfo
 from pymap.backend.dict import DictBackend
-from pymap.imap import IMAPService
+from pymap.imap import IMAPServer, IMAPService
 from pysasl.hashing import BuiltinHash
 
 from tests.servers.process import free_port
@@ -33,7 +34,8 @@ class ImapServer:
         self.user, self.password = user, password
         self.host, self.port = "127.0.0.1", free_port()
         self._thread = LoopThread("imap")
-        self._service: contextlib.AsyncExitStack | None = None
+        self._listener: asyncio.Server | None = None
+        self._serving: set[asyncio.Task[Any]] = set()
         self._backend: DictBackend = self._thread.do(self._make_backend())
         self.start()
 
@@ -123,22 +125,33 @@ class ImapServer:
         return backend
 
     async def _start(self) -> None:
-        if self._service:
+        if self._listener:
             return
-        self._backend.config.apply_context()
-        async with contextlib.AsyncExitStack() as stack:
-            await IMAPService(self._backend, self._backend.config).start(stack)
-            self._service = stack.pop_all()
+        self._backend.config.apply_context()  # what connections inherit
+        self._listener = await asyncio.start_server(self._serve, self.host, self.port)
 
     async def _stop(self) -> None:
-        service, self._service = self._service, None
-        if not service:
+        listener, self._listener = self._listener, None
+        if not listener:
             return
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
+        listener.close()
+        for task in self._serving:
             task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-        await service.aclose()
+        await asyncio.gather(*self._serving, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection, held: pymap's own service holds none, and the garbage collector takes them."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
+        try:
+            await IMAPServer(self._backend.login, self._backend.config)(
+                reader, writer, SocketInfo.get(writer, None)
+            )
+        except asyncio.CancelledError:
+            writer.transport.abort()
+        finally:
+            self._serving.discard(task)
 
 
 def _uids(imap: imaplib.IMAP4, mailbox: str) -> list[int]:
