@@ -95,6 +95,8 @@ def poll(
         "is_anonymous": True,
         "type": kind,
         "allows_multiple_answers": multiple,
+        "allows_revoting": True,
+        "members_only": False,
     }
 
 

@@ -59,6 +59,10 @@ class Group(Chat):
 
     async def adds(self, member: Sender, *, admin: bool = True) -> None:
         """Somebody joins, added by the owner. A bot learns of it by my_chat_member."""
+        self.join(member, admin=admin)
+
+    def join(self, member: Sender, *, admin: bool) -> None:
+        """Put a member in and tell the bots."""
         self.members[member.id] = member
         before = self.former.pop(member.id, "left")
         if admin and member.is_bot:
@@ -223,6 +227,7 @@ class Group(Chat):
                     "can_pin_messages",
                     "can_manage_topics",
                     "can_manage_video_chats",
+                    "can_send_welcome_messages",
                 ),
                 True,
             )

@@ -38,6 +38,7 @@ class UpdateQueue:
         self.next_id = first_id
         self.allowed: frozenset[str] | None = None  # None: the default set
         self.on_push: Callable[[Update], None] | None = None  # the webhook, when there is one
+        self.on_poll: Callable[[], None] | None = None  # somebody begins to wait
         self._poll: asyncio.Future[None] | None = None
 
     def wants(self, kind: str) -> bool:
@@ -92,6 +93,8 @@ class UpdateQueue:
         self.acknowledge(offset)
         if not self.pending and timeout > 0:
             self._poll = waiting = asyncio.get_running_loop().create_future()
+            if self.on_poll is not None:
+                self.on_poll()
             try:
                 async with asyncio.timeout(min(timeout, MAX_POLL_SECONDS)):
                     await waiting

@@ -39,7 +39,7 @@ class Change:
     """Something happened. `number` grows by one, so whoever missed some can tell.
 
     `kind` is message, edit, delete, reaction, pin, action, callback, callback_answer, membership, topic,
-    commands, read, updates, webhook, held or call; the other fields say what it concerns, if it concerns any.
+    read, commands, polling, updates, webhook, held or call; the other fields say what it concerns, if anything.
     """
 
     number: int
@@ -297,6 +297,7 @@ class World:
         if any(bot.id == other.id for other in self.bots.values()) or bot.id in self.people:
             raise ValueError(f"there is an account with the id {bot.id} already")
         self.bots[bot.token] = bot
+        bot.updates.on_poll = lambda: self.changed("polling", bot=bot)
 
     def add_people(self, people: Iterable[Person]) -> None:
         """Make people known; raises ValueError when an id is taken."""

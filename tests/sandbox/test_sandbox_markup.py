@@ -1,4 +1,4 @@
-"""The wording and the rules are Telegram's: the complaints were compared with what api.telegram.org answers."""
+"""The rules and the wording are Telegram's own, as tdlib and its Bot API server have them."""
 
 from __future__ import annotations
 
@@ -118,8 +118,7 @@ def test_escaped_text_comes_through_markdown_v2_unchanged(text: str) -> None:
 def test_whatever_is_written_is_read_or_refused_and_entities_lie_in_the_text(source: str, mode: str) -> None:
     try:
         text, entities = parse(source, mode)
-    except ApiError as refusal:
-        assert refusal.code == 400
+    except ApiError:
         return
     assert checked_entities([e for e in entities if e["type"] != "text_link"], text) is not None
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sandbox.accounts import Bot
-from sandbox.people import Item, Person
+from sandbox.contents import Item
+from sandbox.people import Person
 from sandbox.telegram import TelegramSandbox
 from tests.sandbox.conftest import BotClient
 
@@ -50,7 +51,7 @@ async def test_an_answer_carries_what_it_answers(client: BotClient, bot: Bot, an
 
 
 async def test_an_album_is_separate_updates_with_one_group(client: BotClient, bot: Bot, anna: Person) -> None:
-    parts = [b"one", b"two", Item("video", b"three")]
+    parts: list[Item | bytes] = [b"one", b"two", Item("video", b"three")]
     await anna.sends_album(bot, parts, caption="Смотрите")
     updates = await client.updates()
     messages = [update["message"] for update in updates]
@@ -106,7 +107,11 @@ async def test_forwards_say_where_they_come_from(
 
 
 async def test_a_tap_waits_for_its_answer(client: BotClient, bot: Bot, anna: Person) -> None:
-    buttons = {"inline_keyboard": [[{"text": "Взять", "callback_data": "take:5"}, {"text": "Сайт", "url": "https://a.ru"}]]}
+    buttons = {
+        "inline_keyboard": [
+            [{"text": "Взять", "callback_data": "take:5"}, {"text": "Сайт", "url": "https://a.ru"}]
+        ]
+    }
     await client.call("sendMessage", chat_id=777, text="Заявка", reply_markup=buttons)
     message = anna.last(bot)
     assert (await anna.taps(message, "Сайт")).url == "https://a.ru/"
@@ -144,16 +149,24 @@ async def test_people_see_edits_marks_and_what_was_deleted_is_gone(
     message = anna.last(bot)
     assert (message.text, message.marked("bold")) == ("Ждём вас", ["Ждём"])
     await client.call(
-        "editMessageText", chat_id=777, message_id=sent["message_id"], text="🏟 *Готово*", parse_mode="MarkdownV2"
+        "editMessageText",
+        chat_id=777,
+        message_id=sent["message_id"],
+        text="🏟 *Готово*",
+        parse_mode="MarkdownV2",
     )
     assert (message.text, message.marked("bold"), message.edited) == ("🏟 Готово", ["Готово"], True)
     await client.call("deleteMessages", chat_id=777, message_ids=[message.id, 4242])
     assert anna.last(bot).text == "/start"
 
 
-async def test_a_copy_is_new_and_a_forward_names_its_author(client: BotClient, bot: Bot, anna: Person) -> None:
+async def test_a_copy_is_new_and_a_forward_names_its_author(
+    client: BotClient, bot: Bot, anna: Person
+) -> None:
     photo = await anna.sends_photo(bot, b"picture", caption="дом")
-    copied = await client.call("copyMessage", chat_id=777, from_chat_id=777, message_id=photo.id, caption="копия")
+    copied = await client.call(
+        "copyMessage", chat_id=777, from_chat_id=777, message_id=photo.id, caption="копия"
+    )
     assert anna.last(bot).id == copied["message_id"]
     assert (anna.last(bot).text, anna.last(bot).files[0].data) == ("копия", b"picture")
     forwarded = await client.call("forwardMessage", chat_id=777, from_chat_id=777, message_id=photo.id)
@@ -163,12 +176,16 @@ async def test_a_copy_is_new_and_a_forward_names_its_author(client: BotClient, b
 
 async def test_the_other_things_a_bot_sends_are_seen(client: BotClient, bot: Bot, anna: Person) -> None:
     await client.call("sendLocation", chat_id=777, latitude=55.7, longitude=37.6)
-    await client.call("sendVenue", chat_id=777, latitude=55.7, longitude=37.6, title="Офис", address="Арбат, 1")
+    await client.call(
+        "sendVenue", chat_id=777, latitude=55.7, longitude=37.6, title="Офис", address="Арбат, 1"
+    )
     await client.call("sendContact", chat_id=777, phone_number="+7999", first_name="Офис")
     await client.call("sendDice", chat_id=777)
     await client.call("sendPoll", chat_id=777, question="Как?", options=[{"text": "так"}, "сяк"])
     await client.call("sendChatAction", chat_id=777, action="typing")
-    await client.call("setMessageReaction", chat_id=777, message_id=1, reaction=[{"type": "emoji", "emoji": "👍"}])
+    await client.call(
+        "setMessageReaction", chat_id=777, message_id=1, reaction=[{"type": "emoji", "emoji": "👍"}]
+    )
     await client.call("pinChatMessage", chat_id=777, message_id=1)
     kinds = [message.kind for message in anna.chat(bot)]
     assert kinds == ["text", "location", "venue", "contact", "dice", "poll", "pinned_message"]
@@ -196,7 +213,9 @@ async def test_what_a_bot_says_of_itself_is_remembered(client: BotClient, bot: B
     assert await client.call("getChatMenuButton", chat_id=777) == {"type": "commands"}
 
 
-async def test_changes_can_be_followed(telegram: TelegramSandbox, client: BotClient, bot: Bot, anna: Person) -> None:
+async def test_changes_can_be_followed(
+    telegram: TelegramSandbox, client: BotClient, bot: Bot, anna: Person
+) -> None:
     with telegram.changes(limit=3) as changes:
         await anna.writes(bot, "раз")
         await client.call("sendMessage", chat_id=777, text="два")

@@ -31,18 +31,24 @@ def keyboard(**button: Any) -> dict[str, Any]:
         ({"chat_id": 777, "text": "x", "parse_mode": "XML"}, "unsupported parse_mode"),
         (
             {"chat_id": 777, "text": "<b>x", "parse_mode": "HTML"},
-            'can\'t parse entities: Can\'t find end tag corresponding to start tag "b"',
+            "can't parse entities: Can't find end tag corresponding to start tag \"b\"",
         ),
         (
             {"chat_id": 777, "text": "x", "entities": [{"type": "bold", "offset": 0, "length": 2}]},
             "entity beginning at UTF-16 offset 0 ends after the end of the text at UTF-16 offset 2",
         ),
-        ({"chat_id": 777, "text": "x", "reply_parameters": {"message_id": 99}}, "message to be replied not found"),
+        (
+            {"chat_id": 777, "text": "x", "reply_parameters": {"message_id": 99}},
+            "message to be replied not found",
+        ),
         ({"chat_id": 777, "text": "x", "reply_to_message_id": 99}, "message to be replied not found"),
         ({"chat_id": 777, "text": "x", "reply_parameters": {"quote": "y"}}, 'can\'t find field "message_id"'),
         ({"chat_id": 777, "text": "x", "message_thread_id": 5}, "message thread not found"),
         ({"chat_id": 777, "text": "x", "reply_markup": "{"}, "can't parse reply keyboard markup JSON object"),
-        ({"chat_id": 777, "text": "x", "reply_markup": keyboard(text="y", callback_data="ю" * 33)}, "BUTTON_DATA_INVALID"),
+        (
+            {"chat_id": 777, "text": "x", "reply_markup": keyboard(text="y", callback_data="ю" * 33)},
+            "BUTTON_DATA_INVALID",
+        ),
         (
             {"chat_id": 777, "text": "x", "reply_markup": keyboard(text="y")},
             "can't parse inline keyboard button: Text buttons are unallowed in the inline keyboard",
@@ -69,11 +75,15 @@ async def test_a_message_that_cannot_be_sent_is_refused(
     assert len(anna.chat(bot)) == 1, "nothing was sent"
 
 
-async def test_the_longest_text_is_measured_after_its_markup_is_taken_out(client: BotClient, anna: Person) -> None:
+async def test_the_longest_text_is_measured_after_its_markup_is_taken_out(
+    client: BotClient, anna: Person
+) -> None:
     sent = await client.call("sendMessage", chat_id=777, text=f"<b>{'x' * 4096}</b>", parse_mode="HTML")
     assert len(sent["text"]) == 4096
     data = "x" * 64
-    await client.call("sendMessage", chat_id=777, text="x", reply_markup=keyboard(text="y", callback_data=data))
+    await client.call(
+        "sendMessage", chat_id=777, text="x", reply_markup=keyboard(text="y", callback_data=data)
+    )
 
 
 async def test_a_long_caption_is_refused_at_1024(client: BotClient, bot: Bot, anna: Person) -> None:
@@ -171,7 +181,9 @@ async def test_a_tap_is_answered_once_and_in_time(
     client: BotClient, bot: Bot, anna: Person, clock: ManualClock
 ) -> None:
     too_old = (400, "Bad Request: query is too old and response timeout expired or query ID is invalid")
-    await client.call("sendMessage", chat_id=777, text="x", reply_markup=keyboard(text="Да", callback_data="1"))
+    await client.call(
+        "sendMessage", chat_id=777, text="x", reply_markup=keyboard(text="Да", callback_data="1")
+    )
     first = anna.press(anna.last(bot), "Да")
     await client.call("answerCallbackQuery", callback_query_id=first.id)
     assert await client.refusal("answerCallbackQuery", callback_query_id=first.id) == too_old
@@ -193,7 +205,11 @@ async def test_a_tap_is_answered_once_and_in_time(
         ("sendPhoto", {"photo": "AgACnonsense"}, "wrong file identifier/HTTP URL specified"),
         ("sendPhoto", {"photo": "https://example.com/x.jpg"}, "failed to get HTTP URL content"),
         ("sendMediaGroup", {"media": []}, "there are no messages to send"),
-        ("sendMediaGroup", {"media": [{"type": "voice"}]}, "can't use the media of the specified type in the album"),
+        (
+            "sendMediaGroup",
+            {"media": [{"type": "voice"}]},
+            "can't use the media of the specified type in the album",
+        ),
         ("sendLocation", {"latitude": 1}, "longitude is empty"),
         ("sendContact", {"first_name": "x"}, "phone number is empty"),
         ("sendPoll", {"question": " ", "options": ["a"]}, "poll question must be non-empty"),
@@ -202,9 +218,17 @@ async def test_a_tap_is_answered_once_and_in_time(
         ("createForumTopic", {"name": "x"}, "the chat is not a supergroup"),
         ("getChatMember", {"user_id": 5}, "member not found"),
         ("setMyCommands", {"commands": [{"command": "Это", "description": "x"}]}, "BOT_COMMAND_INVALID"),
-        ("setMyCommands", {"commands": [{"command": "a", "description": ""}]}, "command description must be non-empty"),
+        (
+            "setMyCommands",
+            {"commands": [{"command": "a", "description": ""}]},
+            "command description must be non-empty",
+        ),
         ("setWebhook", {"url": "ftp://a.ru"}, "bad webhook: An HTTPS URL must be provided for webhook"),
-        ("setWebhook", {"url": "http://a.ru", "secret_token": "ю"}, "secret token contains unallowed characters"),
+        (
+            "setWebhook",
+            {"url": "http://a.ru", "secret_token": "ю"},
+            "secret token contains unallowed characters",
+        ),
         ("setChatMenuButton", {"menu_button": {"type": "odd"}}, "MenuButton has unsupported type"),
     ],
 )

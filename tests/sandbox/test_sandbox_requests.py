@@ -46,7 +46,9 @@ async def test_method_names_are_not_case_sensitive(client: BotClient, anna: Pers
     assert (await client.call("getme"))["username"] == "line_bot"
 
 
-async def test_unknown_methods_and_tokens_are_told_apart(telegram: TelegramSandbox, client: BotClient) -> None:
+async def test_unknown_methods_and_tokens_are_told_apart(
+    telegram: TelegramSandbox, client: BotClient
+) -> None:
     assert await client.refusal("makeCoffee") == (404, "Not Found")
     async with client.http.post(f"{telegram.url}/bot1:WRONG/getMe") as response:
         assert response.status == 401

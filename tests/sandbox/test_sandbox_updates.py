@@ -35,29 +35,27 @@ async def test_a_long_poll_ends_with_the_first_update(
     telegram: TelegramSandbox, bot: Bot, client: BotClient, anna: Person
 ) -> None:
     poll = asyncio.create_task(client.call("getUpdates", timeout=30))
-    while not bot.updates.is_polled:
-        await asyncio.sleep(0)
+    await telegram.until(lambda: bot.updates.is_polled)
     await anna.writes(bot, "проснись")
     assert [update["message"]["text"] for update in await poll] == ["проснись"]
 
 
 async def test_a_poller_that_went_away_neither_takes_updates_nor_conflicts(
-    bot: Bot, client: BotClient, anna: Person
+    telegram: TelegramSandbox, bot: Bot, client: BotClient, anna: Person
 ) -> None:
     poll = asyncio.create_task(client.call("getUpdates", timeout=30))
-    while not bot.updates.is_polled:
-        await asyncio.sleep(0)
+    await telegram.until(lambda: bot.updates.is_polled)
     poll.cancel()
-    while bot.updates.is_polled:
-        await asyncio.sleep(0)
+    await telegram.until(lambda: not bot.updates.is_polled)
     await anna.writes(bot, "никто не слышал")
     assert len(await client.call("getUpdates")) == 1
 
 
-async def test_of_two_pollers_the_newer_one_stays(bot: Bot, client: BotClient, anna: Person) -> None:
+async def test_of_two_pollers_the_newer_one_stays(
+    telegram: TelegramSandbox, bot: Bot, client: BotClient, anna: Person
+) -> None:
     older = asyncio.create_task(client.refusal("getUpdates", timeout=30))
-    while not bot.updates.is_polled:
-        await asyncio.sleep(0)
+    await telegram.until(lambda: bot.updates.is_polled)
     newer = asyncio.create_task(client.call("getUpdates", timeout=30))
     assert await older == (
         409,
@@ -70,7 +68,9 @@ async def test_of_two_pollers_the_newer_one_stays(bot: Bot, client: BotClient, a
 async def test_allowed_updates_are_remembered(bot: Bot, client: BotClient, anna: Person) -> None:
     message = await anna.writes(bot, "раз")
     await anna.reacts(message, "👍")
-    assert [list(update)[1] for update in await client.updates()] == ["message"], "reactions only if asked for"
+    assert [list(update)[1] for update in await client.updates()] == ["message"], (
+        "reactions only if asked for"
+    )
     await client.call("getUpdates", allowed_updates=["message_reaction"])
     await anna.reacts(message)
     await anna.writes(bot, "два")
