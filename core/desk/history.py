@@ -45,8 +45,13 @@ FACTS: Mapping[str, tuple[str, ...]] = {
     "contact-excluded": ("patterns", "comment"),
     "contact-let-in": ("patterns",),
     "exclusion-lifted": ("pattern",),
+    "bounced": ("why",),
+    "delayed": ("why",),
+    "delivery-failed": ("cause", "reason"),
+    "delivery-uncertain": (),
     "blocked": (),
     "unblocked": (),
+    "unsubscribed": (),
 }
 _UNTOLD = ("exclusion-added",)  # said once by "contact-excluded", not once per address
 

@@ -1,44 +1,175 @@
-"""One person or two: merging contacts, taking a conversation apart again, and undoing either."""
+"""Two contacts become one person, and become two again."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from core.database import Transaction
+from sqlalchemy import select, update
+
+from core import journal, search
+from core.contacts.model import Address, Contact
+from core.contacts.people import lock_contacts
+from core.conversations.model import Conversation
+from core.database import Transaction, among
+from core.desk.persons import has_own_name
+from core.desk.work import require_staff
+from core.errors import Refusal
+from core.journal import Journal
+from core.leads.model import Lead
 from core.staff.managers import Person
 
 
 @dataclass(frozen=True, slots=True)
-class Separated:
-    """The person a conversation now belongs to, and the lead it now has, if any (new when `is_new_lead`)."""
+class Brought:
+    """What one contact brought to another: enough to take it back."""
 
-    contact_id: int
-    lead_id: int | None
-    is_new_lead: bool
-
-
-def separate(tx: Transaction, conversation_id: int, person: Person) -> Separated:
-    """ "This is somebody else": the conversation goes to a new contact, with the address it is held through.
-
-    Its lead goes with it, unless other conversations of the old contact share the lead: then a new lead is opened
-    for it. Raises Refusal when the conversation is gone or is all we have of this person.
-    """
-    raise NotImplementedError
-
-
-def rejoin(tx: Transaction, conversation_id: int, person: Person) -> None:
-    """Undo `separate`. What the new contact has learned since goes along. Refusal when nothing is to be undone."""
-    raise NotImplementedError
+    addresses: tuple[int, ...]
+    conversations: tuple[tuple[int, int | None], ...]  # with the lead each belonged to
+    leads: tuple[int, ...]
 
 
 def merge(tx: Transaction, contact_a: int, contact_b: int, person: Person) -> int:
-    """Two contacts are one person: `contact_a` stays and gets every address, conversation and lead of the other.
+    """Two contacts are one person: `contact_a` stays and gets all addresses, conversations and leads of the other.
 
-    Returns the surviving contact. Raises Refusal when one of them is gone or they are one already.
+    Returns the surviving contact. Raises Refusal when one of them is gone ("refused-contact-gone") or they are
+    one already ("refused-merge-one").
     """
-    raise NotImplementedError
+    require_staff(tx, person)
+    survivors = lock_contacts(tx, [contact_a, contact_b])
+    stays, goes = _contact(tx, survivors[contact_a]), _contact(tx, survivors[contact_b])
+    if stays.id == goes.id:
+        raise Refusal("refused-merge-one")
+    brought = absorb(tx, stays.id, goes.id)
+    changes: dict[str, Any] = {}
+    if not has_own_name(tx.connection, stays.id, stays.name) and goes.name:
+        changes["name"] = goes.name
+        search.reindex(tx, [(stays.id, goes.name)])
+    if goes.is_client and not stays.is_client:
+        changes["is_client"] = True
+    if stays.wants_follow_ups and not goes.wants_follow_ups:
+        changes["wants_follow_ups"] = False  # what one of them asked for holds for the person
+    if changes:
+        tx.update(Contact, [{"id": stays.id, **changes}])
+    journal.note(
+        tx,
+        person.actor,
+        "contact-merged",
+        contact_id=goes.id,
+        details={
+            "to": stays.id,
+            "addresses": brought.addresses,
+            "conversations": brought.conversations,
+            "leads": brought.leads,
+            "name": stays.name if "name" in changes else None,
+            "became_client": "is_client" in changes,
+            "unsubscribed": "wants_follow_ups" in changes,
+        },
+    )
+    journal.note(
+        tx,
+        person.actor,
+        "contacts-merged",
+        contact_id=stays.id,
+        details={"contact": goes.id, "name": goes.name},
+    )
+    return int(stays.id)
 
 
 def unmerge(tx: Transaction, contact_b: int, person: Person) -> None:
-    """Undo `merge`: the merged contact gets back what it brought. Raises Refusal when it is not merged."""
-    raise NotImplementedError
+    """Undo `merge`: the merged contact gets back what it brought; what came later stays where it is.
+
+    Raises Refusal ("refused-not-merged") when it is not merged.
+    """
+    require_staff(tx, person)
+    lock_contacts(tx, [contact_b])
+    merged = tx.connection.execute(
+        select(Journal.details)
+        .where(Journal.contact_id == contact_b, Journal.verb == "contact-merged")
+        .order_by(Journal.id.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    held_by = tx.connection.execute(
+        select(Contact.merged_to).where(Contact.id == contact_b)
+    ).scalar_one_or_none()
+    if held_by is None or merged is None:
+        raise Refusal("refused-not-merged")
+    return_brought(
+        tx,
+        contact_b,
+        Brought(
+            tuple(merged["addresses"]),
+            tuple((conversation, lead) for conversation, lead in merged["conversations"]),
+            tuple(merged["leads"]),
+        ),
+    )
+    changes: dict[str, Any] = {"is_client": False} if merged["became_client"] else {}
+    if merged["unsubscribed"]:
+        changes["wants_follow_ups"] = True
+    if merged["name"] is not None:
+        changes["name"] = merged["name"]
+        search.reindex(tx, [(held_by, merged["name"])])
+    if changes:
+        tx.update(Contact, [{"id": held_by, **changes}])
+    for contact_id, other in ((contact_b, held_by), (held_by, contact_b)):
+        journal.note(tx, person.actor, "contact-unmerged", contact_id=contact_id, details={"contact": other})
+
+
+def absorb(tx: Transaction, stays: int, goes: int) -> Brought:
+    """Everything of one locked contact goes to another, which stands for both from now on.
+
+    An address that both held stays where it is, on the one that is merged away: it is still found, and found to
+    be the survivor's.
+    """
+    both = select(Address.key).where(Address.contact_id == stays)
+    addresses = _ids(
+        tx,
+        select(Address.id).where(Address.contact_id == goes, Address.key.not_in(both)).order_by(Address.id),
+    )
+    conversations = tx.connection.execute(
+        select(Conversation.id, Conversation.lead_id)
+        .where(Conversation.contact_id == goes)
+        .order_by(Conversation.id)
+    ).all()
+    leads = _ids(tx, select(Lead.id).where(Lead.contact_id == goes).order_by(Lead.id))
+    _give(tx, stays, addresses, [row.id for row in conversations], leads)
+    tx.update(Contact, [{"id": goes, "merged_to": stays}])
+    return Brought(tuple(addresses), tuple((row.id, row.lead_id) for row in conversations), tuple(leads))
+
+
+def return_brought(tx: Transaction, to: int, brought: Brought) -> None:
+    """The contact stands for itself again, with what it once brought."""
+    conversations = dict(brought.conversations)
+    _give(tx, to, brought.addresses, list(conversations), brought.leads)
+    # A conversation that has gone on in a lead of the other person goes back to its own.
+    strayed = tx.connection.execute(
+        select(Conversation.id)
+        .join(Lead, Lead.id == Conversation.lead_id)
+        .where(among(Conversation.id, list(conversations)), Lead.contact_id != to)
+    ).all()
+    tx.update(Conversation, [{"id": row.id, "lead_id": conversations[row.id]} for row in strayed])
+    tx.update(Contact, [{"id": to, "merged_to": None}])
+
+
+def _give(
+    tx: Transaction, to: int, addresses: Sequence[int], conversations: Sequence[int], leads: Sequence[int]
+) -> None:
+    for model, ids in ((Address, addresses), (Conversation, conversations), (Lead, leads)):
+        if ids:
+            tx.connection.execute(update(model).where(among(model.id, ids)).values(contact_id=to))
+
+
+def _ids(tx: Transaction, statement: Any) -> list[int]:
+    return [row[0] for row in tx.connection.execute(statement)]
+
+
+def _contact(tx: Transaction, contact_id: int) -> Any:
+    row = tx.connection.execute(
+        select(Contact.id, Contact.name, Contact.is_client, Contact.wants_follow_ups).where(
+            Contact.id == contact_id
+        )
+    ).first()
+    if row is None:
+        raise Refusal("refused-contact-gone")
+    return row

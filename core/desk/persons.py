@@ -116,14 +116,24 @@ def conversations(connection: Connection, lead_id: int) -> Sequence[Any]:
 
 
 def missing(name: str, addresses: Sequence[KnownAddress]) -> tuple[str, ...]:
-    """A person who gave no name is called by an address; that is no name yet."""
+    """What we do not know about a person: of "name", "phone", "email"."""
     kinds = {address.kind for address in addresses}
-    is_named = bool(name) and not name.startswith("@") and name not in {a.value for a in addresses}
-    return tuple(
-        what
-        for what, is_known in (("name", is_named), ("phone", "phone" in kinds), ("email", "email" in kinds))
-        if not is_known
+    known = (
+        ("name", _is_own(name, {address.value for address in addresses})),
+        ("phone", "phone" in kinds),
+        ("email", "email" in kinds),
     )
+    return tuple(what for what, is_known in known if not is_known)
+
+
+def has_own_name(connection: Connection, contact_id: int, name: str) -> bool:
+    """Whether a person has told their name; else they are called by an address."""
+    addresses = addresses_of(connection, [contact_id]).get(contact_id, ())
+    return _is_own(name, {address.value for address in addresses})
+
+
+def _is_own(name: str, values: Collection[str]) -> bool:
+    return bool(name) and not name.startswith("@") and name not in values
 
 
 def recognition(told: Sequence[Any], threads: Sequence[Any]) -> Recognition | None:
@@ -151,7 +161,7 @@ def recognition(told: Sequence[Any], threads: Sequence[Any]) -> Recognition | No
 
 
 def suggestions(connection: Connection, told: Sequence[Any], contact_id: int) -> tuple[Suggestion, ...]:
-    """Those who fitted as well when the person first wrote, without those who have become this person since."""
+    """Those who fitted as well when the person first wrote, without those merged with somebody since."""
     suggested = next((line.details["contacts"] for line in told if line.verb == "merge-suggested"), ())
     if not suggested:
         return ()
