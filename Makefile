@@ -12,7 +12,7 @@ ARGS ?=
 
 # Four at most: every worker has a PostgreSQL of its own.
 PYTEST := $(BIN)/pytest --numprocesses=logical --maxprocesses=4
-TYPED := openlines core channels bot webhooks sandbox $(wildcard benchmarks/*.py tests/servers/*.py tests/conftest.py)
+TYPED := openlines core channels bot webhooks sandbox $(wildcard benchmarks/*.py) tests/servers tests/conftest.py tests/test_architecture.py
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-8s %s\n", $$1, $$2 }'
