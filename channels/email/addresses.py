@@ -1,4 +1,6 @@
-"""Mail addresses out of headers: `"Иван Петров" <ivan@example.ru>` and everything people's programs make of it."""
+"""Mail addresses out of headers: `"Иван Петров" <ivan@example.ru>` and everything people's programs make of
+it.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,8 @@ class Mailbox:
 
 
 def read_addresses(value: str) -> list[Mailbox]:
-    """The mailboxes of an unfolded From, To, Cc or Reply-To value; those without a usable address are left out.
+    """The mailboxes of an unfolded From, To, Cc or Reply-To value; those without a usable address are left
+    out.
 
     Accepts what RFC 5322 section 3.4 allows (groups, comments, quoted names) and what it does not: several
     addresses without brackets, a name with an unquoted comma, a whole mailbox inside of an encoded word.
@@ -71,21 +74,21 @@ def _read(value: str) -> list[Mailbox]:
         comments.clear()
         angle = ""
 
-    for token in _TOKEN.findall(value):
-        if token in (",", ";"):
+    for piece in _TOKEN.findall(value):
+        if piece in {",", ";"}:
             close()
-            if token == ";":
+            if piece == ";":
                 words.clear()
-        elif token.startswith("<") and len(token) > 1:
+        elif piece.startswith("<") and len(piece) > 1:
             if angle and words:  # two mailboxes without a comma between them
                 close()
-            angle = token[1:-1]
-        elif token.startswith("(") and len(token) > 1:
-            comments.append(token[1:-1])
+            angle = piece[1:-1]
+        elif piece.startswith("(") and len(piece) > 1:
+            comments.append(piece[1:-1])
         else:
-            if angle and token.strip():
+            if angle and piece.strip():
                 close()
-            words.append(token)
+            words.append(piece)
         if len(found) >= MANY:
             return found
     close()
@@ -113,7 +116,9 @@ _GROUP = re.compile(r'^\s*[^":=<]{1,80}:\s*')
 
 
 def _address(text: str) -> str | None:
-    text = re.sub(r"\s*([@.])\s*", r"\1", text.strip())  # not across words: `power user@…` is nobody's address
+    text = re.sub(
+        r"\s*([@.])\s*", r"\1", text.strip()
+    )  # not across words: `power user@…` is nobody's address
     if "=?" in text:
         text = decode_words(text)
     text = text.strip("<>'\"`,;").removeprefix("mailto:").removeprefix("MAILTO:").rstrip(".").lower()

@@ -1,4 +1,6 @@
-"""The files of a letter: under names that are safe anywhere and unique in the letter, their bytes read on demand."""
+"""The files of a letter: under names that are safe anywhere and unique in the letter, their bytes read on
+demand.
+"""
 
 from __future__ import annotations
 
@@ -37,13 +39,16 @@ def read_attachments(parts: list[Part]) -> tuple[tuple[Attachment, ...], int]:
     for part in parts[:FILES]:
         size = sum(len(chunk) for chunk in part.content())
         name = _unique(safe_name(_own_name(part), part.media_type), taken)
-        inline = part.disposition != "attachment" and ("content-id" in part.headers or part.disposition == "inline")
+        inline = part.disposition != "attachment" and (
+            "content-id" in part.headers or part.disposition == "inline"
+        )
         files.append(Attachment(name, part.media_type, size, inline, part))
     return tuple(files), max(0, len(parts) - FILES)
 
 
 def safe_name(written: str, media_type: str) -> str:
-    """A file name out of what a stranger wrote: no folder, no control or reordering mark, bounded, never empty.
+    """A file name out of what a stranger wrote: no folder, no control or reordering mark, bounded, never
+    empty.
 
     Names that mean a device on Windows or hide the file elsewhere are changed; the extension survives
     shortening. Where there is no name, the media type gives one.
@@ -55,7 +60,9 @@ def safe_name(written: str, media_type: str) -> str:
         stem, extension = name, ""
     if not stem:
         main = media_type.partition("/")[0]
-        stem = {"image": "image", "audio": "audio", "video": "video", "message": "letter"}.get(main, "attachment")
+        stem = {"image": "image", "audio": "audio", "video": "video", "message": "letter"}.get(
+            main, "attachment"
+        )
     if not extension and not written.strip():
         extension = _extension(media_type)
     if stem.split(".")[0].upper() in _DEVICES:
@@ -82,7 +89,11 @@ def _own_name(part: Part) -> str:
     location = part.headers.get("content-location")
     if location and not part.media_type.startswith("text/") and re.search(r"\.\w{2,5}$", location):
         return decode_words(location.rpartition("/")[2])
-    return decode_words(part.headers.get("content-description"))[:80] if part.media_type == "message/rfc822" else ""
+    return (
+        decode_words(part.headers.get("content-description"))[:80]
+        if part.media_type == "message/rfc822"
+        else ""
+    )
 
 
 def _extension(media_type: str) -> str:

@@ -1,15 +1,15 @@
 """Whether a machine wrote a letter: then it is kept and never answered, and opens no lead.
 
 The rules come from RFC 3834 (automatic responses), RFC 2919 and 2369 (lists), Microsoft's MS-OXCMAIL
-(X-Auto-Response-Suppress) and from what helpdesks have met in practice. A person must not be taken for a machine:
-`Auto-Submitted: no` is a person, so is a letter a person had forwarded automatically, and subjects are believed
-only where they are the very words that programs write.
+(X-Auto-Response-Suppress) and from what helpdesks have met in practice. A person must not be taken for a
+machine: `Auto-Submitted: no` is a person, so is a letter a person had forwarded automatically, and subjects
+are believed only where they are the very words that programs write.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -39,11 +39,14 @@ class Verdict:
 PERSON = Verdict(LetterKind.MESSAGE, False, "")
 
 
-def judge(headers: Headers, sender: str | None, subject: str, our_addresses: Set[str], *, answerable: bool) -> Verdict:
+def judge(
+    headers: Headers, sender: str | None, subject: str, our_addresses: AbstractSet[str], *, answerable: bool
+) -> Verdict:
     """Whether this letter, which is no report, comes from a person.
 
-    `sender` is the address in From; `answerable` says that another address, a person's, is given in Reply-To, as
-    site forms do that send from a no-reply address. Headers count before addresses, addresses before subjects.
+    `sender` is the address in From; `answerable` says that another address, a person's, is given in Reply-To,
+    as site forms do that send from a no-reply address. Headers count before addresses, addresses before
+    subjects.
     """
     if sender is not None and sender in our_addresses and not answerable:
         return _machine(LetterKind.MESSAGE, "we wrote it ourselves")
@@ -108,7 +111,7 @@ def _by_list_headers(headers: Headers) -> Verdict | None:
     return None
 
 
-def _is_our_list(headers: Headers, our_addresses: Set[str]) -> bool:
+def _is_our_list(headers: Headers, our_addresses: AbstractSet[str]) -> bool:
     """Whether the list is ours: a company's info@ is often a group that hands every customer's letter on."""
     if not our_addresses:
         return False
@@ -150,23 +153,33 @@ _LIST_HEADERS = (
     "x-mailman-version",
     "x-csa-complaints",
 )
-_CALENDAR_ANSWER = re.compile(r"text/calendar\b.{0,200}\bmethod\s*=\s*\"?(?:reply|counter|declinecounter)", re.I | re.S)
+_CALENDAR_ANSWER = re.compile(
+    r"text/calendar\b.{0,200}\bmethod\s*=\s*\"?(?:reply|counter|declinecounter)", re.I | re.S
+)
 _NO_REPLY = re.compile(
-    r"(?:[^@]{1,40}[-_.+])?(?:no|not|do-?_?\.?not|dont|never)[-_.]?(?:reply|respond|answer|response)(?:[-_.+\d][^@]{0,60})?"
-    r"|(?:mailer[-_.]?daemon|postmaster|daemon|bounces?|autoreply|auto-reply|autoresponder|auto-responder|listserv|"
-    r"majordomo|mailman|nobody|nao-?responda|ne-?otvechat|neotvechay|notifications?|mail-noreply)(?:[-_.+=\d][^@]{0,80})?",
+    r"(?:[^@]{1,40}[-_.+])?(?:no|not|do-?_?\.?not|dont|never)[-_.]?(?:reply|respond|answer|"
+    r"response)(?:[-_.+\d][^@]{0,60})?"
+    r"|(?:mailer[-_.]?daemon|postmaster|daemon|bounces?|autoreply|auto-reply|autoresponder|auto-responder|"
+    r"listserv|"
+    r"majordomo|mailman|nobody|nao-?responda|ne-?otvechat|neotvechay|notifications?|"
+    r"mail-noreply)(?:[-_.+=\d][^@]{0,80})?",
     re.IGNORECASE,
 )
-# The words with which programs begin the subject of an automatic reply. A person who answers keeps them behind
+# The words with which programs begin the subject of an automatic reply. A person who answers keeps them
+# behind
 # "Re:", and a person who tells of a holiday in their own words does not use these.
 _SUBJECT = re.compile(
-    r"\s*(?:\[(?:auto|автоответ)[^\]]{0,40}\]|auto(?:matic)?[\s-]?(?:reply|response|answer)\b|auto(?:mated)?[\s-](?:reply|response)\b|"
-    r"auto:\s|autoreply\b|out[\s-]of[\s-](?:the[\s-])?office(?:\s(?:auto)?reply)?\s*(?:[:\-–—]|$|auto)|ooo\s?:|vacation (?:reply|response|notice)\b|"
+    r"\s*(?:\[(?:auto|автоответ)[^\]]{0,40}\]|auto(?:matic)?[\s-]?(?:reply|response|answer)\b|"
+    r"auto(?:mated)?[\s-](?:reply|response)\b|"
+    r"auto:\s|autoreply\b|out[\s-]of[\s-](?:the[\s-])?office(?:\s(?:auto)?reply)?\s*(?:[:\-–—]|$|auto)|"
+    r"ooo\s?:|vacation (?:reply|response|notice)\b|"
     r"away from (?:my )?(?:mail|office)\s*(?:[:\-–—]|$)|"
-    r"автоответ(?:чик)?\s*(?:[:\-–—(]|$)|авто-?ответ\b|автоматический ответ\b|автоматическое (?:уведомление|сообщение) об отсутствии|"
+    r"автоответ(?:чик)?\s*(?:[:\-–—(]|$)|авто-?ответ\b|автоматический ответ\b|"
+    r"автоматическое (?:уведомление|сообщение) об отсутствии|"
     r"(?:нет|отсутствие|отсутствую) на (?:работе|рабочем месте|месте)\s*(?::|$)|вне офиса\s*(?::|$)|"
     r"автовідповідь\b|автоматична відповідь\b|"
-    r"automatische (?:antwort|antw|abwesenheit)|abwesenheitsnotiz\b|abwesenheits(?:meldung|nachricht|assistent)|abwesend\s*:|autom\. antwort|"
+    r"automatische (?:antwort|antw|abwesenheit)|abwesenheitsnotiz\b|abwesenheits(?:meldung|nachricht|"
+    r"assistent)|abwesend\s*:|autom\. antwort|"
     r"réponse automatique\b|reponse automatique\b|absence du bureau\b|message d'absence|"
     r"respuesta automática\b|respuesta automatica\b|fuera de (?:la )?oficina\b|"
     r"resposta automática\b|resposta automatica\b|ausência (?:temporária|do escritório)|"

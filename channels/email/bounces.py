@@ -1,8 +1,9 @@
-"""What a mail server reports about a letter of ours: not delivered, delayed, delivered, read, complained about.
+"""What a mail server reports about a letter of ours: not delivered, delayed, delivered, read, complained
+about.
 
-Half of the servers send the form of RFC 3464, which says everything; the others write prose. Of both is taken: which
-addresses, the status of RFC 3463 (from the SMTP reply or the words where none is given), whether the address is
-dead, and the Message-ID of the letter that came back.
+Half of the servers send the form of RFC 3464, which says everything; the others write prose. Of both is
+taken: which addresses, the status of RFC 3463 (from the SMTP reply or the words where none is given), whether
+the address is dead, and the Message-ID of the letter that came back.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from channels.email import bounce_patterns as patterns
 from channels.email.addresses import find_address, is_address, read_addresses
 from channels.email.automatic import LetterKind
 from channels.email.bounce_reasons import classify
@@ -46,8 +48,10 @@ def read_report(root: Part, sender: str | None, text: str) -> Report | None:
     if types & _COMPLAINTS or report_type == "feedback-report" or _is_complaint(root, types):
         return Report(LetterKind.REPORT, None)
     text = text[:PROSE]
-    groups = [group for part in parts if part.media_type in _STATUSES for group in _groups(part.beginning(STATUS))]
-    if not groups:
+    groups = [
+        group for part in parts if part.media_type in _STATUSES for group in _groups(part.beginning(STATUS))
+    ]
+    if not groups and (len(parts) > 1 or "ecipient:" in text):
         groups = _unlabelled_groups(parts)
     recipients = _from_groups([group for group in groups if _action(group) not in _HARMLESS], text)
     actions = {_action(group) for group in groups} - {""}
@@ -56,32 +60,47 @@ def read_report(root: Part, sender: str | None, text: str) -> Report | None:
     if not recipients:
         if types & _READ or report_type == "disposition-notification":
             return Report(LetterKind.REPORT, None)
-        if report_type != "delivery-status" and not (types & _STATUSES) and not _is_prose_bounce(root, sender, text):
+        if (
+            report_type != "delivery-status"
+            and not (types & _STATUSES)
+            and not _is_prose_bounce(root, sender, text)
+        ):
             return None
         recipients = _from_prose(root, text)
-    return Report(LetterKind.BOUNCE, Bounce(tuple(recipients[:RECIPIENTS]), _original_id(root, parts, text)))
+    return Report(LetterKind.BOUNCE, Bounce(tuple(recipients[:RECIPIENTS]), _original_id(root, parts)))
 
 
-_STATUSES = frozenset({"message/delivery-status", "message/global-delivery-status", "message/xdelivery-status"})
+_STATUSES = frozenset(
+    {"message/delivery-status", "message/global-delivery-status", "message/xdelivery-status"}
+)
 _READ = frozenset({"message/disposition-notification", "message/global-disposition-notification"})
 _COMPLAINTS = frozenset({"message/feedback-report"})
 _HARMLESS = frozenset({"delivered", "relayed", "expanded", "deliverable"})
-_FIELDS = re.compile(rb"^(?:Reporting-MTA|Final-Recipient|Original-Recipient)[ \t]*:", re.IGNORECASE | re.MULTILINE)
+_FIELDS = re.compile(
+    rb"^(?:Reporting-MTA|Final-Recipient|Original-Recipient)[ \t]*:", re.IGNORECASE | re.MULTILINE
+)
 
 
 def _is_complaint(root: Part, types: set[str]) -> bool:
     """Outlook.com's form of the feedback report (RFC 5965), which says so only in its subject."""
     subject = root.headers.text("subject")
-    return "message/rfc822" in types and re.match(r"complaint about message from [\d.:a-f]+$", subject) is not None
+    return (
+        "message/rfc822" in types
+        and re.match(r"complaint about message from [\d.:a-f]+$", subject) is not None
+    )
 
 
 def _unlabelled_groups(parts: list[Part]) -> list[Headers]:
     """The same fields in a part of another type, or in the text itself."""
     for part in parts:
-        if part.multipart or not part.media_type.startswith(("text/", "message/")):
+        if (
+            part.multipart
+            or part.media_type == "text/html"
+            or not part.media_type.startswith(("text/", "message/"))
+        ):
             continue
         data = part.beginning(STATUS)
-        if (fields := _FIELDS.search(data)) and b"ecipient" in data:
+        if b"ecipient" in data and (fields := _FIELDS.search(data)):
             groups = list(_groups(data[fields.start() :]))
             if any(_recipient(group) and "action" in group for group in groups):
                 return groups
@@ -89,7 +108,9 @@ def _unlabelled_groups(parts: list[Part]) -> list[Headers]:
 
 
 def _groups(data: bytes) -> Iterator[Headers]:
-    """The groups of fields of a delivery status (RFC 3464 section 2.1): one for the letter, one per recipient."""
+    """The groups of fields of a delivery status (RFC 3464 section 2.1): one for the letter, one per
+    recipient.
+    """
     position = 0
     for _ in range(4 * RECIPIENTS):
         while position < len(data) and data[position : position + 1] in (b"\r", b"\n"):
@@ -147,93 +168,51 @@ def _is_prose_bounce(root: Part, sender: str | None, text: str) -> bool:
     if not local and headers.raw("from") is not None:
         local = headers.text("from").lower()
     empty = headers.get("return-path").replace(" ", "") == "<>"
-    daemon = bool(_DAEMON.search(local) or _DAEMON.search(headers.text("from"))) or "arrival-date" in headers
-    subject = bool(_SUBJECT.search(headers.text("subject")))
-    if _SURE_SUBJECT.match(headers.text("subject")):
+    daemon = (
+        bool(patterns.DAEMON.search(local) or patterns.DAEMON.search(headers.text("from")))
+        or "arrival-date" in headers
+    )
+    written = headers.text("subject")
+    if patterns.SURE_SUBJECT.match(written):
         return True
-    words = bool(_PROSE.search(text[:4000]))
     machine = daemon or empty or root.media_type == "multipart/report"
-    return (machine and subject) or (machine and words) or (subject and words and bool(_REPLY.search(text)))
-
-
-_DAEMON = re.compile(
-    r"mailer[-_. ]?daemon|post[-_ ]?master|mail deliver[y]?\b|mail delivery (?:sub)?system|mail system|delivery (?:sub)?system|"
-    r"mdaemon|mail administrator|email delivery|служба доставки|система доставки|delivery notification|bounce",
-    re.IGNORECASE,
-)
-# Nobody but a mail server begins a letter so; a person who passes one on has "Fwd:" before it.
-_SURE_SUBJECT = re.compile(
-    r"\s*(?:delivery status notification \((?:failure|delay)\)|undelivered mail returned to sender|"
-    r"mail delivery failed: returning message to sender|returned mail: (?:see transcript|user unknown|host unknown))",
-    re.IGNORECASE,
-)
-_SUBJECT = re.compile(
-    r"undeliver|undelivered|non.?deliver|delivery (?:status notification|failure|failed|report|problem|error|notification|"
-    r"has failed|incomplete|delayed|status)|mail(?: delivery)? (?:failed|failure|error|system error)|failure notice|returned (?:mail|message|to sender)|"
-    r"return(?:ed)? to sender|could ?n.t be delivered|could not be delivered|not delivered|message (?:delayed|not delivered|undeliverable|"
-    r"delivery failure)|warning: (?:message|could not send)|user unknown|delivery has failed|"
-    r"не доставлен|недоставлен|не удалось доставить|невозможно доставить|ошибка доставки|сбой доставки|"
-    r"возврат(?:ено)? (?:письма|отправителю)|не може бути доставлен|"
-    r"unzustellbar|nicht zugestellt|nicht zustellbar|non remis|échec de (?:la )?remise|no se puede entregar|no entregado|"
-    r"não entregue|mancata consegna|non recapitabil|onbestelbaar|niet bezorgd|niedostarczon|kan inte levereras|"
-    r"rejected|undelivered|配信|送信エラー|届けられません|退信",
-    re.IGNORECASE,
-)
-_PROSE = re.compile(
-    r"could not be delivered|couldn.t be delivered|was not delivered|cannot be delivered|can.t be delivered|not be delivered|"
-    r"unable to deliver|wasn.t able to deliver|undeliverable|did not reach|delivery (?:to the following|has failed|attempts?|failed|is delayed)|"
-    r"delivery (?:error|failure)|error delivering|failed permanently|permanent (?:fatal )?error|returned to (?:the )?sender|"
-    r"following address(?:es)? (?:failed|had)|had (?:delivery|permanent fatal) errors|transcript of session|"
-    r"mail (?:system|delivery) (?:error|failed)|has not (?:yet )?been delivered|message (?:you sent )?(?:has been|was) (?:rejected|blocked|bounced)|"
-    r"recipient(?:s)? (?:could|address|not|were)|did not like our|unrouteable|user unknown|no such user|mailbox (?:is )?(?:full|unavailable)|"
-    r"couldn't be found|address not found|not a valid (?:user|mailbox|address)|"
-    r"не (?:было |может быть |удалось )?доставлен|не удалось доставить|невозможно доставить|не доставлено|"
-    r"не существует|ящик (?:переполнен|заблокирован|отключ)|konnte nicht zugestellt|n'a pas pu être|no se ha podido entregar|"
-    r"could not deliver|unknown (?:user|recipient|address)|sorry, (?:no|I)|配信できません|届きません|送信できません",
-    re.IGNORECASE,
-)
-_REPLY = re.compile(r"(?<![\d.])[45]\d\d[ -](?:[45]\.\d|\S)|(?<![\d.])[45]\.\d{1,3}\.\d{1,3}(?![\d.])")
-# Where the letter that came back begins.
-_COPY = re.compile(
-    r"^[ \t>]{0,4}(?:[-=*_][-=*_ ]{1,60}\s?(?:this is a copy|below this line|the (?:header|body) of the original|original message|"
-    r"returned message|unsent message|message (?:header|text|follows)|undelivered message|copy of|header of|"
-    r"enclosed|included is|the attached file|message follows|forwarded message|the following)[^\n]{0,120}|(?:original )?message headers follow[^\n]{0,40}|"
-    r"original message follows[^\n]{0,40}|a copy of your message[^\n]{0,80}|"
-    r"(?:original|returned) message[: ]*|received: (?:from|by|\(from|\(qmail)[^\n]{0,200}|return-path: ?<?[^\n]{0,200}|x-original-message-id:[^\n]{0,200})",
-    re.IGNORECASE | re.MULTILINE,
-)
-_ANY_ADDRESS = r"[^\s<>()\[\],;:\"']{1,64}@[\w.-]{2,200}"
-# A line that names a recipient rather than tells about one.
-_NAMED = re.compile(
-    rf"^[ \t>*-]{{0,12}}(?:(?:(?:original|final|failed|intended)?[- ]?(?:recipients?|to|address|rcpt to|user|email)|unable to deliver (?:message )?to|"
-    rf"could not deliver to|delivery to|your mail to|адрес|получатель|кому|адресат)[^\n<@]{{0,60}}?[:<]\s*|<|\"|')?(?:rfc822;\s*)?<?"
-    rf"({_ANY_ADDRESS})>?[\"']?(?=[\s:,;.)\]]|$)",
-    re.IGNORECASE | re.MULTILINE,
-)
-_WITHIN = re.compile(_ANY_ADDRESS)
+    subject = patterns.SUBJECT.search(written) is not None
+    if not machine and not subject:
+        return False
+    words = patterns.PROSE.search(text[:4000]) is not None
+    return (machine and (subject or words)) or (words and patterns.REPLY.search(text) is not None)
 
 
 def _from_prose(root: Part, text: str) -> list[tuple[str, str, bool]]:
     headers = root.headers
-    copy = _COPY.search(text)
+    copy = patterns.COPY.search(text)
     told = text[: copy.start()] if copy and copy.start() > 0 else text
     subject = headers.text("subject")
-    ours = {mailbox.address for name in ("to", "from", "delivered-to") for mailbox in read_addresses(headers.get(name))}
+    ours = {
+        mailbox.address
+        for name in ("to", "from", "delivered-to")
+        for mailbox in read_addresses(headers.get(name))
+    }
     failed = [box.address for value in headers.all("x-failed-recipients") for box in read_addresses(value)]
     places: dict[str, int] = {}
-    for found in _NAMED.finditer(told):
+    for found in patterns.NAMED.finditer(told):
         address = found[1].strip(".").lower()
         if (address not in ours or found[0].rstrip().endswith(">:")) and len(places) < RECIPIENTS:
             places.setdefault(address, found.start())
     if failed:
         places = {address: max(0, told.lower().find(address)) for address in failed[:RECIPIENTS]}
     if not places:
-        named = [(match[0].strip(".").lower(), match.start()) for match in islice(_WITHIN.finditer(told), 50)]
+        named = [
+            (match[0].strip(".").lower(), match.start())
+            for match in islice(patterns.WITHIN.finditer(told), 50)
+        ]
         # We may have written to ourselves; a mail server rarely names its own address in its text.
         for address, start in [entry for entry in named if entry[0] not in ours] or named:
             places[address] = start
             break
-    delayed = bool(_DELAYED.search(subject) or _DELAYED.search(told[:3000])) and not _FINAL.search(told)
+    delayed = bool(
+        patterns.DELAYED.search(subject) or patterns.DELAYED.search(told[:3000])
+    ) and not patterns.FINAL.search(told)
     ordered = sorted(places.items(), key=lambda entry: entry[1])
     result = []
     for number, (address, start) in enumerate(ordered):
@@ -245,14 +224,6 @@ def _from_prose(root: Part, text: str) -> list[tuple[str, str, bool]]:
         mailbox = next(iter(_returned_to(root, text)), None)
         result.append((mailbox or "", status, permanent if mailbox else False))
     return result
-
-
-_DELAYED = re.compile(
-    r"\bdelayed\b|will (?:be retried|continue to|keep trying|retry)|still being retried|warning: message|not yet been delivered|"
-    r"temporar(?:y|ily) (?:failure|problem|error|deferred)|задерж|попытки (?:доставки )?будут (?:продолж|повтор)|verzögert",
-    re.IGNORECASE,
-)
-_FINAL = re.compile(r"permanent|giving up|given up|gave up|too (?:long|many)|expired|возвращ|не удалось", re.IGNORECASE)
 
 
 def _around(text: str, address: str) -> str:
@@ -267,24 +238,35 @@ def _returned(root: Part, parts: list[Part]) -> Headers | None:
     for part in parts:
         if part.message is not None:
             return part.message.headers
-        if part.media_type in ("text/rfc822-headers", "message/global-headers", "message/rfc822", "text/rfc822"):
+        if part.media_type in (
+            "text/rfc822-headers",
+            "message/global-headers",
+            "message/rfc822",
+            "text/rfc822",
+        ):
             data = part.beginning(STATUS)
             return read_headers(data, 0, len(data))[0]
     for part in parts[1:]:
-        if part.media_type == "text/plain" and part is not root.parts[0] and not part.headers.raw("content-type"):
+        if (
+            part.media_type == "text/plain"
+            and part is not root.parts[0]
+            and not part.headers.raw("content-type")
+        ):
             return part.headers if "message-id" in part.headers else None
     return None
 
 
-def _original_id(root: Part, parts: list[Part], text: str) -> str | None:
+def _original_id(root: Part, parts: list[Part]) -> str | None:
     returned = _returned(root, parts)
     if returned is not None and (ids := read_ids(returned.get("message-id"))):
         return ids[0]
     for part in parts:
         if part.media_type in _STATUSES or (part.media_type.startswith("text/") and not part.multipart):
             prose = decode(part.beginning(STATUS), part.parameters.get("charset"))
-            copy = _COPY.search(prose)
-            named = _MESSAGE_ID.search(prose, copy.start() if copy else 0) or _MESSAGE_ID.search(prose)
+            copy = patterns.COPY.search(prose)
+            named = patterns.MESSAGE_ID.search(
+                prose, copy.start() if copy else 0
+            ) or patterns.MESSAGE_ID.search(prose)
             if named:
                 return next(iter(read_ids(named[1])), None)
     for name in ("x-original-message-id", "in-reply-to", "references"):
@@ -293,17 +275,13 @@ def _original_id(root: Part, parts: list[Part], text: str) -> str | None:
     return None
 
 
-_MESSAGE_ID = re.compile(
-    r"^[ \t>]{0,8}(?:x-original-|original-)?message[- ]id:?\s{1,4}(<[^<>\s]{1,500}>|[^\s<>]{1,300}@[^\s<>]{1,200})",
-    re.IGNORECASE | re.MULTILINE,
-)
-
-
 def _returned_to(root: Part, text: str) -> list[str]:
     """Whom the returned letter was for, when the report itself names nobody."""
     returned = _returned(root, list(root.walk()))
     if returned is not None:
         return [mailbox.address for mailbox in read_addresses(returned.get("to"))]
-    copy = _COPY.search(text)
-    line = re.search(r"^To: ([^\n]{3,300})", text[copy.start() :] if copy else "", re.IGNORECASE | re.MULTILINE)
+    copy = patterns.COPY.search(text)
+    line = re.search(
+        r"^To: ([^\n]{3,300})", text[copy.start() :] if copy else "", re.IGNORECASE | re.MULTILINE
+    )
     return [mailbox.address for mailbox in read_addresses(line[1])] if line else []

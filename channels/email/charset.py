@@ -14,6 +14,7 @@ from math import log2
 
 from charset_normalizer import from_bytes
 
+GLANCE = 300  # bytes that are enough to believe a label
 ENOUGH = 24  # bytes above ASCII below which statistics over rarer charsets are worthless
 SAMPLE = 1200  # bytes looked at when guessing; more does not change the answer
 REPLACEMENT = "\ufffd"
@@ -21,7 +22,7 @@ REPLACEMENT = "\ufffd"
 # What is removed from every text that leaves this channel: C0 and C1 controls but tab and newline, lone
 # surrogates and noncharacters. PostgreSQL refuses the first, JSON and UTF-8 the second.
 _UNWANTED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
-_LINE_ENDS = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
+_LINE_ENDS = re.compile("[\r\x0b\x0c\x85\u2028\u2029]")
 # Marks that reorder or hide what is read: a name may not pretend to end where it does not.
 _DECEPTIVE = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad]")
 _SPACES = re.compile(r"\s+")
@@ -55,7 +56,7 @@ def decode(data: bytes, declared: str | None = None) -> str:
                 loose = data.decode(codec, "replace")
                 return loose if loose.count(REPLACEMENT) * 10 <= len(loose) else _guess(data)
             return _guess(data, codec)
-        if codec not in _CONFUSED or _score(_sample(data).decode(codec, "replace")) >= _SURE:
+        if codec not in _CONFUSED or _score(_sample(data)[:GLANCE].decode(codec, "replace")) >= _SURE:
             return text.replace("\ud800", "") if codec in _STATEFUL else text
         return _guess(data, codec)
     return _guess(data)
@@ -63,15 +64,19 @@ def decode(data: bytes, declared: str | None = None) -> str:
 
 def clean_text(text: str) -> str:
     """The text with one kind of line end and without what no database, terminal or JSON takes."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n")
     return _UNWANTED.sub("", _LINE_ENDS.sub("\n", text))
 
 
 def clean_line(text: str, limit: int = 998) -> str:
     """The text as one line of at most `limit` characters: for subjects, names, ids.
 
-    No line break survives (a decoded subject with CR LF in it would otherwise forge a header, RFC 5322 section
-    2.2), nor marks that reorder the text around them.
+    No line break survives (a decoded subject with CR LF in it would otherwise forge a header, RFC 5322
+    section 2.2), nor marks that reorder the text around them.
     """
+    if text.isascii() and text.isprintable():
+        return (_SPACES.sub(" ", text) if "  " in text else text).strip()[:limit].rstrip()
     text = _SPACES.sub(" ", clean_text(text[: limit * 4]))
     return _DECEPTIVE.sub("", text).strip()[:limit].rstrip()
 
@@ -99,7 +104,8 @@ def _codec(declared: str | None) -> str | None:
 
 
 _CHARSETS = re.compile(
-    r"utf-(?:7|8|16|32)(?:-le|-be)?|iso8859-\d+|koi8-[rut]|kz1048|cp\d{3,4}|mac-\w+|tis-620|gb2312|gbk|gb18030|"
+    r"utf-(?:7|8|16|32)(?:-le|-be)?|iso8859-\d+|koi8-[rut]|kz1048|cp\d{3,4}|mac-\w+|tis-620|gb2312|gbk|"
+    r"gb18030|"
     r"hz|big5|big5hkscs|shift_jis\w*|euc_\w+|iso2022_\w+|johab|ptcp154"
 )
 _ALIASES: dict[str, str | None] = {
@@ -141,9 +147,8 @@ _ALIASES: dict[str, str | None] = {
     "cp65001": "utf-8",
 }
 _STATEFUL = frozenset(
-    ("utf-7", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be", "hz")
-    + tuple(f"iso2022_{tail}" for tail in ("jp", "jp_1", "jp_2", "jp_2004", "jp_3", "jp_ext", "kr"))
-)
+    ("utf-7", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be", "hz", "iso2022_kr")
+) | frozenset(f"iso2022_jp{tail}" for tail in ("", "_1", "_2", "_2004", "_3", "_ext"))
 _CYRILLIC = ("cp1251", "koi8-r", "cp866", "iso8859-5", "mac-cyrillic")
 _CONFUSED = frozenset((*_CYRILLIC, "koi8-u", "cp1252", "iso8859-15", "iso8859-1"))
 _ONE_BYTE = _CONFUSED | {f"iso8859-{n}" for n in range(1, 17)} | {f"cp125{n}" for n in range(9)}
@@ -193,7 +198,18 @@ _SHIFTED = re.compile(rb"\x1b\$[@B]([^\x1b\r\n]*)")
 _ESCAPES = re.compile(rb"\x1b\([BJ]")
 
 
-_LAST_RESORT = ["gb18030", "big5", "cp932", "cp949", "cp1250", "cp1252", "cp1253", "cp1254", "cp1255", "cp1256"]
+_LAST_RESORT = [
+    "gb18030",
+    "big5",
+    "cp932",
+    "cp949",
+    "cp1250",
+    "cp1252",
+    "cp1253",
+    "cp1254",
+    "cp1255",
+    "cp1256",
+]
 
 
 def _sample(data: bytes) -> bytes:
@@ -210,8 +226,11 @@ _HIGH = re.compile(rb"[\x80-\xff]")
 _RUSSIAN = dict(
     zip(
         "оеаинтсрвлкмдпуяыьгзбчйхжшюцщэфъё",
-        (10.97, 8.45, 8.01, 7.35, 6.7, 6.26, 5.47, 4.73, 4.54, 4.4, 3.49, 3.21, 2.98, 2.81, 2.62, 2.01, 1.9)
-        + (1.74, 1.7, 1.65, 1.59, 1.44, 1.21, 0.97, 0.94, 0.73, 0.64, 0.48, 0.36, 0.32, 0.26, 0.04, 0.04),
+        map(
+            float,
+            "10.97 8.45 8.01 7.35 6.7 6.26 5.47 4.73 4.54 4.4 3.49 3.21 2.98 2.81 2.62 2.01 1.9 1.74 1.7 1.65 "
+            "1.59 1.44 1.21 0.97 0.94 0.73 0.64 0.48 0.36 0.32 0.26 0.04 0.04".split(),
+        ),
         strict=True,
     )
 )

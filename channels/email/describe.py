@@ -1,4 +1,6 @@
-"""What the system understands of a letter, as plain data: for `openlines inspect email` and `inspect reply`."""
+"""What the system understands of a letter, as plain data: for `openlines inspect email` and `inspect
+reply`.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ def describe(raw: bytes, our_addresses: frozenset[str] = frozenset()) -> dict[st
         "cc": _addresses(letter.mailboxes("cc")),
         "subject": letter.subject,
         "message_id": next(iter(read_ids(headers.get("message-id"))), None),
-        "in_reply_to": next((known for value in headers.all("in-reply-to") for known in read_ids(value)), None),
+        "in_reply_to": next(
+            (known for value in headers.all("in-reply-to") for known in read_ids(value)), None
+        ),
         "references": list(read_references(headers)),
         "date": sent.isoformat() if sent else None,
         "text": letter.whole_text,
@@ -49,7 +53,7 @@ def describe(raw: bytes, our_addresses: frozenset[str] = frozenset()) -> dict[st
             ],
             "original_message_id": meaning.bounce.original_message_id,
         },
-        "error": None if any(True for _ in headers) else "no header fields: this is not a letter",
+        "error": None if headers else "no header fields: this is not a letter",
     }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import unquote_to_bytes
@@ -24,30 +24,33 @@ WORDS = 1 << 14  # characters of one value in which encoded words are sought
 class Headers:
     """The header fields of a letter or a part, in order, undecoded."""
 
-    __slots__ = ("_fields",)
+    __slots__ = ("_values",)
 
     def __init__(self, fields: list[tuple[str, bytes]]) -> None:
-        self._fields = fields
+        self._values: dict[str, list[bytes]] = {}
+        for name, value in fields:
+            self._values.setdefault(name, []).append(value)
 
     def __contains__(self, name: str) -> bool:
-        return any(known == name for known, _ in self._fields)
+        return name in self._values
 
-    def __iter__(self) -> Iterator[str]:
-        """The names, in lower case, in order."""
-        return (name for name, _ in self._fields)
+    def __len__(self) -> int:
+        """How many different headers there are."""
+        return len(self._values)
 
     def raw(self, name: str) -> bytes | None:
         """The first value under the lower-case `name` as bytes, still folded; None when there is none."""
-        return next((value for known, value in self._fields if known == name), None)
+        values = self._values.get(name)
+        return values[0] if values else None
 
     def get(self, name: str) -> str:
         """The first value under `name`, unfolded, its encoded words as they are; empty when there is none."""
-        value = self.raw(name)
-        return unfold(value) if value is not None else ""
+        values = self._values.get(name)
+        return unfold(values[0]) if values else ""
 
     def all(self, name: str) -> list[str]:
         """Every value under `name`, unfolded, in order."""
-        return [unfold(value) for known, value in self._fields if known == name]
+        return [unfold(value) for value in self._values.get(name, ())]
 
     def text(self, name: str) -> str:
         """The first value under `name` decoded for people: one line, without controls."""
@@ -77,7 +80,9 @@ def read_headers(raw: bytes, start: int, end: int) -> tuple[Headers, int]:
             position = start = position_after
             continue
         following = _BLANK_LINE.search(raw, position, min(stop, position + 8192))
-        known = _KNOWN.search(raw, position_after, following.start() + 1 if following else min(stop, position + 8192))
+        known = _KNOWN.search(
+            raw, position_after, following.start() + 1 if following else min(stop, position + 8192)
+        )
         if known is None:
             return Headers(fields), position
         position = known.start()
@@ -99,7 +104,7 @@ _LINE = re.compile(rb"[^\n]*\n?")
 def unfold(value: bytes) -> str:
     """The value on one line. Raw 8-bit bytes, which no standard allows and many senders use, are decoded."""
     text = value.decode("ascii") if value.isascii() and b"\x1b" not in value else decode(value)
-    return _FOLD.sub("", text).strip(" \t")
+    return (_FOLD.sub("", text) if "\n" in text or "\r" in text else text).strip(" \t")
 
 
 _FOLD = re.compile(r"\r?\n|\r")
@@ -143,7 +148,8 @@ def decode_words(text: str) -> str:
 
 
 _WORD = re.compile(
-    r"=\?([\w.:-]{1,40})(?:\*[\w-]{1,20})?\?([bBqQ])\?((?:[^?]|\?(?!=)){0,2000}?)(?:\?=(?![0-9A-Fa-f]{2}[^\s=])|\Z)"
+    r"=\?([\w.:-]{1,40})(?:\*[\w-]{1,20})?\?([bBqQ])\?((?:[^?]|"
+    r"\?(?!=)){0,2000}?)(?:\?=(?![0-9A-Fa-f]{2}[^\s=])|\Z)"
 )
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/=]+")
 
@@ -161,8 +167,8 @@ def _base64(text: str) -> bytes:
 def parameters(value: str) -> tuple[str, Mapping[str, str]]:
     """A value such as `text/plain; charset="utf-8"; name*0*=...` as its main word and its parameters.
 
-    Names are lower case. Understands RFC 2231 (sections, percent-encoding, charsets) and, because mail programs
-    write it, RFC 2047 inside of quotes. Never raises; the first of several equal names counts.
+    Names are lower case. Understands RFC 2231 (sections, percent-encoding, charsets) and, because mail
+    programs write it, RFC 2047 inside of quotes. Never raises; the first of several equal names counts.
     """
     main, _, rest = value[:VALUE].partition(";")
     plain: dict[str, str] = {}

@@ -52,8 +52,9 @@ def normalise(
     `raw` is the letter as the server gave it, or the same already read. `received_at` (aware) stands in for a
     Date that is missing or in the future. `our_addresses` (lower case) are the mailboxes of this line: what
     comes from them is our own. `our_domain` is the domain of the message ids we make, `secret` their key.
-    `scope` names the account, for letters whose sender has no address at all. A letter above `size_limit` bytes,
-    without a single header, or one that a bug stops at, is `Unreadable`: it is kept raw and can be taken again.
+    `scope` names the account, for letters whose sender has no address at all. A letter above `size_limit`
+    bytes, without a single header, or one that a bug stops at, is `Unreadable`: it is kept raw and can be
+    taken again.
     """
     original = raw if isinstance(raw, bytes) else raw.root.raw
     if len(original) > size_limit:
@@ -62,16 +63,18 @@ def normalise(
     try:
         letter = read_letter(raw) if isinstance(raw, bytes) else raw
         external_id = _external_id(letter)
-        if not any(True for _ in letter.headers):
+        if not letter.headers:
             return Received(external_id, original, Unreadable("no header fields: this is not a letter"))
         understood = _understand(letter, external_id, received_at, our_addresses, our_domain, secret, scope)
         return Received(external_id, original, understood)
-    except Exception as error:  # a bug of ours must not stop the mailbox: the letter is parked with what struck it
+    except Exception as error:  # noqa: BLE001  a bug must not stop the mailbox: its letter is parked
         return Received(_hash(original), original, Unreadable(f"{type(error).__name__}: {error}"))
 
 
 def with_stored(received: Received, stored: Sequence[str | None]) -> Received:
-    """The same with the files' places in the store: `stored[i]` is the SHA-256 of file i, None where it is not kept."""
+    """The same with the files' places in the store: `stored[i]` is the SHA-256 of file i, None where it is
+    not kept.
+    """
     if not isinstance(received.understood, InboundMessage):
         return received
     files = tuple(
@@ -93,11 +96,12 @@ class Meaning:
 def interpret(letter: Letter, our_addresses: frozenset[str]) -> Meaning:
     """Decide what a letter is and who wrote it.
 
-    The author is From (RFC 5322 section 3.6.2), with two exceptions. A group or a list that rewrites From keeps
-    the author in X-Original-Sender: that one counts when From is ours or names somebody "via" us. A site form
-    writes from our own or from a no-reply address and puts the person into Reply-To: then that one is the author.
-    Otherwise Reply-To only says where the answer goes, as the standard means it. A Reply-To of ours says nothing,
-    nor does that of an automatic letter: auto-responders copy the headers of what they answer.
+    The author is From (RFC 5322 section 3.6.2), with two exceptions. A group or a list that rewrites From
+    keeps the author in X-Original-Sender: that one counts when From is ours or names somebody "via" us. A
+    site form writes from our own or from a no-reply address and puts the person into Reply-To: then that one
+    is the author. Otherwise Reply-To only says where the answer goes, as the standard means it. A Reply-To of
+    ours says nothing, nor does that of an automatic letter: auto-responders copy the headers of what they
+    answer.
     """
     from_boxes = letter.mailboxes("from")
     sender = next((box for box in from_boxes if box.address not in our_addresses), None) or next(
@@ -116,9 +120,13 @@ def interpret(letter: Letter, our_addresses: frozenset[str]) -> Meaning:
         verdict = Verdict(report.kind, True, "it is a report of a mail server")
         return Meaning(verdict, report.bounce, sender, sender)
 
-    original = next((box for box in letter.mailboxes("x-original-sender") if box.address not in our_addresses), None)
+    original = next(
+        (box for box in letter.mailboxes("x-original-sender") if box.address not in our_addresses), None
+    )
     ours = sender is not None and sender.address in our_addresses
-    rewritten = original is not None and sender is not None and (ours or " via " in f" {sender.name.lower()} ")
+    rewritten = (
+        original is not None and sender is not None and (ours or " via " in f" {sender.name.lower()} ")
+    )
     answerable = asked is not None or (rewritten and original is not None)
     verdict = judge(
         letter.headers,
@@ -131,7 +139,11 @@ def interpret(letter: Letter, our_addresses: frozenset[str]) -> Meaning:
     if original is not None and rewritten and sender is not None:
         name = asked.name if asked is not None and asked.name else original.name or _without_via(sender.name)
         author = Mailbox(original.address, name)
-    elif asked is not None and not verdict.automatic and (sender is None or ours or is_no_reply(sender.address)):
+    elif (
+        asked is not None
+        and not verdict.automatic
+        and (sender is None or ours or is_no_reply(sender.address))
+    ):
         author = asked
     if author is None:
         candidates = [box for name in ("sender", "return-path") for box in letter.mailboxes(name)]
@@ -151,7 +163,11 @@ def _understand(
     scope: str,
 ) -> InboundMessage | Ignored:
     message_id = next(iter(read_ids(letter.headers.get("message-id"))), None)
-    if message_id is not None and read_message_id(message_id, secret) and message_id.endswith(f"@{our_domain.lower()}>"):
+    if (
+        message_id is not None
+        and read_message_id(message_id, secret)
+        and message_id.endswith(f"@{our_domain.lower()}>")
+    ):
         return Ignored("our own letter came back")
     meaning = interpret(letter, our_addresses)
     references = read_references(letter.headers)
@@ -209,9 +225,13 @@ def _names(files: tuple[InboundFile, ...]) -> str:
 
 
 def _sent_at(letter: Letter, received_at: datetime) -> datetime:
-    """The sender's Date if it can be true; a clock that runs ahead must not order a letter after later ones."""
+    """The sender's Date if it can be true; a clock that runs ahead must not order a letter after later
+    ones.
+    """
     sent = read_date(letter.headers.get("date"))
-    return sent if sent is not None and EARLIEST <= sent <= received_at + timedelta(minutes=5) else received_at
+    return (
+        sent if sent is not None and EARLIEST <= sent <= received_at + timedelta(minutes=5) else received_at
+    )
 
 
 def _reported_delivery(letter: Letter, secret: bytes) -> int | None:

@@ -38,20 +38,23 @@ class Letter:
 
 
 def read_letter(raw: bytes) -> Letter:
-    """Read a letter from its bytes. Time and memory are linear in them; broken letters are read as far as they go."""
+    """Read a letter from its bytes. Time and memory are linear in them; broken letters are read as far as
+    they go.
+    """
     if b"\n" not in raw and b"\r" in raw:  # line ends of old Macs
         raw = raw.replace(b"\r", b"\n")
     budget = Budget()
     root = read_part(raw, budget)
     texts, files = _sort(root)
     subject = root.headers.text("subject")
-    lines, html_lines = _lines(texts)
+    lines = [line for text in texts for line in _lines(text)]
     forwarded = is_forward(subject)
     whole = join(lines)
     own = new_text(lines, forwarded=forwarded)
-    if html_lines is not None and own == whole:
+    if own == whole and any(text.plain and _marks_quotes(text) for text in texts):
         # The plain text shows no quote; its HTML twin marks one.
-        from_html = new_text(html_lines, forwarded=forwarded)
+        marked = [line for text in texts for line in _read_all(text.html or text.plain)]
+        from_html = new_text(marked, forwarded=forwarded)
         own = from_html if from_html and len(from_html) < 0.9 * len(whole) else own
     attachments, left_out = read_attachments(files)
     return Letter(root, subject, whole[:WHOLE_TEXT], own[:WHOLE_TEXT], attachments, budget.omitted + left_out)
@@ -71,7 +74,10 @@ def _sort(root: Part) -> tuple[list[_Text], list[Part]]:
     texts = _texts(root, root, files, in_alternative=False)
     if not texts:
         # A letter whose only text has a name, as some programs give it: it is the text all the same.
-        named = next((part for part in files if part.media_type in _READABLE and part.disposition != "attachment"), None)
+        named = next(
+            (part for part in files if part.media_type in _READABLE and part.disposition != "attachment"),
+            None,
+        )
         if named is not None:
             texts = [_Text([named], []) if named.media_type == "text/plain" else _Text([], [named])]
     return texts[:BODIES], files
@@ -101,10 +107,12 @@ def _texts(part: Part, root: Part, files: list[Part], *, in_alternative: bool) -
         if part.media_type == "multipart/alternative":
             return _choose(found)
         return [text for texts in found for text in texts]
-    if part.media_type in _READABLE and part.disposition != "attachment":
-        if part is root or not part.file_name or in_alternative:
-            return [_Text([part], []) if part.media_type == "text/plain" else _Text([], [part])]
-    if part.media_type in _NO_FILES or (part.media_type in _REPORT_PARTS and root.media_type == "multipart/report"):
+    is_text = part.media_type in _READABLE and part.disposition != "attachment"
+    if is_text and (part is root or not part.file_name or in_alternative):
+        return [_Text([part], []) if part.media_type == "text/plain" else _Text([], [part])]
+    if part.media_type in _NO_FILES or (
+        part.media_type in _REPORT_PARTS and root.media_type == "multipart/report"
+    ):
         return []
     if part.end > part.start or part.file_name:
         files.append(part)
@@ -125,35 +133,36 @@ def _choose(alternatives: list[list[_Text]]) -> list[_Text]:
     return [_Text(plain, html)] if plain or html else []
 
 
-def _lines(texts: list[_Text]) -> tuple[list[Line], list[Line] | None]:
-    """The lines of the letter; beside them those of its HTML where that may know more about quotes."""
-    lines: list[Line] = []
-    richer: list[Line] = []
-    differs = False
-    for text in texts:
-        plain = [line for part in text.plain for line in [*_read(part), Line("")]]
-        html: list[Line] | None = None
-        if text.html and (not text.plain or _is_short(plain, text.html)):
-            html = [line for part in text.html for line in [*_read(part), Line("")]]
-            if not text.plain or _is_stub(plain, html):
-                plain = html
-        elif text.html and any(_MARKED.search(part.beginning()) for part in text.html):
-            html = [line for part in text.html for line in [*_read(part), Line("")]]
-            differs = True
-        lines += plain
-        richer += html if html is not None else plain
-    return lines, richer if differs else None
+def _lines(text: _Text) -> list[Line]:
+    """The lines of one text: the plain form, unless it is a stand-in for the HTML."""
+    plain = _read_all(text.plain)
+    if not text.html or (text.plain and not _is_short(plain, text.html)):
+        return plain
+    html = _read_all(text.html)
+    return html if not text.plain or _is_stub(plain, html) else plain
+
+
+def _read_all(parts: list[Part]) -> list[Line]:
+    return [line for part in parts for line in [*_read(part), Line("")]]
+
+
+def _marks_quotes(text: _Text) -> bool:
+    return any(_MARKED.search(part.beginning()) for part in text.html)
 
 
 _MARKED = re.compile(
-    rb"gmail_quote|divRplyFwdMsg|type=(?:3D)?[\"']?cite|yahoo_quoted|moz-cite-prefix|appendonsend|border-top:\s*solid #|"
+    rb"gmail_quote|divRplyFwdMsg|type=(?:3D)?[\"']?cite|yahoo_quoted|moz-cite-prefix|appendonsend|"
+    rb"border-top:\s*solid #|"
     rb"protonmail_quote|mailru-blockquote|border-left:",
     re.IGNORECASE,
 )
 _STUB = re.compile(
-    r"(?:does not|doesn.t|not|cannot|can.t|unable to|не) (?:support|display|view|read|поддержива|отобража|умеет)\w*.{0,40}html|"
-    r"html.{0,60}(?:not supported|viewer|capable|compatible|не поддерж|совместим)|view (?:this|the) (?:message|email|e-mail)|"
-    r"this (?:message|email) (?:is|was sent) in (?:html|mime)|multi-?part message in mime|включите (?:отображение|поддержку) html|"
+    r"(?:does not|doesn.t|not|cannot|can.t|unable to|не) (?:support|display|view|read|поддержива|отобража|"
+    r"умеет)\w*.{0,40}html|"
+    r"html.{0,60}(?:not supported|viewer|capable|compatible|не поддерж|совместим)|view (?:this|"
+    r"the) (?:message|email|e-mail)|"
+    r"this (?:message|email) (?:is|was sent) in (?:html|mime)|multi-?part message in mime|"
+    r"включите (?:отображение|поддержку) html|"
     r"html-верси|html version|в формате html",
     re.IGNORECASE | re.DOTALL,
 )
@@ -166,7 +175,9 @@ def _is_short(plain: list[Line], html: list[Part]) -> bool:
 
 
 def _is_stub(plain: list[Line], html: list[Line]) -> bool:
-    """Whether the plain form says nothing, only that the letter is in HTML, or far less than the HTML does."""
+    """Whether the plain form says nothing, only that the letter is in HTML, or far less than the HTML
+    does.
+    """
     text = join(plain).strip()
     shown = len(join(html))
     if not text:

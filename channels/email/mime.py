@@ -1,9 +1,9 @@
 """The parts of a letter, found without copying it.
 
-A part is a stretch of the raw bytes; nothing is decoded until it is asked for, so a letter of 30 MB costs little
-more memory than itself. The standard library's parser keeps several copies and looks at every line once for
-every open multipart, which lets a small hostile letter stop the machine; it is not used. Nesting, the number of
-parts and what is decoded as text are bounded, and what was left out is counted.
+A part is a stretch of the raw bytes; nothing is decoded until it is asked for, so a letter of 30 MB costs
+little more memory than itself. The standard library's parser keeps several copies and looks at every line
+once for every open multipart, which lets a small hostile letter stop the machine; it is not used. Nesting,
+the number of parts and what is decoded as text are bounded, and what was left out is counted.
 """
 
 from __future__ import annotations
@@ -201,7 +201,9 @@ def _from_base64(raw: bytes, start: int, end: int) -> Iterator[bytes]:
     yield _whole_base64(kept)
 
 
-_NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
+_NOT_BASE64 = bytes(
+    set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=")
+)
 _PADDING = re.compile(rb"=+")
 
 

@@ -12,10 +12,14 @@ import re
 
 # The words that stand at the end of such a line, or just before its date.
 VERB = re.compile(
-    r"(?:\b(?:wrote|writes|sent|said|писал|писала|пишет|написал|написала|написал\(а\)|написали|писали|сообщил|сообщила|"
-    r"сообщает|написав|написала|пише|писав|напісаў|schrieb|schrieben|a écrit|écrit|écrivait|a ecrit|escribió|escribio|"
-    r"escribe|escribi[oó]|escreveu|escreve|ha scritto|scrive|scritto|schreef|napisał|napisała|napisał\(a\)|pisze|"
-    r"skrev|skreiv|kirjoitti|napsal|napsala|napsal\(a\)|napísal|napísala|píše|írta|ezt írta|a scris|scris|yazdı|"
+    r"(?:\b(?:wrote|writes|sent|said|писал|писала|пишет|написал|написала|написал\(а\)|написали|писали|"
+    r"сообщил|сообщила|"
+    r"сообщает|написав|написала|пише|писав|напісаў|schrieb|schrieben|a écrit|écrit|écrivait|a ecrit|"
+    r"escribió|escribio|"
+    r"escribe|escribi[oó]|escreveu|escreve|ha scritto|scrive|scritto|schreef|napisał|napisała|napisał\(a\)|"
+    r"pisze|"
+    r"skrev|skreiv|kirjoitti|napsal|napsala|napsal\(a\)|napísal|napísala|píše|írta|ezt írta|a scris|scris|"
+    r"yazdı|"
     r"yazmış|έγραψε|έγραψες|napisao|napisala|je napisao|je napisala|rašė|kirjutas|rakstīja|đã viết|написа|"
     r"menulis|menulis)\b|写道|書寫|寫道|书写|のメール|書きました|작성|님이 쓴)",
     re.IGNORECASE,
@@ -24,9 +28,12 @@ VERB = re.compile(
 START = re.compile(
     r"[\s*_\"'«(]{0,4}(?:on|le|am|el|em|il|op|den|dne|dnia|w dniu|pe|в|у|на|at|a|ha|tarihinde|vào|pada|ke|"
     r"mon|tue|wed|thu|fri|sat|sun|monday|tuesday|wednesday|thursday|friday|saturday|sunday|"
-    r"пн|вт|ср|чт|пт|сб|вс|нд|понедельник|вторник|среда|среду|четверг|пятница|пятницу|суббота|субботу|воскресенье|"
-    r"понеділок|вівторок|четвер|п.ятниця|субота|неділя|mo|di|mi|do|fr|sa|so|montag|dienstag|mittwoch|donnerstag|"
-    r"freitag|samstag|sonntag|lun|mar|mer|jeu|ven|sam|dim|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche|"
+    r"пн|вт|ср|чт|пт|сб|вс|нд|понедельник|вторник|среда|среду|четверг|пятница|пятницу|суббота|субботу|"
+    r"воскресенье|"
+    r"понеділок|вівторок|четвер|п.ятниця|субота|неділя|mo|di|mi|do|fr|sa|so|montag|dienstag|mittwoch|"
+    r"donnerstag|"
+    r"freitag|samstag|sonntag|lun|mar|mer|jeu|ven|sam|dim|lundi|mardi|mercredi|jeudi|vendredi|samedi|"
+    r"dimanche|"
     r"mié|jue|vie|sáb|dom|lunes|martes|miércoles|jueves|viernes|sábado|domingo|seg|ter|qua|qui|sex|"
     r"pon|wt|śr|czw|pt|sob|niedz|poniedziałek|wtorek|środa|czwartek|piątek|sobota|niedziela|"
     r"gio|sab|lunedì|martedì|mercoledì|giovedì|venerdì|sabato|domenica|ma|wo|vr|za|zo|"
@@ -35,10 +42,14 @@ START = re.compile(
 )
 CLOCK = re.compile(r"(?<![\d.])\d{1,2}(?:[:.][0-5]\d|h\d\d)(?!\d)|\d\s?(?:am|pm)\b", re.IGNORECASE)
 DAY = re.compile(
-    r"\b\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b|\b(?:19|20)\d\d[./-]\d{1,2}[./-]\d{1,2}\b|\b(?:19|20)\d\d\b|(?:19|20)\d\d年|"
-    r"\b\d{1,2}\.?(?:st|nd|rd|th)?[\s-](?:de\s)?(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|янв|фев|мар|апр|ма[йя]|"
-    r"июн|июл|авг|сен|окт|ноя|дек|січ|лют|бер|кві|тра|чер|лип|сер|вер|жов|лис|гру|janv|févr|avr|mai|juin|juil|août|"
-    r"déc|ene|abr|ago|set|dic|fev|mär|märz|okt|dez|mrt|mei|kwi|sty|lut|maj|cze|lip|sie|wrz|paź|lis|gru|gen|mag|giu|lug)"
+    r"\b\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b|\b(?:19|20)\d\d[./-]\d{1,2}[./-]\d{1,2}\b|\b(?:19|20)\d\d\b|"
+    r"(?:19|20)\d\d年|"
+    r"\b\d{1,2}\.?(?:st|nd|rd|th)?[\s-](?:de\s)?(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|янв|фев|"
+    r"мар|апр|ма[йя]|"
+    r"июн|июл|авг|сен|окт|ноя|дек|січ|лют|бер|кві|тра|чер|лип|сер|вер|жов|лис|гру|janv|févr|avr|mai|juin|"
+    r"juil|août|"
+    r"déc|ene|abr|ago|set|dic|fev|mär|märz|okt|dez|mrt|mei|kwi|sty|lut|maj|cze|lip|sie|wrz|paź|lis|gru|gen|"
+    r"mag|giu|lug)"
     r"|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?\s\d{1,2}\b",
     re.IGNORECASE,
 )
@@ -50,25 +61,39 @@ YOU_WROTE = re.compile(r"(?:вы писали|you wrote|sie schrieben)\b", re.IG
 # --- From: / Sent: / To: / Subject: --------------------------------------------------------------
 
 _KEYS = {
-    "from": "from|от|от кого|від|von|de|da|van|od|från|fra|lähettäjä|feladó|kimden|gönderen|expéditeur|remitente|"
-    "mittente|afzender|nadawca|odesílatel|odosielateľ|de la|發件人|发件人|寄件者|差出人|送信者|보낸 사람|από|от",
-    "date": "date|дата|дата отправки|дата й час|datum|fecha|data|dato|päiväys|päivämäärä|dátum|tarih|日期|時間|日時|날짜|"
+    "from": "from|от|от кого|від|von|de|da|van|od|från|fra|lähettäjä|feladó|kimden|gönderen|expéditeur|"
+    "remitente|"
+    "mittente|afzender|nadawca|odesílatel|odosielateľ|de la|發件人|发件人|寄件者|差出人|送信者|"
+    "보낸 사람|από|от",
+    "date": "date|дата|дата отправки|дата й час|datum|fecha|data|dato|päiväys|päivämäärä|dátum|tarih|"
+    "日期|時間|"
+    "日時|날짜|"
     "ημερομηνία",
-    "sent": "sent|sent at|sent on|отправлено|надіслано|gesendet|envoyé|date d'envoi|enviado|enviado el|enviada em|"
-    "inviato|data invio|verzonden|wysłano|skickat|sendt|lähetetty|odesláno|odoslané|küldve|gönderme tarihi|trimis|"
+    "sent": "sent|sent at|sent on|отправлено|надіслано|gesendet|envoyé|date d'envoi|enviado|enviado el|"
+    "enviada em|"
+    "inviato|data invio|verzonden|wysłano|skickat|sendt|lähetetty|odesláno|odoslané|küldve|gönderme tarihi|"
+    "trimis|"
     "发送时间|发送日期|寄件日期|送信日時|보낸 날짜|изпратено",
-    "to": "to|кому|an|à|para|a|do|till|til|aan|vastaanottaja|címzett|kime|komu|kam|pro|către|收件人|收件者|宛先|받는 사람|προς|до",
-    "subject": "subject|тема|betreff|objet|asunto|assunto|oggetto|onderwerp|temat|ämne|emne|aihe|předmět|predmet|tárgy|"
+    "to": "to|кому|an|à|para|a|do|till|til|aan|vastaanottaja|címzett|kime|komu|kam|pro|către|收件人|"
+    "收件者|宛先|"
+    "받는 사람|προς|до",
+    "subject": "subject|тема|betreff|objet|asunto|assunto|oggetto|onderwerp|temat|ämne|emne|aihe|předmět|"
+    "predmet|tárgy|"
     "konu|subiect|主题|主旨|件名|제목|θέμα|относно",
-    "cc": "cc|копия|в копии|копія|kopie|kopia|cópia|copia|kopi|kopio|másolat|抄送|副本|reply-to|importance|важность|"
+    "cc": "cc|копия|в копии|копія|kopie|kopia|cópia|copia|kopi|kopio|másolat|抄送|副本|reply-to|importance|"
+    "важность|"
     "attachments|вложения|priority|organization|организация",
 }
 _KIND = {key: kind for kind, keys in _KEYS.items() for key in keys.split("|")}
-_HEADER = re.compile(r"[\s>*_]{0,6}([^\W\d_][\w'’ \-]{0,22}?)[*_]{0,3}\s{0,2}[:：][*_]{0,3}[ \t]*(.*)", re.DOTALL)
+_HEADER = re.compile(
+    r"[\s>*_]{0,6}([^\W\d_][\w'’ \-]{0,22}?)[*_]{0,3}\s{0,2}[:：][*_]{0,3}[ \t]*(.*)", re.DOTALL
+)
 
 
 def header_kind(line: str) -> tuple[str, str] | None:
-    """Which header of an answered letter this line shows (`from`, `date`, `to`, `subject`, `cc`), and its value."""
+    """Which header of an answered letter this line shows (`from`, `date`, `to`, `subject`, `cc`), and its
+    value.
+    """
     if ":" not in line and "：" not in line:
         return None
     found = _HEADER.match(line[:400])
@@ -94,9 +119,11 @@ ORIGINAL = re.compile(
     r"исходящее сообщение|первоначальное сообщение|оригинальное сообщение|початкове повідомлення|"
     r"ursprüngliche nachricht|originalnachricht|original-nachricht|message d'origine|message original|"
     r"message initial|mensaje original|mensagem original|messaggio originale|oorspronkelijk bericht|"
-    r"oorspronkelijke bericht|originalmeddelande|ursprungligt meddelande|opprinnelig melding|original melding|"
+    r"oorspronkelijke bericht|originalmeddelande|ursprungligt meddelande|opprinnelig melding|"
+    r"original melding|"
     r"oprindelig meddelelse|oprindelig besked|alkuperäinen viesti|wiadomość oryginalna|oryginalna wiadomość|"
-    r"původní zpráva|pôvodná správa|eredeti üzenet|mesaj original|orijinal mesaj|özgün ileti|原始邮件|原始郵件|"
+    r"původní zpráva|pôvodná správa|eredeti üzenet|mesaj original|orijinal mesaj|özgün ileti|原始邮件|"
+    r"原始郵件|"
     r"元のメッセージ|원본 메시지)[^\w\n]{0,3}[-_=*—–\s]{2,40}$",
     re.IGNORECASE,
 )
@@ -105,7 +132,8 @@ FORWARDED = re.compile(
     r"пересылаемое письмо|пересланное сообщение|пересланное письмо|перенаправленное сообщение|"
     r"перенаправленное письмо|переадресованное сообщение|переслане повідомлення|weitergeleitete nachricht|"
     r"message transféré|message transmis|courriel transféré|mensaje reenviado|mensagem encaminhada|"
-    r"messaggio inoltrato|doorgestuurd bericht|vidarebefordrat meddelande|videresendt melding|videresendt besked|"
+    r"messaggio inoltrato|doorgestuurd bericht|vidarebefordrat meddelande|videresendt melding|"
+    r"videresendt besked|"
     r"välitetty viesti|wiadomość przekazana dalej|przekazana wiadomość|přeposlaná zpráva|preposlaná správa|"
     r"továbbított üzenet|mesaj redirecționat|iletilmiş mesaj|转发的邮件|轉寄郵件|転送メッセージ)\b.{0,80}"
     r"|(?:begin forwarded message|начало переадресованного сообщения|начало пересылаемого сообщения|"
@@ -121,24 +149,32 @@ RULE = re.compile(r"[\s>]{0,4}(?:[-_=*—–]{2,200}|[-_=*—–\s]{5,200})$")
 
 SIGNATURE = re.compile(r"\s{0,2}(?:--|—|––)[ \t\xa0]{0,3}$")
 _DEVICE = (
-    r"(?:i-?phone|i-?pad|ipod|айфон|android|андроид|samsung|galaxy|huawei|honor|xiaomi|redmi|nokia|blackberry|windows|"
-    r"телефон|смартфон|планшет|мобильн|устройств|outlook|mail\.ru|почты mail|яндекс|yandex|gmail|mymail|typeapp|"
-    r"spark|bluemail|protonmail|proton mail|yahoo|aol|thunderbird|k-9|smartphone|mobile|handy|telefon|téléphone|"
+    r"(?:i-?phone|i-?pad|ipod|айфон|android|андроид|samsung|galaxy|huawei|honor|xiaomi|redmi|nokia|"
+    r"blackberry|windows|"
+    r"телефон|смартфон|планшет|мобильн|устройств|outlook|mail\.ru|почты mail|яндекс|yandex|gmail|mymail|"
+    r"typeapp|"
+    r"spark|bluemail|protonmail|proton mail|yahoo|aol|thunderbird|k-9|smartphone|mobile|handy|telefon|"
+    r"téléphone|"
     r"phone|móvil|celular|cellulare|mobiele|почта mail|рамблер|rambler|мобільн|пристрою)"
 )
 MOBILE = re.compile(
     rf"\s{{0,4}}(?:(?:sent (?:from|via|with|using)|отправлено (?:с|со|из|через|от)|послано (?:с|со|из)|"
-    rf"надіслано (?:з|із|зі)|письмо отправлено (?:с|из)|gesendet (?:von|mit|über)|von meinem|diese nachricht wurde von meinem|"
-    rf"envoyé (?:de|depuis|à partir|avec|via)|enviado (?:desde|do|de|a partir|via)|enviada do|inviato (?:da|dal|con)|"
+    rf"надіслано (?:з|із|зі)|письмо отправлено (?:с|из)|gesendet (?:von|mit|über)|von meinem|"
+    rf"diese nachricht wurde von meinem|"
+    rf"envoyé (?:de|depuis|à partir|avec|via)|enviado (?:desde|do|de|a partir|via)|enviada do|"
+    rf"inviato (?:da|dal|con)|"
     rf"wysłan[oae] (?:z|ze|za)|verstuurd (?:vanaf|met)|verzonden (?:vanaf|met|via)|skickat från|sendt fra|"
     rf"lähetetty|odesláno z|odoslané z|trimis de pe|从我的|發自我的|发自我的)\b.{{0,40}}{_DEVICE}.{{0,60}}"
-    rf"|(?:get|download|получить|скачать|скачайте|téléchargez|téléchargé|obtenir|obtener|obtenha o|obter o|scarica|ottieni|hämta|hent|"
-    rf"pobierz|download) outlook (?:for|для|für|pour|para|per|voor|för|til|dla).{{0,80}}|outlook für (?:ios|android).{{0,60}}"
+    rf"|(?:get|download|получить|скачать|скачайте|téléchargez|téléchargé|obtenir|obtener|obtenha o|obter o|"
+    rf"scarica|ottieni|hämta|hent|"
+    rf"pobierz|download) outlook (?:for|для|für|pour|para|per|voor|för|til|dla).{{0,80}}|"
+    rf"outlook für (?:ios|android).{{0,60}}"
     rf"|holen sie sich outlook.{{0,80}})$",
     re.IGNORECASE,
 )
 SCANNED = re.compile(
-    r"\s{0,4}(?:без вирусов|вирусов нет|virus-free|virenfrei|sans virus|libre de virus)\.?.{0,20}(?:avast|avg)?[^\n]{0,60}$",
+    r"\s{0,4}(?:без вирусов|вирусов нет|virus-free|virenfrei|sans virus|libre de virus)\.?.{0,20}(?:avast|"
+    r"avg)?[^\n]{0,60}$",
     re.IGNORECASE,
 )
 LIST_FOOTER = re.compile(r"mailing list|https?://\S*(?:listinfo|mailman|groups)|unsubscribe", re.IGNORECASE)
@@ -146,9 +182,11 @@ LIST_FOOTER = re.compile(r"mailing list|https?://\S*(?:listinfo|mailman|groups)|
 # --- subjects ------------------------------------------------------------------------------------
 
 FORWARD_SUBJECT = re.compile(
-    r"\s{0,4}(?:fwd?|fw|пересл|пер|переслано|wg|tr|rv|enc|enc|doorst|i|vs|vb|pd|vl|轉寄|转发)\s?[:：]", re.IGNORECASE
+    r"\s{0,4}(?:fwd?|fw|пересл|пер|переслано|wg|tr|rv|enc|enc|doorst|i|vs|vb|pd|vl|轉寄|转发)\s?[:：]",
+    re.IGNORECASE,
 )
 REPLY_SUBJECT = re.compile(
-    r"\s{0,4}(?:re|отв|ответ|на|aw|sv|antw|antwort|odp|r|rif|ris|res|vs|回复|回覆|答复)\s?(?:\[\d{1,3}\]|\(\d{1,3}\))?\s?[:：]",
+    r"\s{0,4}(?:re|отв|ответ|на|aw|sv|antw|antwort|odp|r|rif|ris|res|vs|回复|回覆|答复)\s?(?:\[\d{1,3}\]|"
+    r"\(\d{1,3}\))?\s?[:：]",
     re.IGNORECASE,
 )

@@ -1,8 +1,9 @@
 """What this person wrote now: a letter without the letters it answers, and without signatures.
 
-A forwarded letter is kept, because it is what the person sends. Nothing is cut on a guess: an introduction such as
-"Ivan wrote:" counts only with a date, an address or quoted lines beside it, a block of From and To only with an
-address or a subject in it. The whole letter is kept beside the result, so a wrong cut hides and does not lose.
+A forwarded letter is kept, because it is what the person sends. Nothing is cut on a guess: an introduction
+such as "Ivan wrote:" counts only with a date, an address or quoted lines beside it, a block of From and To
+only with an address or a subject in it. The whole letter is kept beside the result, so a wrong cut hides and
+does not lose.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ def new_text(lines: list[Line], *, forwarded: bool = False) -> str:
     introduces what is sent and not what is answered. Doing it again to the result changes nothing.
     """
     text = join(_own(lines, forwarded))
+    if all(line.mark is Mark.OWN for line in lines) and text == join(lines):
+        return text
     for _ in range(PASSES):
         shorter = join(_own(read_plain(text), forwarded))
         if shorter == text or not shorter:
@@ -39,7 +42,11 @@ def is_forward(subject: str) -> bool:
 def _own(lines: list[Line], forwarded: bool) -> list[Line]:
     kept: list[Line] = []
     number = 0
+    colons = [place for place, line in enumerate(lines) if line.text.rstrip().endswith((":", "："))]
+    colons.reverse()  # the next one is at the end
     while number < len(lines):
+        while colons and colons[-1] < number:
+            colons.pop()
         line = lines[number]
         if line.mark is Mark.CUT:
             if forwarded:
@@ -52,9 +59,10 @@ def _own(lines: list[Line], forwarded: bool) -> list[Line]:
             continue
         elif line.mark is Mark.OWN and line.text:
             text = line.text
-            if patterns.FORWARDED.match(text):
+            divides = len(text) < 160 and (text.lstrip()[:1] in _DASHES or len(text) < 60)
+            if divides and patterns.FORWARDED.match(text):
                 return _without_signature(kept, keep_if_empty=True) + lines[number:]
-            if patterns.ORIGINAL.match(text):
+            if divides and patterns.ORIGINAL.match(text):
                 if forwarded:
                     return kept + lines[number:]
                 break
@@ -62,7 +70,8 @@ def _own(lines: list[Line], forwarded: bool) -> list[Line]:
                 if forwarded:
                     return kept + lines[number:]
                 break
-            length = _introduction(lines, number)
+            near = colons and colons[-1] < number + INTRODUCTION
+            length = _introduction(lines, number) if near else 0
             if length:
                 following = _next_visible(lines, number + length)
                 if following is None or following.mark is not Mark.QUOTED:
@@ -72,6 +81,9 @@ def _own(lines: list[Line], forwarded: bool) -> list[Line]:
         kept.append(line)
         number += 1
     return _without_signature(_without_rules(kept))
+
+
+_DASHES = frozenset("-_=*—–>")
 
 
 def _after_quote(lines: list[Line], number: int) -> int:
@@ -95,7 +107,9 @@ def _after_quote(lines: list[Line], number: int) -> int:
 
 
 def _introduction(lines: list[Line], number: int) -> int:
-    """How many lines from here are "On Friday, 5 April, Ivan <ivan@…> wrote:"; 0 when it is something else."""
+    """How many lines from here are "On Friday, 5 April, Ivan <ivan@…> wrote:"; 0 when it is something
+    else.
+    """
     first = lines[number].text
     if len(first) > 300 or not (patterns.START.match(first) or patterns.VERB.search(first) or "<" in first):
         return 0
@@ -122,9 +136,7 @@ def _introduction(lines: list[Line], number: int) -> int:
 def _introduces(text: str, lines: list[Line], after: int) -> bool:
     if len(text) > 500:
         return False
-    verb = None
-    for verb in patterns.VERB.finditer(text):
-        pass
+    verb = max(patterns.VERB.finditer(text), key=lambda found: found.end(), default=None)
     dated = patterns.DAY.search(text) is not None
     timed = patterns.CLOCK.search(text) is not None
     starts = patterns.START.match(text) is not None
@@ -134,7 +146,7 @@ def _introduces(text: str, lines: list[Line], after: int) -> bool:
         len(text) - verb.end() <= 3 or patterns.DAY.search(text[verb.end() :]) is not None
     )
     if ends_with_verb:
-        if addressed and (dated or timed) or (dated and timed and (starts or len(text) < 120)):
+        if (addressed and (dated or timed)) or (dated and timed and (starts or len(text) < 120)):
             return True
         if patterns.YOU_WROTE.search(text) and dated:
             return True
@@ -162,14 +174,16 @@ def _drop_introduction(kept: list[Line]) -> None:
             return
         dated = patterns.DAY.search(text) is not None and patterns.CLOCK.search(text) is not None
         if (dated and (length == 1 or patterns.START.match(text))) or (
-            patterns.ADDRESS.search(text) and (dated or patterns.CLOCK.search(text) or patterns.BRACKETED.search(text[:-1]))
+            patterns.ADDRESS.search(text)
+            and (dated or patterns.CLOCK.search(text) or patterns.BRACKETED.search(text[:-1]))
         ):
             del kept[end - length :]
             return
 
 
 def _is_header_block(lines: list[Line], number: int) -> bool:
-    """Whether the headers of another letter begin here, as Outlook and others put them above what is answered.
+    """Whether the headers of another letter begin here, as Outlook and others put them above what is
+    answered.
 
     "From: Moscow / To: Kazan / Date: 5 May" in a customer's order is none: there has to be an address beside
     From, or a subject, or the word "Sent".
@@ -224,7 +238,9 @@ def _without_rules(lines: list[Line]) -> list[Line]:
 
 
 def _without_signature(lines: list[Line], keep_if_empty: bool = False) -> list[Line]:
-    """Drop what a program adds under the text: signatures after dashes, "Sent from my iPhone", list footers."""
+    """Drop what a program adds under the text: signatures after dashes, "Sent from my iPhone", list
+    footers.
+    """
     end = len(lines)
     while True:
         while end and (not lines[end - 1].text.strip() or lines[end - 1].mark is Mark.SIGNATURE):

@@ -1,8 +1,8 @@
 """Letters as people read them: HTML as lines of text, and each line marked as own, quoted, or a signature.
 
-Mail programs mark in HTML what they quote far more reliably than any text does, so the structure is read in the
-same walk that makes the text. The walk is our own: the general converters (inscriptis was measured) take 8 ms for
-an 8 KB letter, twenty times this, and return nothing at all for a deeply nested one.
+Mail programs mark in HTML what they quote far more reliably than any text does, so the structure is read in
+the same walk that makes the text. The walk is our own: the general converters (inscriptis was measured) take
+8 ms for an 8 KB letter, twenty times this, and return nothing at all for a deeply nested one.
 """
 
 from __future__ import annotations
@@ -40,8 +40,9 @@ class Line(NamedTuple):
 def read_html(html: str) -> list[Line]:
     """The visible text of an HTML letter, line by line, with the structure's own marks.
 
-    Scripts, styles, titles, hidden nodes (the preview text of newsletters, tracking) leave no text; a link whose
-    words do not say where it leads is followed by its address. Never raises; time is linear in the nodes.
+    Scripts, styles, titles, hidden nodes (the preview text of newsletters, tracking) leave no text; a link
+    whose words do not say where it leads is followed by its address. Never raises; time is linear in the
+    nodes.
     """
     html = _DATA_URI.sub('"', html[:HTML]) if "data:" in html else html[:HTML]
     tree = LexborHTMLParser(_bounded(html))
@@ -60,10 +61,10 @@ def read_plain(text: str, *, flowed: bool = False, delete_space: bool = False) -
 def join(lines: list[Line]) -> str:
     """The lines as one text: no blank lines at its ends and never more than one in a row."""
     kept: list[str] = []
-    for text, mark in lines:
+    for line, mark in lines:
         if mark is Mark.CUT:
             continue
-        text = text.replace("\xa0", " ").rstrip()
+        text = line.replace("\xa0", " ").rstrip()
         if text or (kept and kept[-1]):
             kept.append(text)
     return "\n".join(kept).strip("\n")
@@ -71,6 +72,9 @@ def join(lines: list[Line]) -> str:
 
 # Direction marks, soft hyphens and empty joints: programs strew them about and they hide words from search.
 _INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u2060\ufeff\u034f]")
+_UNSEEN_SIGNS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u200b\u200e\u200f\u2028\u2029\u2060\ufeff\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
+)
 _QUOTE = re.compile(r"[ \t\xa0]{0,3}(?:>|\|[ \t]|&gt;)")
 _DATA_URI = re.compile(r"[\"']data:[^\"'<>]{100,}[\"']?")
 
@@ -91,7 +95,9 @@ def _unflow(lines: list[str], delete_space: bool) -> list[str]:
 
 
 def _bounded(html: str) -> str:
-    """Closing and opening thousands of elements inside each other takes quadratic time: such tags are dropped."""
+    """Closing and opening thousands of elements inside each other takes quadratic time: such tags are
+    dropped.
+    """
     if html.count("<") < 2000:
         return html
     deepest = depth = 0
@@ -102,7 +108,8 @@ def _bounded(html: str) -> str:
 
 
 _TAG = re.compile(
-    r"<(/)?(?!(?:p|li|td|th|tr|dd|dt|br|hr|img|meta|link|input|col|area|base|wbr|option|o:p)\b)[a-z][\w:-]{0,40}[^<>]*>",
+    r"<(/)?(?!(?:p|li|td|th|tr|dd|dt|br|hr|img|meta|link|input|col|area|base|wbr|option|"
+    r"o:p)\b)[a-z][\w:-]{0,40}[^<>]*>",
     re.IGNORECASE,
 )
 
@@ -112,11 +119,13 @@ _UNSEEN = frozenset(
     "meta link base -comment applet embed datalist dialog".split()
 )
 _BLOCKS = frozenset(
-    "div p tr table tbody thead tfoot ul ol li dl dt dd section article header footer main nav aside address center "
-    "blockquote pre form fieldset figure figcaption h1 h2 h3 h4 h5 h6 hr body caption details summary".split()
+    "div p tr table tbody thead tfoot ul ol li dl dt dd section article header footer main nav aside address "
+    "center blockquote pre form fieldset figure figcaption h1 h2 h3 h4 h5 h6 hr body caption details summary".split()
 )
 _SPACED = frozenset("p h1 h2 h3 h4 h5 h6 table ul ol dl".split())
-_HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden|(?<![-\w])opacity\s*:\s*0(?:\.0+)?\s*(?:;|$|!)", re.I)
+_HIDDEN = re.compile(
+    r"display\s*:\s*none|visibility\s*:\s*hidden|(?<![-\w])opacity\s*:\s*0(?:\.0+)?\s*(?:;|$|!)", re.I
+)
 _COLLAPSED = re.compile(r"max-height\s*:\s*0(?:px)?\s*(?:;|$|!)", re.I)
 _WHITE = re.compile(r"[ \t\r\n\f]+")
 _TIGHT = re.compile(r"margin(?:-bottom)?\s*:\s*0", re.I)
@@ -136,7 +145,8 @@ _CUTS = re.compile(
 _OUTLOOK = re.compile(r"border-top:\s*solid\s*#(?:E1E1E1|B5C4DF|CCCCCC|B5B5B5)\s+1(?:\.0)?pt", re.I)
 _SIGNATURES = re.compile(
     r"(?:^|\s)(?:gmail_signature(?:_prefix)?|moz-signature|AppleMailSignature|ms-outlook-mobile-signature|"
-    r"(?:x_)?Signature|mail-signature|protonmail_signature_block(?:-user)?|yahoo-signature|tutanota_signature|"
+    r"(?:x_)?Signature|mail-signature|protonmail_signature_block(?:-user)?|yahoo-signature|"
+    r"tutanota_signature|"
     r"js-mail-signature|ymail_android_signature)(?:\s|$)",
 )
 
@@ -182,7 +192,10 @@ class _Walk:
                 following = parent[0].next if parent[0] is not root else None
             node = following
         self._flush()
-        return self.lines
+        if not self.lines:
+            return []
+        clean = _UNSEEN_SIGNS.sub("", "\n".join(line.text for line in self.lines)).split("\n")
+        return [Line(text.rstrip(), line.mark) for text, line in zip(clean, self.lines, strict=True)]
 
     def _enter(self, node: LexborNode, tag: str, attributes: dict[str, str | None]) -> None:
         if tag in _BLOCKS:
@@ -230,7 +243,9 @@ class _Walk:
         names = f"{attributes.get('class') or ''} {attributes.get('id') or ''}"
         style = attributes.get("style") or ""
         mark = self.mark
-        if _CUTS.match(attributes.get("id") or "") or (tag in ("div", "p") and style and _OUTLOOK.search(style)):
+        if _CUTS.match(attributes.get("id") or "") or (
+            tag in ("div", "p") and style and _OUTLOOK.search(style)
+        ):
             self._flush()
             self.lines.append(Line("", Mark.CUT))
         elif tag == "blockquote":
@@ -257,7 +272,8 @@ class _Walk:
                     self._text_due()
                     self.words.append(line)
             return
-        text = _WHITE.sub(" ", text)
+        if "\n" in text or "  " in text or "\t" in text or "\r" in text:
+            text = _WHITE.sub(" ", text)
         if text == " " or not text:
             if self.words and not self.break_due and not self.words[-1].endswith(" "):
                 self.words.append(" ")
@@ -283,7 +299,9 @@ class _Walk:
         self.blank_due = self.blank_due or blank
 
     def _flush(self, keep_blank: bool = False) -> None:
-        text = _INVISIBLE.sub("", clean_text("".join(self.words))).replace("\n", " ").rstrip()
+        text = "".join(self.words).rstrip()
+        if "\n" in text:
+            text = text.replace("\n", " ")
         if text or keep_blank:
             mark = Mark.QUOTED if self.mark is Mark.OWN and _QUOTE.match(text) else self.mark
             self.lines.append(Line(text, mark))
@@ -291,7 +309,11 @@ class _Walk:
 
     def _link(self, node: LexborNode, words: int) -> None:
         target = (node.attributes.get("href") or "").strip()
-        if self.links >= LINKS or not target.lower().startswith(("http://", "https://")) or len(target) > LINK:
+        if (
+            self.links >= LINKS
+            or not target.lower().startswith(("http://", "https://"))
+            or len(target) > LINK
+        ):
             return
         shown = "".join(self.words[words:]).strip()
         if shown and not re.search(r"://|www\.|@|\w\.\w{2,}", shown):

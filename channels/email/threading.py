@@ -1,8 +1,8 @@
 """Which conversation a letter continues: message ids of ours that nobody can make up.
 
-A number in a subject can be typed by anyone, and an In-Reply-To can be forged; a letter joins a conversation only
-by an id that carries our signature. The ids survive relays that change case and letters where only References
-is left.
+A number in a subject can be typed by anyone, and an In-Reply-To can be forged; a letter joins a conversation
+only by an id that carries our signature. The ids survive relays that change case and letters where only
+References is left.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ SIGNATURE = 20  # characters of base 32: 100 bits
 def make_message_id(conversation_id: int, delivery_id: int, domain: str, secret: bytes) -> str:
     """The Message-ID of one letter of ours, with its brackets, ready for the header (RFC 5322 section 3.6.4).
 
-    The same delivery always gets the same id, so a letter that is sent twice is known as one. `domain` is ours;
-    it may be changed on the way without harm. `secret` signs and is never sent.
+    The same delivery always gets the same id, so a letter that is sent twice is known as one. `domain` is
+    ours; it may be changed on the way without harm. `secret` signs and is never sent.
     """
     left = f"ol.{_to_base36(conversation_id)}.{_to_base36(delivery_id)}"
     return f"<{left}.{_sign('message-id', left, secret)}@{domain.lower()}>"
@@ -39,7 +39,9 @@ def read_message_id(text: str, secret: bytes) -> tuple[int, int] | None:
 
 
 def make_return_path(delivery_id: int, domain: str, secret: bytes, local: str = "bounce") -> str:
-    """The envelope sender of one letter of ours, so that even a report that quotes nothing names the delivery."""
+    """The envelope sender of one letter of ours, so that even a report that quotes nothing names the
+    delivery.
+    """
     number = _to_base36(delivery_id)
     return f"{local}+{number}-{_sign('return-path', number, secret)}@{domain.lower()}"
 
@@ -67,7 +69,9 @@ def find_conversation(references: Iterable[str], secret: bytes) -> tuple[int, in
     return None
 
 
-_OURS = re.compile(rf"(ol\.([0-9a-z]{{1,13}})\.([0-9a-z]{{1,13}}))\.([a-z2-7]{{{SIGNATURE}}})@[^\s@<>]{{1,255}}")
+_OURS = re.compile(
+    rf"(ol\.([0-9a-z]{{1,13}})\.([0-9a-z]{{1,13}}))\.([a-z2-7]{{{SIGNATURE}}})@[^\s@<>]{{1,255}}"
+)
 _RETURN = re.compile(rf"[a-z0-9._-]{{1,40}}\+([0-9a-z]{{1,13}})-([a-z2-7]{{{SIGNATURE}}})@[^\s@<>]{{1,255}}")
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
