@@ -38,6 +38,8 @@ def phone_keys(text: str, region: str | None = "RU") -> tuple[Phone, ...]:
     """
     plain = _plain(text[:MAX_TEXT])
     region = region.upper() if region else "ZZ"
+    if region in _SEVEN and (phone := _whole(plain, region)):
+        return (phone,)
     found: dict[str, Phone] = {}
     if "tel:" in plain:
         plain = _take_uris(plain, region, found)
@@ -86,6 +88,15 @@ def inspect_phone(text: str, region: str | None = "RU") -> dict[str, object]:
         "extension": phones[0].extension if phones else None,
         "others": [phone.e164 for phone in phones[1:]],
     }
+
+
+def _whole(text: str, region: str) -> Phone | None:
+    """What most fields hold: one Russian number and nothing else."""
+    found = _WHOLE.fullmatch(text)
+    if not found or _DATE.match(found[2]):
+        return None
+    key = _e164(bool(found[1]), _NOT_DIGITS.sub("", found[2]), region, True)
+    return Phone(key, None, text.strip()) if key else None
 
 
 # --- plain text ----------------------------------------------------------------------------------
@@ -276,6 +287,8 @@ def _ends(sizes: list[int], at: int) -> list[tuple[int, int]]:
 
 
 _SEVEN = frozenset({"RU", "KZ"})  # the countries behind +7, where 8 is dialled before a number
+_WHOLE = re.compile(r"\s*(?:(\+)(?=7))?([0-9(](?:[ ()-]{0,3}[0-9]){9,11})\s*")
+_NOT_DIGITS = re.compile(r"[^0-9]+")
 _PLUS_SEVEN = re.compile(r"(?:\+7|[78])?([34789][0-9]{9})")
 _TRUNK_WITH_PLUS = re.compile(r"\+ ?8(?:9|[ (\[-])")
 
@@ -329,7 +342,8 @@ def _valid(number: str, region: str) -> str | None:
         # By far the most frequent numbers here. Behind +7 every number has ten digits and none begins with 0,
         # so there is nothing to parse; the plan still decides. Twice as fast as the general way below.
         parsed = phonenumbers.PhoneNumber(country_code=7, national_number=int(national[1]))
-        if any(phonenumbers.is_valid_number_for_region(parsed, country) for country in ("RU", "KZ")):
+        valid_for = phonenumbers.is_valid_number_for_region
+        if valid_for(parsed, "RU") or valid_for(parsed, "KZ"):
             return f"+7{national[1]}"
     try:
         parsed = phonenumbers.parse(number, region)
