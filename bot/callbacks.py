@@ -21,8 +21,9 @@ class Action(StrEnum):
     """What a tap asks for. The values are in buttons that people keep for weeks: never reuse one."""
 
     # a lead; its id comes first
-    CARD = "c"
-    TAKE = "t"
+    CARD = "c"  # in place of the message tapped
+    OPEN = "co"  # below it
+    TAKE = "t"  # 1 when the button hangs on a relayed message and not on a card
     REPLY = "r"  # conversation, message it answers
     STAGES = "s"  # show the choice
     MOVE = "m"  # stage, fence

@@ -78,6 +78,17 @@ class Rich:
         self.units += other.units
         return self
 
+    def cut(self, limit: int) -> Self:
+        """Leave at most `limit` UTF-16 units, with their marks."""
+        text = shortened("".join(self._parts), limit)
+        self._spans = [
+            Span(span.markup, span.offset, min(span.length, len(text) - span.offset), span.url)
+            for span in self._spans
+            if span.offset < len(text)
+        ]
+        self._parts, self._length, self.units = [text], len(text), units(text)
+        return self
+
     def screen(self, *rows: tuple[Button, ...]) -> Screen:
         """The finished text over its rows of buttons; empty rows are left out."""
         return Screen("".join(self._parts), tuple(self._spans), tuple(row for row in rows if row))

@@ -100,7 +100,6 @@ file-sticker = Sticker
 file-animation = Animation
 file-other = Attachment
 file-named = { $kind }: { $name }
-file-waiting = { $file } (loading)
 file-missing = { $file } (not available: { $why })
 file-why-large = too large
 file-why-expired = the link has expired
@@ -115,3 +114,18 @@ delivery-read = ✓✓
 delivery-refused = ✗ not delivered
 delivery-uncertain = ? may not have arrived
 delivery-cancelled = ✗ cancelled
+
+outcome-success = success
+outcome-failure = failure
+
+# Choices below a card
+ask-stage = Lead { $number }: where to?
+now-in-stage = Now: { $stage }
+ask-reason = Lead { $number }: why junk?
+ask-reason-commented = Lead { $number }: why junk? Then write a comment.
+ask-colleague = Lead { $number }: who gets it?
+no-colleagues = There are no other colleagues yet. /invite brings one in
+colleague-here = { $name }
+colleague-away = { $name } (away)
+ask-exclude = Exclude { $name }?
+exclude-means = Nothing from this person becomes a lead any more, and nothing goes out to them. Their open leads close as spam. You can undo this.

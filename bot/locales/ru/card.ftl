@@ -32,8 +32,8 @@ card-taken-by = Ведёт: { $name }
 card-closed = Закрыт { $when }
 card-closed-reason = Закрыт { $when }: { $reason }
 card-comment = «{ $text }»
-card-before = Обращался раньше: лид № { $number }, { $outcome }, { $when }
-card-before-reason = Обращался раньше: лид № { $number }, { $outcome } ({ $reason }), { $when }
+card-before = Уже писали нам: лид № { $number }, { $outcome }, { $when }
+card-before-reason = Уже писали нам: лид № { $number }, { $outcome } ({ $reason }), { $when }
 card-before-by = вёл(а) { $name }
 card-client = Уже клиент
 card-missing = Не хватает: { $what }
@@ -102,7 +102,6 @@ file-sticker = Стикер
 file-animation = Анимация
 file-other = Вложение
 file-named = { $kind }: { $name }
-file-waiting = { $file } (загружается)
 file-missing = { $file } (не удалось получить: { $why })
 file-why-large = слишком большой
 file-why-expired = ссылка устарела
@@ -117,3 +116,18 @@ delivery-read = ✓✓
 delivery-refused = ✗ не доставлено
 delivery-uncertain = ? неизвестно, дошло ли
 delivery-cancelled = ✗ отменено
+
+outcome-success = успех
+outcome-failure = отказ
+
+# Выбор под карточкой
+ask-stage = Лид № { $number }: куда перевести?
+now-in-stage = Сейчас: { $stage }
+ask-reason = Лид № { $number }: почему отказ?
+ask-reason-commented = Лид № { $number }: почему отказ? Потом напишите комментарий.
+ask-colleague = Лид № { $number }: кому передать?
+no-colleagues = Других сотрудников пока нет. Пригласить можно командой /invite
+colleague-here = { $name }
+colleague-away = { $name } (отошёл)
+ask-exclude = Исключить: { $name }?
+exclude-means = Больше ничего от этого человека не станет лидом, и ему ничего не уйдёт. Открытые лиды закроются как спам. Это можно отменить.

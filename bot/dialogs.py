@@ -1,0 +1,112 @@
+"""Unfinished dialogs: what the next message of a manager is meant for. Kept in the database, or in Redis.
+
+A dialog that cannot be read counts as none, so what a manager writes then goes to nobody; one that cannot be
+written is refused. A failing Redis may thus cost a manager a tap, but never sends a text to the wrong person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from aiogram.fsm.state import State, StatesGroup
+from aiogram.fsm.storage.base import BaseStorage, DefaultKeyBuilder, StateType, StorageKey
+from aiogram.fsm.storage.redis import RedisStorage
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from core.database import Database
+from core.errors import Refusal
+from core.staff.updates import load_dialog, save_dialog
+
+log = structlog.get_logger("bot")
+
+KEPT = timedelta(days=7)  # how long Redis remembers a dialog
+FRESH = timedelta(hours=12)  # a dialog begun earlier has been forgotten by the person: it is asked again
+
+
+class Writing(StatesGroup):
+    """What the next message is."""
+
+    answer = State()  # to the customer of the lead
+    note = State()  # to colleagues, on the lead
+    comment = State()  # why the lead is given up
+    exclusion = State()  # lines for the exclusion list
+    search = State()  # what to look for
+
+
+class DialogTable(BaseStorage):
+    """Dialogs in the database, where no Redis is configured."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def set_state(self, key: StorageKey, state: StateType = None) -> None:
+        name, written = _name(key), state.state if isinstance(state, State) else state
+        await self._db.transact(
+            lambda tx: save_dialog(tx, name, written, load_dialog(tx.connection, name)[1])
+        )
+
+    async def get_state(self, key: StorageKey) -> str | None:
+        return (await self._db.read(lambda connection: load_dialog(connection, _name(key))))[0]
+
+    async def set_data(self, key: StorageKey, data: Mapping[str, Any]) -> None:
+        name, content = _name(key), dict(data)
+        await self._db.transact(
+            lambda tx: save_dialog(tx, name, load_dialog(tx.connection, name)[0], content)
+        )
+
+    async def get_data(self, key: StorageKey) -> dict[str, Any]:
+        return (await self._db.read(lambda connection: load_dialog(connection, _name(key))))[1]
+
+    async def close(self) -> None:
+        """The database is closed by whoever opened it."""
+
+
+class DialogRedis(RedisStorage):
+    """Dialogs in Redis, shared by several processes of the bot."""
+
+    def __init__(self, url: str) -> None:
+        client = Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2, retry=Retry(NoBackoff(), 1))
+        super().__init__(
+            client, DefaultKeyBuilder(prefix="openlines", with_bot_id=True), state_ttl=KEPT, data_ttl=KEPT
+        )
+
+    async def set_state(self, key: StorageKey, state: StateType = None) -> None:
+        try:
+            await super().set_state(key, state)
+        except (RedisError, OSError) as error:
+            raise _down(error) from error
+
+    async def get_state(self, key: StorageKey) -> str | None:
+        try:
+            return await super().get_state(key)
+        except (RedisError, OSError) as error:
+            log.warning("dialogs cannot be read", why=type(error).__name__)
+            return None
+
+    async def set_data(self, key: StorageKey, data: Mapping[str, Any]) -> None:
+        try:
+            await super().set_data(key, data)
+        except (RedisError, OSError) as error:
+            raise _down(error) from error
+
+    async def get_data(self, key: StorageKey) -> dict[str, Any]:
+        try:
+            return await super().get_data(key)
+        except (RedisError, OSError) as error:
+            log.warning("dialogs cannot be read", why=type(error).__name__)
+            return {}
+
+
+def _down(error: Exception) -> Refusal:
+    log.warning("dialogs cannot be written", why=type(error).__name__)
+    return Refusal("refused-dialogs-down")
+
+
+def _name(key: StorageKey) -> str:
+    return f"{key.bot_id}:{key.chat_id}:{key.user_id}:{key.destiny}"

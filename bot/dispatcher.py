@@ -1,0 +1,131 @@
+"""The managers' bot, put together: who handles what, in this order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from datetime import timedelta
+
+import structlog
+from aiogram import Bot, Dispatcher, F
+from aiogram.client.session.aiohttp import AiohttpSession
+from aiogram.client.telegram import TelegramAPIServer
+from aiogram.enums import ChatType
+from aiogram.exceptions import TelegramAPIError
+from aiogram.fsm.storage.base import BaseStorage
+from aiogram.fsm.storage.memory import SimpleEventIsolation
+
+from bot.consumer import Consumer
+from bot.dialogs import DialogRedis, DialogTable
+from bot.handlers import admin, availability, exclusions, inbox, lead, reply, search, start, statistics
+from bot.handlers.errors import Answering, Apologising
+from bot.handlers.people import Who
+from bot.office import Office, Refile
+from bot.texts import Texts
+from core.clock import Clock
+from core.database import Database
+from core.files import FileStore
+from core.lines.accounts import AccountRef
+
+log = structlog.get_logger("bot")
+
+# The order decides: commands leave a dialog, a reply to a card goes before a dialog, what nobody wants is last.
+ROUTERS = (
+    start.router,
+    start.strangers,
+    inbox.router,
+    search.router,
+    statistics.router,
+    availability.router,
+    exclusions.router,
+    admin.router,
+    lead.router,
+    reply.router,
+    search.dialog,
+    exclusions.dialog,
+    reply.fallback,
+)
+
+
+def build(office: Office, storage: BaseStorage) -> Dispatcher:
+    """A dispatcher over these handlers. It is fed by the consumer and never polls by itself.
+
+    Updates of one person come one after the other (the queue gives the next only when the last is done), so the
+    isolation of events inside this process is a second belt.
+    """
+    dispatcher = Dispatcher(
+        storage=storage, events_isolation=SimpleEventIsolation(), office=office, name="staff"
+    )
+    dispatcher.update.outer_middleware(Who())
+    for observer in (dispatcher.message, dispatcher.edited_message):
+        observer.filter(F.chat.type == ChatType.PRIVATE)  # in groups the bot merely sits
+        observer.outer_middleware(Apologising())
+    dispatcher.callback_query.outer_middleware(Answering())
+    for router in ROUTERS:
+        # A router has one parent for ever; a program that builds a second bot (a test) takes it over.
+        router._parent_router = None  # noqa: SLF001 - aiogram has no way to give a router back
+        dispatcher.include_router(router)
+    return dispatcher
+
+
+async def serve(
+    *,
+    db: Database,
+    account: AccountRef,
+    token: str,
+    api_url: str,
+    redis_url: str | None,
+    clock: Clock,
+    region: str,
+    timezone: str,
+    language: str,
+    store: FileStore,
+    refile: Refile,
+    texts: Texts | None = None,
+    ready: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve the managers until cancelled; what is in hand is finished first.
+
+    `account` is the managers' bot's account, `api_url` the base of its Bot API server, `region` and `timezone`
+    the line's, `language` what people are spoken to in who have not told theirs. `refile(ledger_id)` takes an
+    entry of the ledger again. `ready` is called once updates are being taken.
+    """
+    async with AsyncExitStack() as stack:
+        session = AiohttpSession(api=TelegramAPIServer.from_base(api_url))
+        stack.push_async_callback(session.close)
+        bot = Bot(token, session=session)
+        storage: BaseStorage = DialogRedis(redis_url) if redis_url else DialogTable(db)
+        stack.push_async_callback(storage.close)
+        office = Office(
+            db=db,
+            texts=texts or Texts(default=language),
+            clock=clock,
+            account=account,
+            store=store,
+            refile=refile,
+            region=region,
+            timezone=timezone,
+        )
+        stack.push_async_callback(_leave_background, office)
+        office.username = await _username(bot, clock)
+        dispatcher = build(office, storage)
+        ready()
+        await Consumer(db, dispatcher, bot, account.id).run()
+
+
+async def _username(bot: Bot, clock: Clock) -> str:
+    """The bot's own name, for invitation links. That Telegram is away must not keep it from its queue for ever."""
+    for pause in (1, 2, 4, 8, 15, 30):
+        try:
+            return (await bot.me()).username or ""
+        except TelegramAPIError as error:
+            log.warning("the bot does not know its name yet", why=type(error).__name__)
+            await clock.sleep_until(clock.now() + timedelta(seconds=pause))
+    return ""
+
+
+async def _leave_background(office: Office) -> None:
+    for task in list(office.background):
+        task.cancel()
+    await asyncio.gather(*office.background, return_exceptions=True)

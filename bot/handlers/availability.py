@@ -1,0 +1,76 @@
+"""Here or away: whether the queue gives this person new leads."""
+
+from __future__ import annotations
+
+from aiogram import Bot, Router
+from aiogram.filters import Command
+from aiogram.fsm.context import FSMContext
+from aiogram.types import CallbackQuery, Message
+
+from bot.callbacks import Action, data
+from bot.handlers.filters import On
+from bot.handlers.showing import redraw, show
+from bot.office import Office
+from bot.screens.lists import list_data
+from bot.texts import Words
+from core.channel import Button, Screen
+from core.database import Transaction
+from core.desk import board
+from core.desk.board import View
+from core.leads.assignment import give_out_waiting
+from core.staff.managers import Person, set_available
+
+router = Router(name="availability")
+
+
+@router.message(Command("away"))
+async def away(
+    message: Message, bot: Bot, office: Office, words: Words, person: Person, state: FSMContext
+) -> None:
+    """No new leads until /back."""
+    await state.clear()
+    await show(office, bot, message.chat.id, await _away(office, words, person))
+
+
+@router.message(Command("back"))
+async def back(
+    message: Message, bot: Bot, office: Office, words: Words, person: Person, state: FSMContext
+) -> None:
+    """New leads again; those that waited for anybody are given out at once."""
+    await state.clear()
+    await show(office, bot, message.chat.id, await _back(office, words, person))
+
+
+@router.callback_query(On(Action.AWAY))
+async def away_tapped(
+    callback: CallbackQuery, bot: Bot, office: Office, words: Words, person: Person
+) -> None:
+    """No new leads, by button."""
+    await redraw(office, bot, callback, await _away(office, words, person))
+
+
+@router.callback_query(On(Action.BACK))
+async def back_tapped(
+    callback: CallbackQuery, bot: Bot, office: Office, words: Words, person: Person
+) -> None:
+    """New leads again, by button."""
+    await redraw(office, bot, callback, await _back(office, words, person))
+
+
+async def _away(office: Office, words: Words, person: Person) -> Screen:
+    await office.db.transact(lambda tx: set_available(tx, person, False))
+    return Screen(words("away-now"), (), ((Button(words("button-here"), data(Action.BACK)),),))
+
+
+async def _back(office: Office, words: Words, person: Person) -> Screen:
+    def work(tx: Transaction) -> int:
+        set_available(tx, person, True)
+        give_out_waiting(tx)
+        return board.counts(tx.connection, person).get(View.WAITING, 0)
+
+    waiting = await office.db.transact(work)
+    text = f"{words('back-now')} {words('back-waiting', count=waiting)}"
+    first = [Button(words("button-away"), data(Action.AWAY))]
+    if waiting:
+        first.insert(0, Button(words("button-waiting"), list_data(View.WAITING)))
+    return Screen(text, (), (tuple(first),))

@@ -1,0 +1,154 @@
+"""What a manager has sent, as a draft for the customer: text with its marks, files by reference or stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+from aiogram import Bot
+from aiogram.exceptions import TelegramBadRequest
+from aiogram.types import File, Message, MessageEntity
+
+from bot.office import Office
+from core.channel import Markup, OutboundFile, Span
+from core.conversations.routes import routes
+from core.errors import Refusal
+from core.leads.answering import Draft
+
+log = structlog.get_logger("bot")
+
+LARGEST = 20_000_000  # bytes a bot may fetch: https://core.telegram.org/bots/api#getfile
+_KINDS = ("photo", "document", "voice", "audio", "video", "animation", "sticker", "video_note")
+_MARKS = {
+    "bold": Markup.BOLD,
+    "italic": Markup.ITALIC,
+    "code": Markup.CODE,
+    "pre": Markup.CODE,
+    "blockquote": Markup.QUOTE,
+    "expandable_blockquote": Markup.LONG_QUOTE,
+    "text_link": Markup.LINK,
+}
+
+
+async def draft_of(
+    office: Office, bot: Bot, message: Message, conversation_id: int | None, message_id: int | None
+) -> Draft:
+    """The message as an answer in this conversation, answering `message_id` of it if that is one.
+
+    A file stays with Telegram where the customer writes to this very bot, else its bytes are fetched into the
+    store. Raises Refusal for what cannot be sent to a customer, and for a file too large to fetch.
+    """
+    text, spans = text_of(message)
+    files: tuple[OutboundFile, ...] = ()
+    if kind := _kind(message):
+        files = (await _file(office, bot, message, kind, await _is_ours(office, conversation_id)),)
+    elif not text:
+        raise Refusal("refused-content")
+    return Draft(text=text, spans=spans, files=files, reply_to_message_id=message_id)
+
+
+def text_of(message: Message) -> tuple[str, tuple[Span, ...]]:
+    """What can be read in a message, with the marks every network may know; a place or a contact in words."""
+    if message.text is not None:
+        return message.text, _spans(message.text, message.entities or ())
+    if message.caption is not None:
+        return message.caption, _spans(message.caption, message.caption_entities or ())
+    if message.venue:
+        place = message.venue
+        return (
+            f"{place.title}, {place.address}\n{_map(place.location.latitude, place.location.longitude)}",
+            (),
+        )
+    if message.location:
+        return _map(message.location.latitude, message.location.longitude), ()
+    if message.contact:
+        contact = message.contact
+        name = " ".join(filter(None, (contact.first_name, contact.last_name)))
+        return f"{name}: {contact.phone_number}", ()
+    return "", ()
+
+
+def _spans(text: str, entities: Sequence[MessageEntity]) -> tuple[Span, ...]:
+    """Telegram counts in UTF-16 units, we in characters."""
+    if not entities:
+        return ()
+    characters: list[int] = []  # for each UTF-16 unit the character it belongs to
+    for place, char in enumerate(text):
+        characters += [place] * (2 if char > "\uffff" else 1)
+    characters.append(len(text))
+    last = len(characters) - 1
+    spans: list[Span] = []
+    for entity in entities:
+        if (mark := _MARKS.get(entity.type)) is None:
+            continue
+        start = characters[min(max(entity.offset, 0), last)]
+        end = characters[min(max(entity.offset + entity.length, 0), last)]
+        if end > start:
+            spans.append(Span(mark, start, end - start, entity.url if mark is Markup.LINK else None))
+    return tuple(spans)
+
+
+def _kind(message: Message) -> str | None:
+    return next((kind for kind in _KINDS if getattr(message, kind, None)), None)
+
+
+async def _is_ours(office: Office, conversation_id: int | None) -> bool:
+    """Whether the answer goes out through this very bot."""
+    if conversation_id is None:
+        return False
+    ways = await office.db.read(lambda connection: routes(connection, [conversation_id]))
+    way = ways.get(conversation_id)
+    return way is not None and way.account_id == office.account.id
+
+
+async def _file(office: Office, bot: Bot, message: Message, kind: str, is_ours: bool) -> OutboundFile:
+    media = message.photo[-1] if message.photo and kind == "photo" else getattr(message, kind)
+    name = getattr(media, "file_name", None) or _name(kind)
+    media_type = getattr(media, "mime_type", None)
+    if is_ours:
+        return OutboundFile(kind, name, reference=media.file_id, media_type=media_type)
+    if (media.file_size or 0) > LARGEST:
+        raise Refusal("refused-file-too-large")
+    sha256 = await _fetch(office, bot, media.file_id)
+    # Elsewhere there are no stickers and no round videos: they go as what they are.
+    elsewhere = {"sticker": "document", "video_note": "video", "animation": "video"}.get(kind, kind)
+    return OutboundFile(elsewhere, name, path=sha256, media_type=media_type)
+
+
+async def _fetch(office: Office, bot: Bot, file_id: str) -> str:
+    try:
+        file: File = await bot.get_file(file_id)
+    except TelegramBadRequest as error:
+        key = "refused-file-too-large" if "too big" in error.message else "refused-file-unavailable"
+        raise Refusal(key) from error
+    if file.file_path is None:
+        raise Refusal("refused-file-unavailable")
+    sink = office.store.sink()
+    finished = False
+    try:
+        url = bot.session.api.file_url(bot.token, file.file_path)
+        async for chunk in bot.session.stream_content(url, timeout=60, chunk_size=65536):
+            await sink.write(chunk)
+        fetched = await sink.close()
+        finished = True
+    finally:
+        if not finished:
+            await sink.abandon()
+    return fetched.sha256
+
+
+def _name(kind: str) -> str:
+    endings = {
+        "photo": "photo.jpg",
+        "voice": "voice.ogg",
+        "video": "video.mp4",
+        "video_note": "video.mp4",
+        "animation": "animation.mp4",
+        "sticker": "sticker.webp",
+        "audio": "audio.mp3",
+    }
+    return endings.get(kind, "file")
+
+
+def _map(latitude: float, longitude: float) -> str:
+    return f"https://www.openstreetmap.org/?mlat={latitude:.6f}&mlon={longitude:.6f}"

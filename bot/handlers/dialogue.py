@@ -1,0 +1,51 @@
+"""Asking for the next message: a question with Cancel, remembered until it is answered or left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from aiogram import Bot
+from aiogram.fsm.context import FSMContext
+from aiogram.fsm.state import State
+
+from bot.callbacks import Action, data
+from bot.dialogs import FRESH
+from bot.handlers.showing import show
+from bot.office import Office
+from bot.texts import Words
+from core.channel import Button, Screen
+from core.conversations.shown import ShownMessage
+
+
+async def ask(
+    office: Office,
+    bot: Bot,
+    state: FSMContext,
+    words: Words,
+    chat_id: int,
+    meant: State,
+    content: Mapping[str, Any],
+    question: str,
+    about: ShownMessage | None = None,
+) -> None:
+    """Ask, and remember what the next message is meant for. An earlier question is thereby left."""
+    await state.set_data({**content, "at": words.now.isoformat()})
+    await state.set_state(meant)
+    cancel = Button(words("button-cancel"), data(Action.CANCEL))
+    await show(office, bot, chat_id, Screen(question, (), ((cancel,),)), about)
+
+
+async def answered(state: FSMContext, now: datetime) -> dict[str, Any] | None:
+    """What the dialog was about; it is over. None when the person has long forgotten it, or it is lost.
+
+    It ends before anything is done: were it the other way round, a failure between would make the next message
+    an answer too.
+    """
+    content = await state.get_data()
+    await state.clear()
+    begun = content.get("at")
+    if not isinstance(begun, str) or now - datetime.fromisoformat(begun) > FRESH:
+        return None
+    return content

@@ -1,0 +1,149 @@
+"""Whatever a handler could not do becomes one sentence for whoever asked; a tap is always answered.
+
+A `Refusal` is the core's own no, in the reader's language. Anything else is a bug: the person gets an apology
+with a reference that stands beside the traceback in the log. What Telegram itself did not take goes on to the
+consumer, which tries the update again.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from aiogram import BaseMiddleware, Bot
+from aiogram.exceptions import TelegramAPIError, TelegramBadRequest, TelegramNetworkError, TelegramServerError
+from aiogram.types import CallbackQuery, Message, TelegramObject
+
+from bot.callbacks import Action, Tap, tap
+from bot.handlers.showing import redraw, say
+from bot.office import Office
+from bot.rich import shortened
+from bot.screens.cards import card_screen
+from bot.texts import MissingText, Words
+from core.conversations.shown import ShownMessage
+from core.errors import Refusal
+from core.staff.managers import Person
+
+log = structlog.get_logger("bot")
+
+_ALERT = 200  # characters of an answer to a tap, by the Bot API
+_LEADS = {  # a refusal of one of these is followed by the card as it is now
+    Action.TAKE,
+    Action.STAGES,
+    Action.MOVE,
+    Action.COLLEAGUES,
+    Action.HAND_OVER,
+    Action.REASONS,
+    Action.REASONS_COMMENTED,
+    Action.JUNK,
+    Action.JUNK_COMMENT,
+    Action.REOPEN,
+    Action.SEPARATE,
+    Action.REJOIN,
+    Action.MERGE,
+    Action.UNMERGE,
+    Action.CANCEL_TIMER,
+    Action.UNDO_EXCLUDE,
+}
+
+
+@dataclass(slots=True)
+class Toast:
+    """What the tapper sees when the tap is answered: nothing, a line at the top, or an alert to be closed."""
+
+    text: str = ""
+    alert: bool = False
+
+    def say(self, text: str, *, alert: bool = False) -> None:
+        """Answer the tap with a text."""
+        self.text, self.alert = text, alert
+
+
+class Answering(BaseMiddleware):
+    """Around every handler of a tap: answers it, whatever has happened. Gives the handler its `toast`."""
+
+    async def __call__(
+        self,
+        handler: Callable[[TelegramObject, dict[str, Any]], Awaitable[Any]],
+        event: TelegramObject,
+        data: dict[str, Any],
+    ) -> Any:
+        if not isinstance(event, CallbackQuery):
+            return await handler(event, data)
+        toast = data["toast"] = Toast()
+        words: Words = data["words"]
+        try:
+            return await handler(event, data)
+        except Refusal as refusal:
+            toast.say(sentence(words, refusal), alert=True)
+            await _redraw_card(event, data)
+        except (TelegramNetworkError, TelegramServerError):
+            raise
+        except Exception:
+            reference = secrets.token_hex(3)
+            log.exception("a tap failed", reference=reference, person_id=event.from_user.id)
+            toast.say(words("sorry", reference=reference), alert=True)
+        finally:
+            await _answer(event, toast)
+        return None
+
+
+class Apologising(BaseMiddleware):
+    """Around every handler of a message: a no, or an apology, instead of silence."""
+
+    async def __call__(
+        self,
+        handler: Callable[[TelegramObject, dict[str, Any]], Awaitable[Any]],
+        event: TelegramObject,
+        data: dict[str, Any],
+    ) -> Any:
+        if not isinstance(event, Message):
+            return await handler(event, data)
+        office: Office = data["office"]
+        bot: Bot = data["bot"]
+        words: Words = data["words"]
+        try:
+            return await handler(event, data)
+        except Refusal as refusal:
+            text = sentence(words, refusal)
+        except (TelegramNetworkError, TelegramServerError):
+            raise
+        except Exception:
+            reference = secrets.token_hex(3)
+            log.exception("a message was not handled", reference=reference, person_id=event.chat.id)
+            text = words("sorry", reference=reference)
+        return await say(office, bot, event.chat.id, text, reply_to=event.message_id)
+
+
+def sentence(words: Words, refusal: Refusal) -> str:
+    """A refusal as the reader's own sentence."""
+    try:
+        return words(refusal.key, **refusal.arguments)
+    except MissingText as missing:
+        log.error("a refusal without words", key=refusal.key, why=str(missing))
+        return words("refused-unknown")
+
+
+async def _answer(callback: CallbackQuery, toast: Toast) -> None:
+    try:
+        await callback.answer(shortened(toast.text, _ALERT) or None, show_alert=toast.alert)
+    except TelegramBadRequest as error:
+        log.info("a tap is too old to be answered", why=error.message)  # the bot was away when it was made
+    except TelegramAPIError as error:
+        log.warning("a tap could not be answered", why=error.message)
+
+
+async def _redraw_card(callback: CallbackQuery, data: dict[str, Any]) -> None:
+    """A button that no longer applies: show the card as it is now."""
+    office: Office = data["office"]
+    words: Words = data["words"]
+    person: Person | None = data.get("person")
+    read: Tap | None = tap(callback.data)
+    if person is None or read is None or read.action not in _LEADS:
+        return
+    if (shown := await office.card(read.id(0), words)) is not None:
+        about = ShownMessage(shown.id, shown.way.conversation_id)
+        await redraw(office, data["bot"], callback, card_screen(words, shown, person), about)

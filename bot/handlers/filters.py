@@ -1,0 +1,44 @@
+"""Which handler an update is for: the button's action, the message somebody replied to, who may."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiogram.filters import Filter
+from aiogram.types import CallbackQuery, Message
+
+from bot.callbacks import Action, tap
+from bot.office import Office
+from core.conversations.shown import look_up
+from core.staff.managers import Person
+
+
+class On(Filter):
+    """A tap on a button of one of these actions; gives the handler the `tap`."""
+
+    def __init__(self, *actions: Action) -> None:
+        self._actions = actions
+
+    async def __call__(self, callback: CallbackQuery) -> bool | dict[str, Any]:
+        read = tap(callback.data)
+        return {"tap": read} if read is not None and read.action in self._actions else False
+
+
+class ToShown(Filter):
+    """A reply to a message of ours that shows a lead; gives the handler what it shows as `about`."""
+
+    async def __call__(self, message: Message, office: Office) -> bool | dict[str, Any]:
+        replied = message.reply_to_message
+        if replied is None:
+            return False
+        about = await office.db.read(
+            lambda connection: look_up(connection, office.account.id, message.chat.id, replied.message_id)
+        )
+        return {"about": about} if about is not None and about.lead_id is not None else False
+
+
+class Works(Filter):
+    """Somebody who works here; everybody else is a stranger."""
+
+    async def __call__(self, event: Any, person: Person | None = None) -> bool:
+        return person is not None

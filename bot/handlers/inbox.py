@@ -1,0 +1,149 @@
+"""The lists of leads, and one lead by its number."""
+
+from __future__ import annotations
+
+from aiogram import Bot, Router
+from aiogram.filters import Command, CommandObject
+from aiogram.fsm.context import FSMContext
+from aiogram.types import CallbackQuery, Message
+
+from bot.callbacks import Action, Tap
+from bot.handlers.filters import On
+from bot.handlers.showing import redraw, say, show
+from bot.office import Office
+from bot.screens.cards import card_screen
+from bot.screens.lists import VIEWS, list_screen, stages_screen
+from bot.texts import Words
+from core.channel import Screen
+from core.conversations.shown import ShownMessage
+from core.database import Reading
+from core.desk import board
+from core.desk.board import View
+from core.desk.cards import Card, card_by_number
+from core.errors import Refusal
+from core.leads.pipelines import all_stages
+from core.staff.managers import Person
+
+router = Router(name="inbox")
+
+
+@router.message(Command("leads"))
+async def leads(
+    message: Message, bot: Bot, office: Office, words: Words, person: Person, state: FSMContext
+) -> None:
+    """Who waits, or one's own leads when nobody does."""
+    await state.clear()
+    counts = await office.db.read(lambda connection: board.counts(connection, person))
+    view = View.WAITING if counts.get(View.WAITING) else View.MINE
+    await show(office, bot, message.chat.id, await _list(office, words, person, view))
+
+
+@router.message(Command("lead"))
+async def lead(
+    message: Message,
+    command: CommandObject,
+    bot: Bot,
+    office: Office,
+    words: Words,
+    person: Person,
+    state: FSMContext,
+) -> None:
+    """`/lead 12`: that lead's card."""
+    await state.clear()
+    written = (command.args or "").strip().lstrip("#№ ")
+    if not (written.isascii() and written.isdecimal() and len(written) < 10):
+        await say(office, bot, message.chat.id, words("lead-which"))
+        return
+    shown = await office.db.read(
+        lambda connection: card_by_number(
+            connection,
+            int(written),
+            now=words.now,
+            language_default=office.texts.default,
+            language=words.language,
+        )
+    )
+    if shown is None:
+        raise Refusal("refused-lead-gone")
+    await show_card(office, bot, message.chat.id, words, person, shown)
+
+
+@router.callback_query(On(Action.LIST))
+async def page(
+    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person
+) -> None:
+    """A page of a list, in place of the one before."""
+    view = VIEWS[min(tap.id(0), len(VIEWS) - 1)]
+    screen = await _list(office, words, person, view, tap.text(1) or None, tap.id(2) or None)
+    await redraw(office, bot, callback, screen)
+
+
+@router.callback_query(On(Action.STAGE_LISTS))
+async def stages(callback: CallbackQuery, bot: Bot, office: Office, words: Words) -> None:
+    """The open stages, each with its number of leads."""
+
+    def read(connection: Reading) -> Screen:
+        known = list(all_stages(connection).values())
+        counts: dict[int, int] = {}
+        for pipeline_id in {stage.pipeline_id for stage in known}:
+            counts |= board.stage_counts(connection, pipeline_id)
+        return stages_screen(words, [stage for stage in known if not stage.is_closing], counts)
+
+    await redraw(office, bot, callback, await office.db.read(read))
+
+
+@router.callback_query(On(Action.OPEN))
+async def open_card(
+    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person
+) -> None:
+    """A card below the list or the notice it was opened from, which stays."""
+    shown = await office.card(tap.id(0), words)
+    if shown is None:
+        raise Refusal("refused-lead-gone")
+    await show_card(office, bot, callback.from_user.id, words, person, shown)
+
+
+@router.callback_query(On(Action.CARD))
+async def card_again(
+    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person
+) -> None:
+    """Back to the card from one of its choices, as it is now."""
+    await redraw_card(office, bot, callback, words, person, tap.id(0))
+
+
+async def show_card(
+    office: Office, bot: Bot, chat_id: int, words: Words, person: Person, shown: Card
+) -> None:
+    """Send a card; a reply to it goes to its customer."""
+    about = ShownMessage(shown.id, shown.way.conversation_id)
+    await show(office, bot, chat_id, card_screen(words, shown, person), about)
+
+
+async def redraw_card(
+    office: Office, bot: Bot, callback: CallbackQuery, words: Words, person: Person, lead_id: int
+) -> None:
+    """Draw the card as it is now in place of the message whose button was tapped."""
+    shown = await office.card(lead_id, words)
+    if shown is None:
+        raise Refusal("refused-lead-gone")
+    about = ShownMessage(shown.id, shown.way.conversation_id)
+    await redraw(office, bot, callback, card_screen(words, shown, person), about)
+
+
+async def _list(
+    office: Office,
+    words: Words,
+    person: Person,
+    view: View,
+    after: str | None = None,
+    stage_id: int | None = None,
+) -> Screen:
+    def read(connection: Reading) -> Screen:
+        stage = all_stages(connection).get(stage_id) if stage_id else None
+        shown = View.MINE if view is View.STAGE and stage is None else view
+        page = board.leads_page(
+            connection, person=person, view=shown, language=words.language, stage_id=stage_id, after=after
+        )
+        return list_screen(words, shown, page, board.counts(connection, person), stage=stage)
+
+    return await office.db.read(read)

@@ -1,0 +1,302 @@
+"""What a manager does with a lead by its card's buttons. The core decides everything; here it is asked."""
+
+from __future__ import annotations
+
+from aiogram import Bot, Router
+from aiogram.fsm.context import FSMContext
+from aiogram.types import CallbackQuery
+
+from bot.callbacks import Action, Tap, data
+from bot.dialogs import Writing
+from bot.handlers.dialogue import ask
+from bot.handlers.errors import Toast
+from bot.handlers.filters import On
+from bot.handlers.following import follow
+from bot.handlers.inbox import redraw_card
+from bot.handlers.showing import redraw, rekey, show
+from bot.office import Office
+from bot.screens.cards import (
+    card_screen,
+    colleague_choice,
+    contact_name,
+    exclusion_question,
+    line_of,
+    reason_choice,
+    stage_choice,
+)
+from bot.screens.exclusions import person_excluded
+from bot.screens.history import history_screen
+from bot.texts import Words
+from core.channel import Button, Screen
+from core.conversations.shown import ShownMessage
+from core.desk import joining, person_exclusion, separating, work
+from core.desk.cards import Card
+from core.desk.history import history
+from core.errors import Refusal
+from core.leads import assignment
+from core.leads.answering import send_again
+from core.leads.pipelines import reasons, stages
+from core.staff import managers
+from core.staff.managers import Person
+
+router = Router(name="lead")
+
+
+@router.callback_query(On(Action.TAKE))
+async def take(
+    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person, toast: Toast
+) -> None:
+    """Accept a lead; of two who tap at once the other learns who has it."""
+    await office.db.transact(lambda tx: assignment.take(tx, tap.id(0), person))
+    shown = await _card(office, tap, words)
+    toast.say(words("taken", number=shown.number))
+    if tap.id(1):  # a relayed message stays as it is; only its button has done its work
+        buttons = [Button(words("button-card"), data(Action.OPEN, shown.id))]
+        if shown.way.why_not is None:
+            buttons.insert(0, Button(words("button-reply"), data(Action.REPLY, shown.id)))
+        await rekey(office, bot, callback, [tuple(buttons)])
+        return
+    await redraw_card(office, bot, callback, words, person, tap.id(0))
+
+
+@router.callback_query(On(Action.STAGES))
+async def choose_stage(callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words) -> None:
+    """Where to."""
+    shown = await _open_card(office, tap, words)
+    known = await office.db.read(lambda connection: stages(connection, shown.stage.pipeline_id))
+    await redraw(office, bot, callback, stage_choice(words, shown, known), _about(shown))
+
+
+@router.callback_query(On(Action.MOVE))
+async def move(
+    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person, toast: Toast
+) -> None:
+    """To that stage, unless somebody has moved the lead meanwhile."""
+    await office.db.transact(lambda tx: work.move(tx, tap.id(0), person, tap.id(1), seen=tap.id(2)))
+    shown = await _card(office, tap, words)
+    toast.say(words("moved", number=shown.number, stage=line_of(shown.stage_title, 60)))
+    await redraw(office, bot, callback, card_screen(words, shown, person), _about(shown))
+
+
+@router.callback_query(On(Action.COLLEAGUES))
+async def choose_colleague(callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words) -> None:
+    """Whom to."""
+    shown = await _open_card(office, tap, words)
+    people = await office.db.read(managers.active)
+    await redraw(office, bot, callback, colleague_choice(words, shown, people), _about(shown))
+
+
+@router.callback_query(On(Action.HAND_OVER))
+async def hand_over(
+    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person, toast: Toast
+) -> None:
+    """Give the lead to a colleague, who is told."""
+    await office.db.transact(lambda tx: assignment.hand_over(tx, tap.id(0), tap.id(1), person))
+    shown = await _card(office, tap, words)
+    toast.say(words("handed-over", name=line_of(shown.responsible.name, 60) if shown.responsible else ""))
+    await redraw(office, bot, callback, card_screen(words, shown, person), _about(shown))
+
+
+@router.callback_query(On(Action.REASONS, Action.REASONS_COMMENTED))
+async def choose_reason(callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words) -> None:
+    """Why the lead is given up."""
+    shown = await _open_card(office, tap, words)
+    known = await office.db.read(lambda connection: reasons(connection, shown.stage.pipeline_id))
+    commented = tap.action is Action.REASONS_COMMENTED
+    screen = reason_choice(words, shown, known, commented=commented)
+    await redraw(office, bot, callback, screen, _about(shown))
+
+
+@router.callback_query(On(Action.JUNK))
+async def junk(
+    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person, toast: Toast
+) -> None:
+    """Give the lead up for that reason."""
+    await office.db.transact(lambda tx: work.junk(tx, tap.id(0), person, tap.id(1), seen=tap.id(2)))
+    shown = await _card(office, tap, words)
+    toast.say(words("junked", number=shown.number))
+    await redraw(office, bot, callback, card_screen(words, shown, person), _about(shown))
+
+
+@router.callback_query(On(Action.JUNK_COMMENT))
+async def junk_commented(
+    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, state: FSMContext
+) -> None:
+    """Give the lead up for that reason, after a few words."""
+    shown = await _open_card(office, tap, words)
+    content = {"lead": shown.id, "reason": tap.id(1), "fence": tap.id(2)}
+    await ask(
+        office,
+        bot,
+        state,
+        words,
+        callback.from_user.id,
+        Writing.comment,
+        content,
+        words("ask-comment", number=shown.number),
+    )
+
+
+@router.callback_query(On(Action.REOPEN))
+async def reopen(
+    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person, toast: Toast
+) -> None:
+    """Open a closed lead again: what undoes a junk."""
+    await office.db.transact(lambda tx: work.reopen(tx, tap.id(0), person, seen=tap.id(1)))
+    toast.say(words("reopened"))
+    await redraw_card(office, bot, callback, words, person, tap.id(0))
+
+
+@router.callback_query(On(Action.NOTE))
+async def note(
+    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, state: FSMContext
+) -> None:
+    """Write something down for colleagues."""
+    shown = await _card(office, tap, words)
+    await ask(
+        office,
+        bot,
+        state,
+        words,
+        callback.from_user.id,
+        Writing.note,
+        {"lead": shown.id},
+        words("ask-note", number=shown.number),
+    )
+
+
+@router.callback_query(On(Action.REPLY))
+async def reply(
+    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, state: FSMContext
+) -> None:
+    """The next message goes to the customer."""
+    shown = await _card(office, tap, words)
+    conversation = tap.id(1) or shown.way.conversation_id
+    content = {"lead": shown.id, "conversation": conversation, "message": tap.id(2) or None}
+    about = ShownMessage(shown.id, conversation, tap.id(2) or None)
+    question = words("ask-answer", name=contact_name(words, shown), number=shown.number)
+    await ask(office, bot, state, words, callback.from_user.id, Writing.answer, content, question, about)
+
+
+@router.callback_query(On(Action.HISTORY))
+async def show_history(callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words) -> None:
+    """What has happened, page by page."""
+    shown = await _card(office, tap, words)
+    page = await office.db.read(
+        lambda connection: history(
+            connection, shown.id, after=tap.text(1) or None, limit=12, language=words.language
+        )
+    )
+    await redraw(office, bot, callback, history_screen(words, shown, page), _about(shown))
+
+
+@router.callback_query(On(Action.SEPARATE))
+async def separate(
+    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person, toast: Toast
+) -> None:
+    """This is somebody else: the conversation goes to a person of its own."""
+    done = await office.db.transact(lambda tx: separating.separate(tx, tap.id(1), person))
+    toast.say(words("separated"))
+    await redraw_card(office, bot, callback, words, person, done.lead_id or tap.id(0))
+
+
+@router.callback_query(On(Action.REJOIN))
+async def rejoin(
+    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person, toast: Toast
+) -> None:
+    """The same person after all."""
+    await office.db.transact(lambda tx: separating.rejoin(tx, tap.id(1), person))
+    toast.say(words("rejoined"))
+    await redraw_card(office, bot, callback, words, person, tap.id(0))
+
+
+@router.callback_query(On(Action.MERGE))
+async def merge(
+    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person
+) -> None:
+    """Two people are one; a button takes it back."""
+    shown = await _card(office, tap, words)
+    await office.db.transact(lambda tx: joining.merge(tx, shown.contact_id, tap.id(1), person))
+    undo = Button(words("button-unmerge"), data(Action.UNMERGE, shown.id, tap.id(1)))
+    await redraw_card(office, bot, callback, words, person, shown.id)
+    await show(office, bot, callback.from_user.id, Screen(words("merged"), (), ((undo,),)))
+
+
+@router.callback_query(On(Action.UNMERGE))
+async def unmerge(
+    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person, toast: Toast
+) -> None:
+    """Two people again."""
+    await office.db.transact(lambda tx: joining.unmerge(tx, tap.id(1), person))
+    toast.say(words("unmerged"))
+    await redraw_card(office, bot, callback, words, person, tap.id(0))
+
+
+@router.callback_query(On(Action.CANCEL_TIMER))
+async def cancel_timer(
+    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person, toast: Toast
+) -> None:
+    """What automation has scheduled shall not happen."""
+    await office.db.transact(lambda tx: work.cancel_timer(tx, tap.id(1), person))
+    toast.say(words("timer-cancelled"))
+    await redraw_card(office, bot, callback, words, person, tap.id(0))
+
+
+@router.callback_query(On(Action.SEND_AGAIN))
+async def again(
+    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person, toast: Toast
+) -> None:
+    """Send once more what may not have arrived: a person has decided so."""
+    delivery_id = await office.db.transact(lambda tx: send_again(tx, person, tap.id(1)))
+    toast.say(words("sending-again"))
+    await rekey(office, bot, callback, [(Button(words("button-card"), data(Action.OPEN, tap.id(0))),)])
+    follow(office, bot, words, callback.from_user.id, delivery_id, line=words("sent-again"))
+
+
+@router.callback_query(On(Action.EXCLUDE_PERSON))
+async def ask_exclusion(
+    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person
+) -> None:
+    """What excluding this person would mean, before it is done."""
+    managers.require_admin(person)
+    shown = await _card(office, tap, words)
+    await redraw(office, bot, callback, exclusion_question(words, shown), _about(shown))
+
+
+@router.callback_query(On(Action.EXCLUDE_SURELY))
+async def exclude(
+    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person, toast: Toast
+) -> None:
+    """Keep this person out by every address we know; the card has the button that undoes it."""
+    done = await office.db.transact(lambda tx: person_exclusion.exclude_person(tx, person, tap.id(0)))
+    toast.say(person_excluded(words, done), alert=bool(done.others))
+    await redraw_card(office, bot, callback, words, person, tap.id(0))
+
+
+@router.callback_query(On(Action.UNDO_EXCLUDE))
+async def undo_exclude(
+    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person, toast: Toast
+) -> None:
+    """Lift exactly that, and open again what it closed."""
+    await office.db.transact(lambda tx: person_exclusion.undo_exclude_person(tx, person, tap.id(0)))
+    toast.say(words("person-exclusion-undone"))
+    await redraw_card(office, bot, callback, words, person, tap.id(0))
+
+
+async def _card(office: Office, tap: Tap, words: Words) -> Card:
+    shown = await office.card(tap.id(0), words)
+    if shown is None:
+        raise Refusal("refused-lead-gone")
+    return shown
+
+
+async def _open_card(office: Office, tap: Tap, words: Words) -> Card:
+    """The card, for what can only be done with an open lead."""
+    shown = await _card(office, tap, words)
+    if shown.outcome != "open":
+        raise Refusal("refused-lead-closed", number=shown.number)
+    return shown
+
+
+def _about(shown: Card) -> ShownMessage:
+    return ShownMessage(shown.id, shown.way.conversation_id)

@@ -1,0 +1,255 @@
+"""Answers to customers, notes, comments: what a manager writes, and whom it is for.
+
+In this order: a reply to a message of ours that shows a lead is an answer to its customer; what a dialog waits
+for is for the dialog; anything else goes to nobody, and the manager is told so.
+"""
+
+from __future__ import annotations
+
+from aiogram import Bot, F, Router
+from aiogram.filters import StateFilter
+from aiogram.fsm.context import FSMContext
+from aiogram.types import CallbackQuery, Message, MessageOriginUser
+
+from bot.callbacks import Action, data
+from bot.dialogs import Writing
+from bot.handlers.contents import draft_of, text_of
+from bot.handlers.dialogue import answered
+from bot.handlers.errors import Toast
+from bot.handlers.filters import On, ToShown
+from bot.handlers.following import follow
+from bot.handlers.inbox import show_card
+from bot.handlers.showing import say, show, strip
+from bot.office import Office
+from bot.rich import plain
+from bot.screens.cards import line_of
+from bot.screens.lists import list_data
+from bot.texts import Words
+from core.channel import Button, Screen
+from core.conversations.shown import ShownMessage, look_up, remember
+from core.database import Transaction
+from core.desk import work
+from core.desk.board import View
+from core.errors import Refusal
+from core.leads.answering import Reply, reply
+from core.staff.managers import Person
+from core.staff.updates import done
+
+router = Router(name="reply")
+fallback = Router(name="fallback")
+
+
+@router.message(ToShown())
+async def to_shown(
+    message: Message,
+    about: ShownMessage,
+    bot: Bot,
+    office: Office,
+    words: Words,
+    person: Person,
+    state: FSMContext,
+    staff_update_id: int,
+) -> None:
+    """A reply to a card or to a relayed message: an answer to the customer."""
+    await state.clear()
+    await _answer(office, bot, message, words, person, about, staff_update_id)
+    await _expect_album(state, message, about)
+
+
+@router.message(Writing.answer)
+async def answer(
+    message: Message,
+    bot: Bot,
+    office: Office,
+    words: Words,
+    person: Person,
+    state: FSMContext,
+    staff_update_id: int,
+) -> None:
+    """The answer that the Reply button asked for."""
+    if (content := await _content(message, bot, office, words, state)) is None:
+        return
+    about = ShownMessage(content["lead"], content.get("conversation"), content.get("message"))
+    try:
+        await _answer(office, bot, message, words, person, about, staff_update_id)
+    except Refusal:
+        # Nothing was sent: the question stands, and the manager may answer it otherwise.
+        await state.set_data(content)
+        await state.set_state(Writing.answer)
+        raise
+    await _expect_album(state, message, about)
+
+
+@router.message(Writing.note)
+async def note(
+    message: Message, bot: Bot, office: Office, words: Words, person: Person, state: FSMContext
+) -> None:
+    """A note for colleagues."""
+    if (content := await _content(message, bot, office, words, state)) is None:
+        return
+    lead_id, text = int(content["lead"]), text_of(message)[0]
+    await office.db.transact(lambda tx: work.note(tx, lead_id, person, text))
+    shown = await office.card(lead_id, words)
+    number = shown.number if shown else 0
+    card = Button(words("button-card"), data(Action.OPEN, lead_id))
+    about = ShownMessage(lead_id)
+    await show(
+        office,
+        bot,
+        message.chat.id,
+        Screen(words("noted", number=number), (), ((card,),)),
+        about,
+        reply_to=message.message_id,
+    )
+
+
+@router.message(Writing.comment)
+async def comment(
+    message: Message, bot: Bot, office: Office, words: Words, person: Person, state: FSMContext
+) -> None:
+    """Why the lead is given up, in words; with that it is."""
+    if (content := await _content(message, bot, office, words, state)) is None:
+        return
+    lead_id, text = int(content["lead"]), text_of(message)[0].strip()
+    await office.db.transact(
+        lambda tx: work.junk(
+            tx, lead_id, person, int(content["reason"]), comment=text or None, seen=content.get("fence")
+        )
+    )
+    if (shown := await office.card(lead_id, words)) is not None:
+        await show_card(office, bot, message.chat.id, words, person, shown)
+
+
+@router.callback_query(On(Action.CANCEL))
+async def cancel(
+    callback: CallbackQuery, bot: Bot, office: Office, words: Words, state: FSMContext, toast: Toast
+) -> None:
+    """Leave the dialog; the question loses its button."""
+    await state.clear()
+    toast.say(words("cancelled"))
+    if isinstance(callback.message, Message):
+        await strip(office, bot, callback.message)
+
+
+@router.edited_message()
+async def edited(message: Message, bot: Bot, office: Office, words: Words) -> None:
+    """A manager edits what they wrote: if it was an answer, the customer has the first version."""
+    if message.reply_to_message is not None or await _was_answer(office, message):
+        await say(office, bot, message.chat.id, words("reply-edited"), reply_to=message.message_id)
+
+
+@fallback.message(F.media_group_id, StateFilter(None))
+async def album(
+    message: Message,
+    bot: Bot,
+    office: Office,
+    words: Words,
+    person: Person,
+    state: FSMContext,
+    staff_update_id: int,
+) -> None:
+    """Further parts of an album whose first part was an answer belong to the same answer."""
+    content = await state.get_data()
+    if content.get("album") != message.media_group_id:
+        await plain_text(message, bot, office, words, person)
+        return
+    about = ShownMessage(content["lead"], content.get("conversation"))
+    await _answer(office, bot, message, words, person, about, staff_update_id)
+
+
+@fallback.message(F.text.startswith("/"))
+async def unknown_command(message: Message, bot: Bot, office: Office, words: Words) -> None:
+    """A command we do not have."""
+    await say(office, bot, message.chat.id, words("unknown-command"), reply_to=message.message_id)
+
+
+@fallback.message()
+async def plain_text(message: Message, bot: Bot, office: Office, words: Words, person: Person) -> None:
+    """A message for nobody: never sent to anyone, never met with silence."""
+    rows: list[tuple[Button, ...]] = [
+        (
+            Button(words("button-waiting"), list_data(View.WAITING)),
+            Button(words("button-mine"), list_data(View.MINE)),
+        )
+    ]
+    origin = message.forward_origin
+    if person.is_admin and isinstance(origin, MessageOriginUser):
+        sender = data(Action.EXCLUDE_SENDER, origin.sender_user.id)
+        rows.append((Button(words("button-exclude-sender"), sender),))
+    elif query := line_of(text_of(message)[0], 30):
+        rows.append((Button(words("button-find-this", query=query), data(Action.FIND)),))
+    key = "reply-unknown" if message.reply_to_message is not None else "plain-text"
+    await show(office, bot, message.chat.id, Screen(words(key), (), tuple(rows)), reply_to=message.message_id)
+
+
+@fallback.callback_query()
+async def old_button(_callback: CallbackQuery, words: Words, toast: Toast) -> None:
+    """A button of another version of the bot."""
+    toast.say(words("refused-button-old"), alert=True)
+
+
+async def _answer(
+    office: Office,
+    bot: Bot,
+    message: Message,
+    words: Words,
+    person: Person,
+    about: ShownMessage,
+    staff_update_id: int,
+) -> None:
+    """Put the answer on its way. The update ends in the same transaction: taken twice, it is sent once."""
+    lead_id = about.lead_id or 0
+    before = await office.card(lead_id, words)
+    if before is None:
+        raise Refusal("refused-lead-gone")
+    conversation = about.conversation_id or before.way.conversation_id
+    draft = await draft_of(office, bot, message, conversation, about.message_id)
+    answered_there = ShownMessage(lead_id, conversation)
+
+    def work_(tx: Transaction) -> Reply:
+        said = reply(tx, person, lead_id, draft, conversation)
+        done(tx, staff_update_id)
+        remember(tx, office.account.id, message.chat.id, [message.message_id], answered_there)
+        return said
+
+    said = await office.db.transact(work_)
+    line = ""
+    if before.outcome == "open" and not before.is_taken:
+        now = await office.card(lead_id, words)
+        stage = plain(now.stage_title) if now else ""
+        line = words("reply-took", number=before.number, stage=stage)
+    follow(
+        office,
+        bot,
+        words,
+        message.chat.id,
+        said.delivery_id,
+        message_id=message.message_id,
+        line=line,
+        about=answered_there,
+    )
+
+
+async def _content(
+    message: Message, bot: Bot, office: Office, words: Words, state: FSMContext
+) -> dict[str, int] | None:
+    content = await answered(state, words.now)
+    if content is None or "lead" not in content:
+        await say(office, bot, message.chat.id, words("dialog-forgotten"), reply_to=message.message_id)
+        return None
+    return content
+
+
+async def _expect_album(state: FSMContext, message: Message, about: ShownMessage) -> None:
+    """Telegram gives each part of an album as a message of its own; the others follow at once."""
+    if message.media_group_id:
+        await state.set_data(
+            {"album": message.media_group_id, "lead": about.lead_id, "conversation": about.conversation_id}
+        )
+
+
+async def _was_answer(office: Office, message: Message) -> bool:
+    known = await office.db.read(
+        lambda connection: look_up(connection, office.account.id, message.chat.id, message.message_id)
+    )
+    return known is not None

@@ -1,0 +1,179 @@
+"""Coming in: invitations, the greeting, help, the language; strangers get a polite sentence."""
+
+from __future__ import annotations
+
+from aiogram import Bot, F, Router
+from aiogram.enums import ChatMemberStatus
+from aiogram.filters import Command, CommandObject, CommandStart
+from aiogram.fsm.context import FSMContext
+from aiogram.types import (
+    BotCommand,
+    BotCommandScopeChat,
+    CallbackQuery,
+    ChatMemberUpdated,
+    Message,
+    User,
+)
+
+from bot.callbacks import Action, data
+from bot.handlers.errors import Toast
+from bot.handlers.filters import On, Works
+from bot.handlers.people import language_of_user
+from bot.handlers.showing import patiently, redraw, say, show
+from bot.office import Office
+from bot.rich import Rich
+from bot.screens.cards import line_of
+from bot.screens.lists import list_data
+from bot.texts import LANGUAGES, Words
+from core.channel import Button, Markup, Screen
+from core.desk.board import View
+from core.staff import managers
+from core.staff.managers import INVITATION_PREFIX, Person
+
+COMMANDS = ("leads", "find", "stats", "away", "back", "help", "language")
+ADMIN_COMMANDS = ("exclude", "exclusions", "include", "check", "ledger", "managers", "invite")
+
+router = Router(name="start")
+strangers = Router(name="strangers")
+
+
+@router.message(CommandStart())
+async def start(
+    message: Message,
+    command: CommandObject,
+    bot: Bot,
+    office: Office,
+    words: Words,
+    state: FSMContext,
+    person: Person | None = None,
+) -> None:
+    """The first word: an invitation is accepted, a manager greeted, a stranger told where they are."""
+    if message.from_user is None:
+        return
+    user, payload = message.from_user, command.args or ""
+    if payload.startswith(INVITATION_PREFIX):
+        language = language_of_user(user)
+        spoken = language if language in LANGUAGES else office.texts.default
+        person = await office.db.transact(
+            lambda tx: managers.accept_invitation(
+                tx,
+                payload,
+                telegram_id=user.id,
+                name=line_of(user.full_name, 200) or str(user.id),
+                username=user.username,
+                language=spoken,
+            )
+        )
+    if person is None:
+        await say(office, bot, message.chat.id, words("stranger"))
+        return
+    here = person
+    await state.clear()
+    name = line_of(user.full_name, 200) or here.name
+    await office.db.transact(lambda tx: managers.greet(tx, here, name=name, username=user.username))
+    words = office.words(here.language)
+    await set_commands(office, bot, message.chat.id, here, words)
+    await show(office, bot, message.chat.id, _greeting(words, here, user))
+
+
+@router.message(Command("help"), Works())
+async def help_(message: Message, bot: Bot, office: Office, words: Words, person: Person) -> None:
+    """What the bot can do."""
+    await show(office, bot, message.chat.id, _help(words, person))
+
+
+@router.callback_query(On(Action.HELP), Works())
+async def help_tapped(
+    callback: CallbackQuery, bot: Bot, office: Office, words: Words, person: Person
+) -> None:
+    """What the bot can do, asked by button."""
+    await show(office, bot, callback.from_user.id, _help(words, person))
+
+
+@router.message(Command("language"), Works())
+async def language(message: Message, bot: Bot, office: Office, words: Words, person: Person) -> None:
+    """The other language from now on."""
+    await _switch(office, bot, message.chat.id, words, person)
+
+
+@router.callback_query(On(Action.LANGUAGE), Works())
+async def language_tapped(
+    callback: CallbackQuery, bot: Bot, office: Office, words: Words, person: Person
+) -> None:
+    """The other language from now on, by button; the greeting is drawn anew in it."""
+    changed = await _switch(office, bot, callback.from_user.id, words, person, silently=True)
+    await redraw(
+        office, bot, callback, _greeting(office.words(changed.language), changed, callback.from_user)
+    )
+
+
+@router.my_chat_member(F.chat.type == "private", Works())
+async def membership(event: ChatMemberUpdated, office: Office, person: Person) -> None:
+    """A manager has blocked the bot, or lets it write again."""
+    reachable = event.new_chat_member.status not in (ChatMemberStatus.KICKED, ChatMemberStatus.LEFT)
+    await office.db.transact(lambda tx: managers.set_reachable(tx, person.id, reachable))
+
+
+@strangers.callback_query(~Works())
+async def stranger_tapped(_callback: CallbackQuery, words: Words, toast: Toast) -> None:
+    """Somebody who no longer works here taps a button they still have."""
+    toast.say(words("stranger-tapped"), alert=True)
+
+
+@strangers.message(~Works())
+async def stranger(message: Message, bot: Bot, office: Office, words: Words) -> None:
+    """Somebody writes to the managers' bot who does not work here."""
+    await say(office, bot, message.chat.id, words("stranger"))
+
+
+async def set_commands(office: Office, bot: Bot, chat_id: int, person: Person, words: Words) -> None:
+    """The menu of commands in this chat: by role, in the person's language. Strangers see none of it."""
+    names = (*COMMANDS, *ADMIN_COMMANDS) if person.is_admin else COMMANDS
+    listed = [BotCommand(command=name, description=words(f"command-{name}")) for name in names]
+    await patiently(office, lambda: bot.set_my_commands(listed, scope=BotCommandScopeChat(chat_id=chat_id)))
+
+
+async def _switch(
+    office: Office, bot: Bot, chat_id: int, words: Words, person: Person, *, silently: bool = False
+) -> Person:
+    other = next(language for language in LANGUAGES if language != words.language)
+    await office.db.transact(lambda tx: managers.set_language(tx, person, other))
+    changed = await office.reread(person)
+    words = office.words(other)
+    await set_commands(office, bot, chat_id, changed, words)
+    if not silently:
+        await say(office, bot, chat_id, words("language-now"))
+    return changed
+
+
+def _greeting(words: Words, person: Person, user: User) -> Screen:
+    rich = Rich().add(words("greeting", name=line_of(user.first_name, 60) or person.name), Markup.BOLD)
+    rich.gap().line(words("greeting-admin" if person.is_admin else "greeting-manager"))
+    rich.gap().line(words("greeting-reply"))
+    first = (
+        Button(words("button-waiting"), list_data(View.WAITING)),
+        Button(words("button-mine"), list_data(View.MINE)),
+    )
+    second = (
+        Button(words("button-help"), data(Action.HELP)),
+        Button(words("button-language"), data(Action.LANGUAGE)),
+    )
+    rows: list[tuple[Button, ...]] = [first, second]
+    if person.is_admin:
+        rows.append((Button(words("button-invite-manager"), data(Action.INVITE, 0)),))
+    return rich.screen(*rows)
+
+
+def _help(words: Words, person: Person) -> Screen:
+    rich = Rich().add(words("help-heading"), Markup.BOLD)
+    for key in ("help-reply", "help-plain", "help-buttons"):
+        rich.gap().line(words(key))
+    rich.gap().line(words("help-commands"), Markup.BOLD)
+    for name in (*COMMANDS, *(ADMIN_COMMANDS if person.is_admin else ())):
+        rich.line(f"/{name} · {words(f'command-{name}')}")
+    return rich.screen(
+        (
+            Button(words("button-waiting"), list_data(View.WAITING)),
+            Button(words("button-mine"), list_data(View.MINE)),
+        )
+    )

@@ -1,0 +1,77 @@
+# What admins see: exclusions, staff, the ledger.
+
+exclusions-heading = Exclusions
+exclusions-found = Exclusions: “{ $query }”
+exclusions-none = The list is empty. /exclude adds somebody from whom nothing is taken
+exclusions-none-found = Nothing like that is on the list.
+exclusion-made = Added by { $name }, { $when }
+exclusion-hits = { $count ->
+    [one] Stopped { $count } message
+   *[other] Stopped { $count } messages
+  }, the last { $when }
+exclusion-no-hits = Nothing stopped yet
+pattern-telegram = Telegram id { $id }
+exclude-added = { $pattern } is on the list
+exclude-already = { $pattern } was on the list already
+exclude-until = until { $when }
+exclude-covers = { $count ->
+    [one] Covers { $count } person
+   *[other] Covers { $count } people
+  } we know:
+exclude-open-leads = open: { $leads }
+exclude-how = Who should be kept out? Send a phone, an e-mail, a @domain, a @username or a Telegram id, one per line. A comment may follow after “;”, and an end: “until 2026-12-31” or “for 30 days”. Or simply forward a message of that person here.
+exclude-example = +44 20 7946 0123; spam for 30 days
+exclude-hidden = This person hides their account in forwards, so their id is unknown. Exclude them from the lead’s card.
+exclude-lifted = { $pattern } is off the list, messages come in again.
+check-how = Who should be checked? For example: /check +44 20 7946 0123
+check-stopped = { $pattern } would be stopped
+check-let-in = { $pattern } gets through
+include-how = Who should come off the list? For example: /include +44 20 7946 0123
+include-none = { $pattern } is not on the list.
+stopped-heading = What the exclusions stopped
+stopped-none = Nothing has been stopped.
+restored = Restored: it is a lead now.
+restored-not-lead = Taken again, but it became no lead: { $state }
+person-excluded = { $count ->
+    [one] { $count } address of this person is excluded.
+   *[other] { $count } addresses of this person are excluded.
+  }
+person-excluded-others = The same addresses belong to { $names }.
+person-exclusion-undone = The exclusion is undone.
+button-undo-one = ↩️ { $pattern }
+
+managers-heading = { $count ->
+    [one] { $count } person works here
+   *[other] { $count } people work here
+  }
+manager-not-started = has not opened the bot yet
+manager-away = away
+role-admin = admin
+ask-remove = Remove { $name }? They get no more leads and no access; history stays.
+manager-removed = { $name } does not work here any more.
+invitation-manager = An invitation for a manager
+invitation-admin = An invitation for an admin
+invitation-once = Forward this link to one person. It works once and is good for { $count ->
+    [one] { $count } day
+   *[other] { $count } days
+  }.
+
+ledger-heading = The ledger of today (UTC)
+ledger-line = { $received } received: { $filed } filed, { $excluded } excluded, { $ignored } not for leads, { $duplicate } repeated, { $parked } not understood
+ledger-even = It balances.
+ledger-uneven = It does not balance: something was received and not accounted for. This is a bug, please report it.
+ledger-nothing = Nothing came in today.
+ledger-trouble = Not working: { $what }
+ledger-seen = Last heard { $when }
+ledger-parked = { $count ->
+    [one] { $count } message was not understood
+   *[other] { $count } messages were not understood
+  }
+parked-heading = Not understood
+parked-none = Everything has been understood.
+replayed = Taken again: { $state }
+state-filed = filed
+state-parked = not understood again
+state-excluded = stopped by an exclusion
+state-ignored = nothing for a lead
+state-duplicate = already there

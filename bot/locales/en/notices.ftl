@@ -1,0 +1,26 @@
+# Notices: what the bot writes unasked.
+
+notice-given = { $name } gave you a lead
+notice-given-by-queue = You were given a lead
+notice-message = Lead { $number }
+notice-not-taken = Offered to you, not taken yet
+notice-edited = Lead { $number }: a message was edited
+notice-edited-before = Before: { $text }
+notice-failed = Lead { $number }: not delivered
+notice-uncertain = Lead { $number }: it may not have arrived
+uncertain-means = The connection broke while the message was on its way. The customer may have it. Send it again?
+notice-account-trouble = No connection: { $name }
+notice-account-well = Connected again: { $name }
+notice-parked = Something came in that was not understood
+parked-means = Nothing is lost: the original is kept, you can look at it and take it again.
+notice-unreachable = The bot cannot write to { $name }: they have not opened it, or have blocked it. They are offered no leads meanwhile.
+
+cause-blocked = The customer has blocked the bot.
+cause-deactivated = The customer’s account is gone.
+cause-not_found = There is no such chat or mailbox any more.
+cause-too_large = The file is too large.
+cause-malformed = The network does not take such content.
+cause-gave_up = It could not be sent for three days.
+cause-excluded = The person is on the exclusion list.
+cause-customer-wrote = The customer wrote first, so the automatic message is not needed.
+cause-other = Reason: { $reason }

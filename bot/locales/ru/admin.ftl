@@ -1,0 +1,83 @@
+# Экраны администратора: исключения, сотрудники, журнал приёма.
+
+exclusions-heading = Исключения
+exclusions-found = Исключения: «{ $query }»
+exclusions-none = Список пуст. От кого ничего не принимать, можно добавить командой /exclude
+exclusions-none-found = Такого в списке нет.
+exclusion-made = Добавил(а) { $name }, { $when }
+exclusion-hits = { $count ->
+    [one] Остановлено { $count } сообщение
+    [few] Остановлено { $count } сообщения
+   *[many] Остановлено { $count } сообщений
+  }, последнее { $when }
+exclusion-no-hits = Пока ничего не остановлено
+pattern-telegram = Telegram id { $id }
+exclude-added = { $pattern } в списке
+exclude-already = { $pattern } уже в списке
+exclude-until = до { $when }
+exclude-covers = { $count ->
+    [one] Касается { $count } человека
+    [few] Касается { $count } человек
+   *[many] Касается { $count } человек
+  } из тех, кого мы знаем:
+exclude-open-leads = открыты { $leads }
+exclude-how = Кого не пускать? Пришлите телефон, почту, @домен, @имя или id в Telegram, по одному на строку. После «;» можно написать комментарий, в конце срок: «до 31.12.2026» или «на 30 дней». Можно просто переслать сюда сообщение этого человека.
+exclude-example = +7 900 123-45-67; спам на 30 дней
+exclude-hidden = Этот человек скрыл свой аккаунт при пересылке, узнать его id нельзя. Исключите его из карточки лида.
+exclude-lifted = { $pattern } больше не в списке, сообщения снова приходят.
+check-how = Кого проверить? Например: /check +7 900 123-45-67
+check-stopped = { $pattern } не пройдёт
+check-let-in = { $pattern } проходит
+include-how = Кого убрать из списка? Например: /include +7 900 123-45-67
+include-none = { $pattern } нет в списке.
+stopped-heading = Что остановили исключения
+stopped-none = Ничего не останавливали.
+restored = Вернули: теперь это лид.
+restored-not-lead = Взяли заново, но лида не вышло: { $state }
+person-excluded = { $count ->
+    [one] Исключён { $count } адрес
+    [few] Исключены { $count } адреса
+   *[many] Исключено { $count } адресов
+  } этого человека.
+person-excluded-others = Те же адреса есть у: { $names }.
+person-exclusion-undone = Исключение снято.
+button-undo-one = ↩️ { $pattern }
+
+managers-heading = { $count ->
+    [one] { $count } сотрудник
+    [few] { $count } сотрудника
+   *[many] { $count } сотрудников
+  }
+manager-not-started = ещё не открыл(а) бота
+manager-away = отошёл
+role-admin = администратор
+ask-remove = Убрать { $name }? Новых лидов и доступа больше не будет, история останется.
+manager-removed = { $name } больше не в списке сотрудников.
+invitation-manager = Приглашение для менеджера
+invitation-admin = Приглашение для администратора
+invitation-once = Перешлите эту ссылку одному человеку. Она сработает один раз, { $count ->
+    [one] действует { $count } день
+    [few] действует { $count } дня
+   *[many] действует { $count } дней
+  }.
+
+ledger-heading = Журнал приёма за сегодня (по UTC)
+ledger-line = Получено { $received }: принято { $filed }, исключено { $excluded }, не для лидов { $ignored }, повторов { $duplicate }, не разобрано { $parked }
+ledger-even = Сходится.
+ledger-uneven = Не сходится: что-то получено, но не учтено. Это ошибка системы, сообщите разработчикам.
+ledger-nothing = Сегодня ничего не приходило.
+ledger-trouble = Не работает: { $what }
+ledger-seen = Связь была { $when }
+ledger-parked = { $count ->
+    [one] Не разобрано { $count } сообщение
+    [few] Не разобрано { $count } сообщения
+   *[many] Не разобрано { $count } сообщений
+  }
+parked-heading = Не разобрано
+parked-none = Всё разобрано.
+replayed = Взяли заново: { $state }
+state-filed = принято
+state-parked = снова не разобрано
+state-excluded = остановлено исключением
+state-ignored = ничего для лида
+state-duplicate = уже есть

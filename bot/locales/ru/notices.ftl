@@ -1,0 +1,26 @@
+# Уведомления: что бот пишет сам.
+
+notice-given = { $name } передал(а) вам лид
+notice-given-by-queue = Вам передан лид
+notice-message = Лид № { $number }
+notice-not-taken = Предложен вам, ещё не взят
+notice-edited = Лид № { $number }: сообщение изменили
+notice-edited-before = Было: { $text }
+notice-failed = Лид № { $number }: не доставлено
+notice-uncertain = Лид № { $number }: неизвестно, дошло ли
+uncertain-means = Связь оборвалась, пока сообщение отправлялось. Возможно, клиент его получил. Отправить ещё раз?
+notice-account-trouble = Нет связи: { $name }
+notice-account-well = Связь восстановлена: { $name }
+notice-parked = Пришло то, что система не разобрала
+parked-means = Ничего не потеряно: исходное сообщение сохранено, его можно посмотреть и взять заново.
+notice-unreachable = Бот не может написать сотруднику { $name }: бот не открыт или заблокирован. Лиды ему пока не предлагаются.
+
+cause-blocked = Клиент заблокировал бота.
+cause-deactivated = Аккаунт клиента удалён.
+cause-not_found = Такого чата или ящика больше нет.
+cause-too_large = Слишком большой файл.
+cause-malformed = Сеть не приняла такое содержимое.
+cause-gave_up = Три дня не получалось отправить.
+cause-excluded = Человек в списке исключений.
+cause-customer-wrote = Клиент написал сам, автоматическое сообщение уже не нужно.
+cause-other = Причина: { $reason }

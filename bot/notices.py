@@ -1,0 +1,259 @@
+"""What managers are told unasked: a notice of kind and ids becomes words when it is sent, for its reader.
+
+The worker calls `Notices` inside the transaction in which it claims the notice, so it reads the world as it
+is now: parts of an album and quick second lines that came meanwhile are in it. Never imports aiogram.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from bot.callbacks import Action, data
+from bot.rich import LONGEST, Rich
+from bot.screens.cards import card_screen, channel_name, contact_name, line_of
+from bot.screens.conversation import conversation
+from bot.texts import Texts, Words
+from core.channel import Button, Markup, OutboundFile, Screen
+from core.clock import Clock
+from core.conversations.deliveries import NoticeRow, Rendered
+from core.database import Reading
+from core.desk import messages
+from core.desk.accounts import accounts
+from core.desk.cards import Card, card
+from core.desk.messages import Said
+from core.staff import managers
+from core.staff.managers import Person
+
+log = structlog.get_logger("bot")
+_FILES_SHOWN = 10  # of one notice; Telegram takes no more in an album
+_CAUSES = (
+    "blocked",
+    "deactivated",
+    "not_found",
+    "too_large",
+    "malformed",
+    "gave_up",
+    "excluded",
+    "customer-wrote",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Notices:
+    """Renders notices; the assembly hands an instance to the worker.
+
+    `timezone` is the line's (an IANA name). `staff_account_id` is the account of the managers' bot: files
+    that came through this very bot are shown by the network's own reference, all others from the store.
+    """
+
+    texts: Texts
+    clock: Clock
+    timezone: str
+    staff_account_id: int
+
+    def __call__(self, connection: Reading, notice: NoticeRow) -> Rendered | None:
+        """The notice in its reader's words; None when nothing is left to say (the worker cancels it)."""
+        reader = managers.by_id(connection, notice.manager_id)
+        if reader is None:
+            return None
+        words = self.texts.words(reader.language, self.timezone, self.clock.now())
+        match notice.kind:
+            case "new-lead" | "lead-given" | "robot":
+                return self._lead(connection, notice, reader, words)
+            case "message":
+                return self._message(connection, notice, reader, words)
+            case "edited":
+                return self._edited(connection, notice, words)
+            case "delivery-failed" | "delivery-uncertain":
+                return self._undelivered(connection, notice, words)
+            case _:
+                return _installation(connection, notice, words)
+
+    def _lead(self, connection: Reading, notice: NoticeRow, reader: Person, words: Words) -> Rendered | None:
+        shown = self._card(connection, notice.lead_id, words)
+        if shown is None:
+            return None
+        new: tuple[Said, ...] = ()
+        match notice.kind:
+            case "new-lead":
+                heading = words("card-repeat" if shown.is_repeat else "card-new", number=shown.number)
+                new = self._unseen(connection, notice, words, shown)
+            case "lead-given":
+                giver = managers.by_id(connection, int(notice.facts.get("by") or 0))
+                name = line_of(giver.name, 60) if giver else ""
+                heading = words("notice-given", name=name) if name else words("notice-given-by-queue")
+                new = tuple(said for said in shown.messages if said.direction == "in")
+            case _:
+                heading = f"🤖 {line_of(str(notice.facts.get('text', '')), 300)}"
+        screen = card_screen(words, shown, reader, heading=heading)
+        return Rendered(screen, self._files(new), _last_id(new), _only_id(new))
+
+    def _message(
+        self, connection: Reading, notice: NoticeRow, reader: Person, words: Words
+    ) -> Rendered | None:
+        shown = self._card(connection, notice.lead_id, words)
+        if shown is None or notice.conversation_id is None:
+            return None
+        new = self._unseen(connection, notice, words, shown)
+        if not new:
+            return None
+        rich = Rich().add(f"💬 {words('notice-message', number=shown.number)}", Markup.BOLD)
+        rich.add(f" · {contact_name(words, shown)}, {channel_name(words, new[-1].channel)}")
+        if not shown.is_taken:
+            rich.line(words("card-free" if shown.responsible is None else "notice-not-taken"))
+        budget = LONGEST - rich.units - 2
+        rich.line().extend(conversation(words, new, contact_name(words, shown), budget))
+        first = [
+            Button(words("button-reply"), data(Action.REPLY, shown.id, new[-1].conversation_id, new[-1].id))
+        ]
+        if shown.way.why_not is not None:
+            first = []
+        if not shown.is_taken and shown.outcome == "open":
+            first.insert(0, Button(words("button-take"), data(Action.TAKE, shown.id, 1)))
+        first.append(Button(words("button-card"), data(Action.OPEN, shown.id)))
+        return Rendered(rich.screen(tuple(first)), self._files(new), _last_id(new), _only_id(new))
+
+    def _edited(self, connection: Reading, notice: NoticeRow, words: Words) -> Rendered | None:
+        shown = self._card(connection, notice.lead_id, words)
+        said = messages.message(connection, int(notice.facts.get("message_id") or 0), language=words.language)
+        if shown is None or said is None:
+            return None
+        if not said.is_seen:
+            return None  # nobody has seen it yet: it is shown as it is now, by the notice that shows it
+        rich = Rich().add(f"✏️ {words('notice-edited', number=shown.number)}", Markup.BOLD)
+        rich.add(f" · {contact_name(words, shown)}")
+        before = messages.versions(connection, said.id)
+        if before:
+            rich.line(words("notice-edited-before", text=line_of(before[-1][1], 300)), Markup.ITALIC)
+        rich.line().extend(conversation(words, [said], contact_name(words, shown), LONGEST - rich.units - 2))
+        buttons = (
+            Button(words("button-reply"), data(Action.REPLY, shown.id, said.conversation_id, said.id)),
+            Button(words("button-card"), data(Action.OPEN, shown.id)),
+        )
+        return Rendered(rich.screen(buttons if shown.way.why_not is None else buttons[1:]), (), None, said.id)
+
+    def _undelivered(self, connection: Reading, notice: NoticeRow, words: Words) -> Rendered | None:
+        shown = self._card(connection, notice.lead_id, words)
+        if shown is None:
+            return None
+        delivery_id = int(notice.facts.get("delivery_id") or 0)
+        said = next(
+            (one for one in shown.messages if one.dispatch is not None and one.dispatch.id == delivery_id),
+            None,
+        )
+        if message_id := int(notice.facts.get("message_id") or 0):  # a bounce names the letter itself
+            said = messages.message(connection, message_id, language=words.language)
+        uncertain = notice.kind == "delivery-uncertain"
+        heading = words("notice-uncertain" if uncertain else "notice-failed", number=shown.number)
+        rich = Rich().add(f"{'❓' if uncertain else '✗'} {heading}", Markup.BOLD)
+        rich.add(f" · {contact_name(words, shown)}")
+        if not uncertain:
+            rich.line(
+                refusal_cause(words, str(notice.facts.get("cause", "")), str(notice.facts.get("reason", "")))
+            )
+        else:
+            rich.line(words("uncertain-means"))
+        if said is not None:
+            rich.line().extend(conversation(words, [said], contact_name(words, shown), 1500))
+        first = []
+        if delivery_id and shown.way.why_not is None and notice.facts.get("cause") != "customer-wrote":
+            first.append(Button(words("button-send-again"), data(Action.SEND_AGAIN, shown.id, delivery_id)))
+        first.append(Button(words("button-card"), data(Action.OPEN, shown.id)))
+        return Rendered(rich.screen(tuple(first)))
+
+    def _card(self, connection: Reading, lead_id: int | None, words: Words) -> Card | None:
+        if lead_id is None:
+            return None
+        return card(
+            connection,
+            lead_id,
+            now=words.now,
+            language_default=self.texts.default,
+            language=words.language,
+        )
+
+    def _unseen(self, connection: Reading, notice: NoticeRow, words: Words, shown: Card) -> tuple[Said, ...]:
+        """What this notice is about: what nobody was shown yet.
+
+        Where the lead is nobody's, several managers get the notice, and the first one's has been noted as seen
+        already: then it is the message that caused the notice and what has come since.
+        """
+        if notice.conversation_id is None:
+            return tuple(said for said in shown.messages if said.direction == "in" and not said.is_seen)
+        new = messages.unseen(connection, notice.conversation_id, language=words.language)
+        if new:
+            return new
+        came = [
+            said
+            for said in shown.messages
+            if said.direction == "in" and said.conversation_id == notice.conversation_id
+        ]
+        since = [said for said in came if said.id > notice.delivery_id]
+        cause = [said for said in came if said.id < notice.delivery_id][-1:]
+        return (*cause, *since)
+
+    def _files(self, said: Sequence[Said]) -> tuple[OutboundFile, ...]:
+        """The files of these messages, as far as they can be had now."""
+        shown: list[OutboundFile] = []
+        for file in (file for one in said for file in one.files):
+            own = file.reference if file.account_id == self.staff_account_id else None
+            if own or file.sha256:
+                shown.append(
+                    OutboundFile(
+                        kind=file.kind,
+                        name=file.name or file.kind,
+                        path=None if own else file.sha256,
+                        reference=own,
+                        media_type=file.media_type,
+                    )
+                )
+        return tuple(shown[-_FILES_SHOWN:])
+
+
+def refusal_cause(words: Words, cause: str, reason: str) -> str:
+    """Why something was not delivered, as its author reads it."""
+    if cause in _CAUSES:
+        return words(f"cause-{cause}")
+    return words("cause-other", reason=line_of(reason, 200) or "?")
+
+
+def _installation(connection: Reading, notice: NoticeRow, words: Words) -> Rendered | None:
+    """What admins are told of the installation itself."""
+    match notice.kind:
+        case "account-trouble" | "account-well":
+            named = {account.id: account for account in accounts(connection)}
+            account = named.get(int(notice.facts.get("account_id") or 0))
+            name = (
+                f"{channel_name(words, account.channel)} · {line_of(account.title, 60)}" if account else "?"
+            )
+            rich = Rich()
+            if notice.kind == "account-well":
+                rich.add(f"🟢 {words('notice-account-well', name=name)}", Markup.BOLD)
+            else:
+                rich.add(f"🔴 {words('notice-account-trouble', name=name)}", Markup.BOLD)
+                rich.line(line_of(str(notice.facts.get("why", "")), 300))
+            return Rendered(rich.screen((Button(words("button-ledger"), data(Action.LEDGER)),)))
+        case "parked":
+            rich = Rich().add(f"⚠️ {words('notice-parked')}", Markup.BOLD).line(words("parked-means"))
+            return Rendered(rich.screen((Button(words("button-parked"), data(Action.PARKED, 0)),)))
+        case "manager-unreachable":
+            person = managers.by_id(connection, int(notice.facts.get("manager_id") or 0))
+            if person is None:
+                return None
+            text = words("notice-unreachable", name=line_of(person.name, 60))
+            screen = Screen(text, (), ((Button(words("button-managers"), data(Action.MANAGERS)),),))
+            return Rendered(screen)
+    log.error("a notice nobody can put into words", kind=notice.kind, delivery_id=notice.delivery_id)
+    return None
+
+
+def _last_id(said: Sequence[Said]) -> int | None:
+    return max((one.id for one in said), default=None)
+
+
+def _only_id(said: Sequence[Said]) -> int | None:
+    """The message that an answer to the notice answers; an answer to several quotes none of them."""
+    return said[0].id if len({one.group or one.id for one in said}) == 1 else None

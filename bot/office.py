@@ -1,0 +1,60 @@
+"""What the handlers work with: the database, the words, the line's settings. Built once by the assembly."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from bot.texts import Texts, Words
+from core.clock import Clock
+from core.database import Database
+from core.desk.cards import Card, card
+from core.files import FileStore
+from core.intake.filing import Filed
+from core.lines.accounts import AccountRef
+from core.staff.managers import Person, by_id
+
+Refile = Callable[[int], Awaitable[Filed]]
+
+
+@dataclass(slots=True)
+class Office:
+    """One managers' bot.
+
+    `account` is its account; a customer's file of the same account is passed on by the network's reference.
+    `region` reads telephones written without a country ("RU"), `timezone` is the line's (an IANA name).
+    `refile(ledger_id)` takes a parked or excluded entry of the ledger again. `background` holds what outlives an
+    update, such as watching whether an answer has arrived; it ends with the bot.
+    """
+
+    db: Database
+    texts: Texts
+    clock: Clock
+    account: AccountRef
+    store: FileStore
+    refile: Refile
+    region: str
+    timezone: str
+    username: str = ""  # the bot's own, for invitation links
+    background: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def words(self, language: str | None) -> Words:
+        """The voice for one reader, now."""
+        return self.texts.words(language, self.timezone, self.clock.now())
+
+    async def card(self, lead_id: int, words: Words) -> Card | None:
+        """A lead's card in this reader's language, as it is now."""
+        return await self.db.read(
+            lambda connection: card(
+                connection,
+                lead_id,
+                now=words.now,
+                language_default=self.texts.default,
+                language=words.language,
+            )
+        )
+
+    async def reread(self, person: Person) -> Person:
+        """The person as the database has them after a change."""
+        return await self.db.read(lambda connection: by_id(connection, person.id)) or person

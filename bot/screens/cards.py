@@ -1,0 +1,328 @@
+"""The card of a lead: everything before the first word to a customer, and every deed as a button."""
+
+from __future__ import annotations
+
+from bot.callbacks import Action, data
+from bot.rich import LONGEST, Rich, plain, shortened, units
+from bot.screens.conversation import conversation
+from bot.texts import Words
+from core.channel import Button, Markup, Screen
+from core.desk.cards import Card
+from core.desk.persons import KnownAddress
+from core.desk.schedule import Planned
+from core.leads.pipelines import Reason, StageRef
+from core.staff.managers import Person
+
+_CHANNELS = ("telegram", "email", "form", "whatsapp", "vk", "max", "chat", "call")
+_UNANSWERABLE = {
+    "excluded": "excluded",
+    "blocked": "blocked",
+    "deactivated": "deactivated",
+    "not_found": "not_found",
+    "bounced": "bounced",
+    "one-way": "no-way",
+    "no-conversation": "no-way",
+}
+_SKIPS = (
+    "closed",
+    "stage-left",
+    "customer-wrote",
+    "condition",
+    "excluded",
+    "blocked",
+    "no-way",
+    "already-said",
+    "no-text",
+    "robot-off",
+    "too-late",
+    "answered",
+    "bounce",
+    "cancelled",
+)
+_HEAD = 2200  # UTF-16 units the facts above the conversation may take, however much a form has sent
+
+
+def card_screen(words: Words, card: Card, reader: Person, *, heading: str = "") -> Screen:
+    """The card as this person sees it now. The conversation is cut to what fits, the buttons never."""
+    head = _facts(words, card, reader, heading)
+    tail = _automation(words, card)
+    rich = Rich().extend(head)
+    budget = LONGEST - head.units - tail.units - 4
+    said = conversation(words, card.messages, contact_name(words, card), budget)
+    if said.units:
+        rich.gap().line().extend(said)
+    if tail.units:
+        rich.gap().line().extend(tail)
+    return rich.screen(*_buttons(words, card, reader))
+
+
+def contact_name(words: Words, card: Card) -> str:
+    """What the person is called, or that they are nameless."""
+    return line_of(card.contact_name, 80) or words("card-nameless")
+
+
+def channel_name(words: Words, channel: str) -> str:
+    """A channel as people call it."""
+    if channel in _CHANNELS:
+        return words(f"channel-{channel}")
+    return words("channel-other", name=line_of(channel, 40))
+
+
+def line_of(text: str | None, limit: int = 200) -> str:
+    """Strangers' text on one line."""
+    return shortened(" ".join(plain(text or "").split()), limit)
+
+
+def stage_choice(words: Words, card: Card, stages: tuple[StageRef, ...]) -> Screen:
+    """Where a lead may go: the open and the successful stages. A failure has a button and reasons of its own."""
+    rich = Rich().add(words("ask-stage", number=card.number), Markup.BOLD).line()
+    rich.add(words("now-in-stage", stage=plain(card.stage_title)))
+    buttons = [
+        Button(words.title(stage.title), data(Action.MOVE, card.id, stage.id, card.fence))
+        for stage in stages
+        if stage.id != card.stage.id and stage.kind != "failure"
+    ]
+    return rich.screen(*_two_by_two(buttons), (_back(words, card.id),))
+
+
+def reason_choice(
+    words: Words, card: Card, reasons: tuple[Reason, ...], *, commented: bool = False
+) -> Screen:
+    """Why a lead is given up; with `commented` the tap then asks for words of one's own."""
+    key = "ask-reason-commented" if commented else "ask-reason"
+    rich = Rich().add(words(key, number=card.number), Markup.BOLD)
+    action = Action.JUNK_COMMENT if commented else Action.JUNK
+    buttons = [Button(words.title(r.title), data(action, card.id, r.id, card.fence)) for r in reasons]
+    other = Button(words("button-add-comment"), data(Action.REASONS_COMMENTED, card.id))
+    return rich.screen(*_two_by_two(buttons), () if commented else (other,), (_back(words, card.id),))
+
+
+def colleague_choice(words: Words, card: Card, people: tuple[Person, ...]) -> Screen:
+    """Whom a lead may be handed to, the available first."""
+    rich = Rich().add(words("ask-colleague", number=card.number), Markup.BOLD)
+    present = card.responsible.id if card.responsible else None
+    others = [person for person in people if person.id != present or not card.is_taken]
+    if not others:
+        rich.line(words("no-colleagues"))
+    buttons = [
+        Button(
+            words(
+                "colleague-here" if person.is_available else "colleague-away", name=line_of(person.name, 40)
+            ),
+            data(Action.HAND_OVER, card.id, person.id),
+        )
+        for person in sorted(others, key=lambda person: not person.is_available)[:40]
+    ]
+    return rich.screen(*_two_by_two(buttons), (_back(words, card.id),))
+
+
+def exclusion_question(words: Words, card: Card) -> Screen:
+    """What excluding this person would do, before it is done."""
+    rich = Rich().add(words("ask-exclude", name=contact_name(words, card)), Markup.BOLD)
+    for address in card.addresses[:15]:
+        rich.line(f"• {address_of(words, address)}")
+    rich.gap().line(words("exclude-means"))
+    return rich.screen(
+        (Button(words("button-yes-exclude"), data(Action.EXCLUDE_SURELY, card.id)), _back(words, card.id))
+    )
+
+
+def address_of(words: Words, address: KnownAddress) -> str:
+    """An address as one reads it: a phone as it is dialled, a username where there is one."""
+    shown = line_of(address.value, 80)
+    if address.kind not in ("phone", "email"):
+        name = f"@{line_of(address.username, 64)}" if address.username else f"id {shown}"
+        shown = f"{channel_name(words, address.kind)} {name}"
+    return words("card-address-closed", address=shown) if address.closed_at else shown
+
+
+def skip_reason(words: Words, reason: str | None) -> str:
+    """Why automation did nothing, in words."""
+    if reason in _SKIPS:
+        return words(f"skip-{reason}")
+    return words("skip-other", reason=line_of(reason, 120) or "?")
+
+
+def _facts(words: Words, card: Card, reader: Person, heading: str) -> Rich:
+    rich = Rich()
+    if heading:
+        rich.add(heading, Markup.BOLD).line()
+    rich.add(words("card-heading", number=card.number, stage=plain(card.stage_title)), Markup.BOLD)
+    rich.line(contact_name(words, card), Markup.BOLD)
+    if card.is_client:
+        rich.add(f" · {words('card-client')}")
+    if card.addresses:
+        rich.line(" · ".join(address_of(words, address) for address in card.addresses[:6]))
+    source = line_of(card.source, 100)
+    channel = channel_name(words, card.channel)
+    rich.line(words("card-from", channel=channel, source=source) if source else channel)
+    rich.line(_responsibility(words, card, reader))
+    if card.outcome == "open" and card.waiting_since:
+        rich.line(f"⏱ {words('card-waits', time=words.lasting(words.now - card.waiting_since))}")
+    if card.outcome != "open" and card.closed_at:
+        _closing(words, card, rich)
+    _earlier(words, card, rich)
+    _person(words, card, rich)
+    for name, value in list(card.fields.items())[:12]:
+        rich.line(f"{line_of(name, 40)}: ", Markup.ITALIC).add(line_of(value, 150))
+    for note in card.notes:
+        written = line_of(note.text, 300)
+        rich.line(
+            f"📝 {words('card-note', name=line_of(note.author, 40), when=words.when(note.at), text=written)}"
+        )
+    return rich if rich.units <= _HEAD else rich.cut(_HEAD)
+
+
+def _responsibility(words: Words, card: Card, reader: Person) -> str:
+    if card.responsible is None:
+        return words("card-free")
+    if card.is_taken:
+        mine = card.responsible.id == reader.id
+        return (
+            words("card-yours") if mine else words("card-taken-by", name=line_of(card.responsible.name, 60))
+        )
+    if card.responsible.id == reader.id:
+        return words("card-offered")
+    return words("card-offered-to", name=line_of(card.responsible.name, 60))
+
+
+def _closing(words: Words, card: Card, rich: Rich) -> None:
+    if card.closed_at is None:
+        return
+    when = words.when(card.closed_at)
+    if card.reason:
+        rich.line(words("card-closed-reason", when=when, reason=plain(card.reason)))
+    else:
+        rich.line(words("card-closed", when=when))
+    if card.comment:
+        rich.line(words("card-comment", text=line_of(card.comment, 300)), Markup.ITALIC)
+
+
+def _earlier(words: Words, card: Card, rich: Rich) -> None:
+    before = card.earlier
+    if before is None:
+        return
+    outcome = words("outcome-success" if before.outcome == "success" else "outcome-failure")
+    when = words.when(before.closed_at) if before.closed_at else ""
+    if before.reason:
+        reason = plain(before.reason)
+        line = words("card-before-reason", number=before.number, outcome=outcome, reason=reason, when=when)
+    else:
+        line = words("card-before", number=before.number, outcome=outcome, when=when)
+    rich.line(f"↩️ {line}")
+    if before.comment:
+        rich.line(words("card-comment", text=line_of(before.comment, 200)), Markup.ITALIC)
+    if before.responsible:
+        rich.line(words("card-before-by", name=line_of(before.responsible.name, 60)))
+
+
+def _person(words: Words, card: Card, rich: Rich) -> None:
+    if card.missing:
+        what = ", ".join(
+            words(f"missing-{name}") for name in card.missing if name in ("name", "phone", "email")
+        )
+        rich.line(f"❔ {words('card-missing', what=what)}")
+    if card.recognition and not card.recognition.is_separated:
+        rich.line(f"🔗 {words('card-recognised', address=line_of(card.recognition.value, 80))}")
+    for suggestion in card.suggestions[:2]:
+        rich.line(
+            f"🔗 {words('card-suggested', name=line_of(suggestion.name, 60) or words('card-nameless'))}"
+        )
+    if card.outcome == "open" and card.way.why_not:
+        why = _UNANSWERABLE.get(card.way.why_not)
+        text = (
+            words(f"unanswerable-{why}")
+            if why
+            else words("unanswerable-other", why=line_of(card.way.why_not))
+        )
+        rich.line(f"🚫 {words('card-cannot-answer', why=text)}")
+    elif card.way.channel and card.way.channel != card.channel:
+        rich.line(words("card-answer-goes", channel=channel_name(words, card.way.channel)))
+
+
+def _automation(words: Words, card: Card) -> Rich:
+    rich = Rich()
+    if card.outcome != "open":
+        return rich
+    for planned in card.planned[:2]:
+        line = words("card-next", robot=line_of(planned.robot, 60), when=words.when(planned.due_at))
+        rich.line(f"🤖 {line}", Markup.ITALIC)
+    if card.skipped and card.skipped.state != "cancelled":
+        reason = skip_reason(words, card.skipped.reason)
+        line = words("card-skipped", robot=line_of(card.skipped.robot, 60), reason=reason)
+        rich.line(f"🤖 {line}", Markup.ITALIC)
+    return rich
+
+
+def _buttons(words: Words, card: Card, reader: Person) -> list[tuple[Button, ...]]:
+    lead = card.id
+    is_open = card.outcome == "open"
+    is_mine = card.is_taken and card.responsible is not None and card.responsible.id == reader.id
+    first, second, third = [], [], []
+    if is_open and not card.is_taken:
+        first.append(Button(words("button-take"), data(Action.TAKE, lead)))
+    if card.way.why_not is None:
+        first.append(Button(words("button-reply"), data(Action.REPLY, lead)))
+    if is_open:
+        second.append(Button(words("button-stage"), data(Action.STAGES, lead)))
+        if is_mine or not card.is_taken or reader.is_admin:
+            second.append(Button(words("button-hand-over"), data(Action.COLLEAGUES, lead)))
+        second.append(Button(words("button-junk"), data(Action.REASONS, lead)))
+    elif not card.can_undo_exclusion:
+        second.append(Button(words("button-reopen"), data(Action.REOPEN, lead, card.fence)))
+    third.append(Button(words("button-note"), data(Action.NOTE, lead)))
+    third.append(Button(words("button-history"), data(Action.HISTORY, lead)))
+    if reader.is_admin and card.exclusion is None:
+        third.append(Button(words("button-exclude"), data(Action.EXCLUDE_PERSON, lead)))
+    if reader.is_admin and card.can_undo_exclusion:
+        second.append(Button(words("button-undo-exclusion"), data(Action.UNDO_EXCLUDE, lead)))
+    return [tuple(first), tuple(second), tuple(third), *_corrections(words, card)]
+
+
+def _corrections(words: Words, card: Card) -> list[tuple[Button, ...]]:
+    """What was decided for the manager and can be undone by one."""
+    rows: list[tuple[Button, ...]] = []
+    lead = card.id
+    failed = [
+        said.dispatch
+        for said in card.messages
+        if said.dispatch and said.dispatch.state in ("refused", "uncertain") and not said.is_automatic
+    ]
+    if failed and card.way.why_not is None:
+        rows.append((Button(words("button-send-again"), data(Action.SEND_AGAIN, lead, failed[-1].id)),))
+    if card.recognition:
+        key = "button-rejoin" if card.recognition.is_separated else "button-separate"
+        action = Action.REJOIN if card.recognition.is_separated else Action.SEPARATE
+        rows.append((Button(words(key), data(action, lead, card.recognition.conversation_id)),))
+    rows += [
+        (
+            Button(
+                words("button-merge", name=line_of(other.name, 30) or words("card-nameless")),
+                data(Action.MERGE, lead, other.contact_id),
+            ),
+        )
+        for other in card.suggestions[:2]
+    ]
+    if card.outcome == "open":
+        rows += [(_cancel_button(words, lead, planned),) for planned in card.planned[:2]]
+    return rows
+
+
+def _cancel_button(words: Words, lead_id: int, planned: Planned) -> Button:
+    label = words("button-cancel-timer", robot=line_of(planned.robot, 30))
+    return Button(label, data(Action.CANCEL_TIMER, lead_id, planned.timer_id))
+
+
+def _two_by_two(buttons: list[Button]) -> list[tuple[Button, ...]]:
+    """Short labels side by side, long ones in rows of their own."""
+    rows: list[tuple[Button, ...]] = []
+    for button in buttons:
+        if rows and len(rows[-1]) == 1 and units(rows[-1][0].text) <= 18 and units(button.text) <= 18:
+            rows[-1] = (*rows[-1], button)
+        else:
+            rows.append((button,))
+    return rows
+
+
+def _back(words: Words, lead_id: int) -> Button:
+    return Button(words("button-back"), data(Action.CARD, lead_id))

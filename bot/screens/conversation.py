@@ -1,0 +1,113 @@
+"""What was said, as a manager reads it: who, when, the words in a quote, the files, what became of answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from bot.rich import Rich, plain, shortened, units
+from bot.texts import Words
+from core.channel import Markup
+from core.desk.messages import File, Said
+
+LONG = 300  # UTF-16 units; a longer quote is folded and opens at a tap
+ONE = 1200  # units of one message beside others
+_FILES = ("photo", "video", "audio", "voice", "video_note", "document", "sticker", "animation")
+_LABEL = re.compile(r"\[([^\[\]\n]{1,200})\]")
+_WHY_MISSING = {"too_large": "large", "too-large": "large", "not_found": "expired", "expired": "expired"}
+_STATES = ("waiting", "sending", "sent", "delivered", "read", "refused", "uncertain", "cancelled")
+
+
+def conversation(
+    words: Words, said: Sequence[Said], customer: str, budget: int, *, older: bool = True
+) -> Rich:
+    """The newest of these messages that fit into `budget` UTF-16 units, oldest of them first.
+
+    The newest is shown whole as far as it fits, the others up to `ONE` units. `older` counts what was left out.
+    """
+    groups = _albums(said)
+    blocks: list[Rich] = []
+    left = budget - 60  # room for the line that counts what was left out
+    for group in reversed(groups):
+        block = _block(words, group, customer, min(left, ONE) if blocks else left)
+        if block.units > left:
+            break
+        blocks.append(block)
+        left -= block.units + 1
+    rich = Rich()
+    missing = len(groups) - len(blocks)
+    if missing and older:
+        rich.add(words("card-older", count=missing), Markup.ITALIC)
+    for block in reversed(blocks):
+        rich.line().extend(block) if rich.units else rich.extend(block)
+    return rich
+
+
+def file_line(words: Words, file: File, label: str = "") -> str:
+    """A file in words: its kind and name, or the channel's `label` for it, and whether it can be had."""
+    line = label
+    if not label:
+        line = words(f"file-{file.kind}" if file.kind in _FILES else "file-other")
+        if name := shortened(plain(file.name or "").replace("\n", " "), 60):
+            line = words("file-named", kind=line, name=name)
+    if file.state == "missing":
+        why = _WHY_MISSING.get(file.error or "", "other")
+        return words("file-missing", file=line, why=words(f"file-why-{why}"))
+    return line
+
+
+def author(words: Words, said: Said, customer: str) -> str:
+    """Who wrote, as the reader knows them."""
+    if said.author_name:
+        return shortened(plain(said.author_name), 60)
+    kind = said.author.split(":")[0]
+    match kind:
+        case "customer":
+            return customer or words("author-customer")
+        case "owner" | "robot" | "manager":
+            return words(f"author-{kind}")
+    return words("author-customer")
+
+
+def _albums(said: Sequence[Said]) -> list[list[Said]]:
+    """Parts of one album stand together, as the customer sent them."""
+    groups: list[list[Said]] = []
+    for one in said:
+        last = groups[-1][-1] if groups else None
+        if one.group and last and last.group == one.group and last.conversation_id == one.conversation_id:
+            groups[-1].append(one)
+        else:
+            groups.append([one])
+    return groups
+
+
+def _block(words: Words, group: Sequence[Said], customer: str, limit: int) -> Rich:
+    first = group[0]
+    rich = Rich().add(_heading(words, group, customer), Markup.BOLD)
+    if first.subject and first.direction == "in":
+        rich.line(shortened(plain(first.subject).replace("\n", " "), 150), Markup.ITALIC)
+    texts: list[str] = []
+    for one in group[:10]:
+        # What has no words of its own stands as a label, "[Голосовое сообщение, 0:03]": that says more.
+        label = _LABEL.fullmatch(one.text) if one.files else None
+        for file in one.files[:10]:
+            rich.line(f"📎 {file_line(words, file, plain(label[1]) if label else '')}")
+        if label is None and one.text:
+            texts.append(one.text)
+    if text := plain("\n".join(texts)):
+        quoted = shortened(text, max(limit - rich.units - 1, 0))
+        rich.line(quoted, Markup.LONG_QUOTE if units(quoted) > LONG else Markup.QUOTE)
+    return rich
+
+
+def _heading(words: Words, group: Sequence[Said], customer: str) -> str:
+    first, name = group[0], author(words, group[0], customer)
+    when = words.when(first.sent_at)
+    if first.direction == "out":
+        state = first.dispatch.state if first.dispatch and first.dispatch.state in _STATES else "sent"
+        heading = words("message-out", name=name, when=when, state=words(f"delivery-{state}"))
+    else:
+        heading = words("message-in", name=name, when=when)
+    if any(one.edited_at for one in group):
+        heading = f"{heading} · {words('message-edited')}"
+    return heading

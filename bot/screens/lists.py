@@ -1,0 +1,126 @@
+"""Lists of leads: what waits, what is mine, what a search has found. A number is a button to the card."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from bot.callbacks import Action, data
+from bot.rich import Rich, plain
+from bot.screens.cards import channel_name, line_of
+from bot.texts import Words
+from core.channel import Button, Markup, Screen
+from core.desk.board import COUNTED, Page, Row, View
+from core.desk.finding import Found
+from core.leads.pipelines import StageRef
+
+VIEWS = (View.MINE, View.WAITING, View.ALL, View.CLOSED, View.STAGE)  # their places are in buttons
+_TABS = ((View.MINE, "button-mine"), (View.WAITING, "button-waiting"), (View.ALL, "button-all"))
+
+
+def list_screen(
+    words: Words, view: View, page: Page, counts: Mapping[str, int], *, stage: StageRef | None = None
+) -> Screen:
+    """One page of a list with the ways to the others. `stage` names the list of one stage."""
+    rich = Rich()
+    title = words(f"list-{view}") if stage is None else words("list-stage", stage=words.title(stage.title))
+    rich.add(f"{title} · {counted(words, page.total)}" if page.total else title, Markup.BOLD)
+    if not page.rows:
+        rich.gap().line(words(f"list-{view}-empty"))
+    for row in page.rows:
+        _row(words, row, rich, view)
+    tabs = tuple(
+        Button(
+            f"{words(key)} {counted(words, counts[tab])}" if counts.get(tab) else words(key), list_data(tab)
+        )
+        for tab, key in _TABS
+        if tab is not view
+    )
+    more: list[Button] = [Button(words("button-stages"), data(Action.STAGE_LISTS))]
+    if view is not View.CLOSED:
+        more.append(Button(words("button-closed"), list_data(View.CLOSED)))
+    following: list[Button] = []
+    if page.next:
+        following.append(
+            Button(words("button-next"), list_data(view, page.next, stage.id if stage else None))
+        )
+    return rich.screen(
+        *_numbers(words, [row.id for row in page.rows], [row.number for row in page.rows]),
+        tuple(following),
+        tabs,
+        tuple(more),
+    )
+
+
+def list_data(view: View, after: str | None = None, stage_id: int | None = None) -> str:
+    """The data of a button that shows a page of a list."""
+    return data(Action.LIST, VIEWS.index(view), after, stage_id)
+
+
+def stages_screen(words: Words, stages: Sequence[StageRef], counts: Mapping[int, int]) -> Screen:
+    """Which stage to look into, with how many leads it holds."""
+    rich = Rich().add(words("list-stages"), Markup.BOLD)
+    rows = []
+    for stage in stages:
+        count = counts.get(stage.id, 0)
+        title = words.title(stage.title)
+        label = f"{title} · {counted(words, count)}" if count else title
+        rows.append((Button(label, list_data(View.STAGE, None, stage.id)),))
+    return rich.screen(*rows[:30], (Button(words("button-mine"), list_data(View.MINE)),))
+
+
+def found_screen(words: Words, query: str, found: Sequence[Found]) -> Screen:
+    """What a search has found: leads, and people without one."""
+    rich = Rich()
+    if not found:
+        rich.add(words("found-nothing", query=line_of(query, 100)), Markup.BOLD).gap().line(
+            words("found-hint")
+        )
+        return rich.screen()
+    rich.add(words("found-heading", query=line_of(query, 100), count=len(found)), Markup.BOLD)
+    for one in found:
+        if one.lead is not None:
+            _row(words, one.lead, rich, View.ALL)
+        else:
+            name = line_of(one.contact, 60) or words("card-nameless")
+            rich.gap().line(name, Markup.BOLD).line(words("found-no-lead"))
+    leads = [one.lead for one in found if one.lead is not None]
+    return rich.screen(*_numbers(words, [row.id for row in leads], [row.number for row in leads]))
+
+
+def counted(words: Words, count: int) -> str:
+    """A number in a heading; counting stops at `COUNTED`."""
+    return words("list-many", count=COUNTED) if count >= COUNTED else words("list-count", count=count)
+
+
+def _row(words: Words, row: Row, rich: Rich, view: View) -> None:
+    name = line_of(row.contact, 60) or words("card-nameless")
+    rich.gap().line(words("list-row", number=row.number, name=name), Markup.BOLD)
+    if row.unseen:
+        rich.add(f" · {words('card-unseen', count=row.unseen)}")
+    if row.title:
+        rich.line(line_of(row.title, 90))
+    facts = [plain(row.stage), channel_name(words, row.channel)]
+    if row.is_repeat:
+        facts.append(words("list-repeat"))
+    if view is not View.MINE:
+        facts.append(_whose(words, row))
+    rich.line(" · ".join(fact for fact in facts if fact), Markup.ITALIC)
+    if row.outcome == "open" and row.waiting_since:
+        rich.line(f"⏱ {words('card-waits', time=words.lasting(words.now - row.waiting_since))}")
+    elif row.closed_at:
+        rich.line(words("card-closed", when=words.when(row.closed_at)))
+
+
+def _whose(words: Words, row: Row) -> str:
+    if not row.responsible:
+        return words("card-free")
+    name = line_of(row.responsible, 40)
+    return words("card-taken-by", name=name) if row.is_taken else words("card-offered-to", name=name)
+
+
+def _numbers(words: Words, ids: Sequence[int], numbers: Sequence[int]) -> list[tuple[Button, ...]]:
+    buttons = [
+        Button(words("button-number", number=number), data(Action.OPEN, id))
+        for id, number in zip(ids, numbers, strict=True)
+    ]
+    return [tuple(buttons[place : place + 4]) for place in range(0, len(buttons), 4)]
