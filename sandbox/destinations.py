@@ -49,7 +49,7 @@ def destination(world: World, call: Call) -> Destination:
     return Destination(chat, sender, topic, business, markup)
 
 
-def answered_message(call: Call, chat: Chat) -> tuple[Message | None, Json]:
+def answered_message(world: World, call: Call, chat: Chat) -> tuple[Message | None, Json]:
     """The message a call replies to, and the quote it makes of it.
 
     Raises ApiError 400 when there is no such message and the call does not allow going on without it.
@@ -66,7 +66,10 @@ def answered_message(call: Call, chat: Chat) -> tuple[Message | None, Json]:
         return None, {}
     found = chat.find(int(message_id)) if str(message_id).isdecimal() else None
     if found is None:
-        if lenient:
+        forgotten = (
+            not world.keep_messages and str(message_id).isdecimal() and int(message_id) <= chat.last_id
+        )
+        if lenient or forgotten:
             return None, {}
         raise bad_request("message to be replied not found")
     quote = parameters.get("quote")
@@ -79,7 +82,7 @@ def answered_message(call: Call, chat: Chat) -> tuple[Message | None, Json]:
 
 def send(world: World, call: Call, place: Destination, content: Json, media: Media | None = None) -> Message:
     """Check what is common to everything a bot sends, and post it."""
-    reply_to, quote = answered_message(call, place.chat)
+    reply_to, quote = answered_message(world, call, place.chat)
     content |= quote
     if call.flag("protect_content"):
         content["has_protected_content"] = True

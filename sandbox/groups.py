@@ -52,17 +52,8 @@ class Group(Chat):
 
     # --- what happens in it ----------------------------------------------------------------------
 
-    @property
-    def sees(self) -> list[Message]:
-        """What a member sees, in order, service messages included."""
-        return self.visible
-
     async def adds(self, member: Sender, *, admin: bool = True) -> None:
         """Somebody joins, added by the owner. A bot learns of it by my_chat_member."""
-        self.join(member, admin=admin)
-
-    def join(self, member: Sender, *, admin: bool) -> None:
-        """Put a member in and tell the bots."""
         self.members[member.id] = member
         before = self.former.pop(member.id, "left")
         if admin and member.is_bot:

@@ -60,7 +60,10 @@ def _edit_message_media(world: World, call: Call) -> Json:
 
 def _delete_message(world: World, call: Call) -> bool:
     chat = _chat(world, call)
-    message = chat.find(call.integer("message_id"))
+    message_id = call.integer("message_id")
+    message = chat.find(message_id)
+    if message is None and not world.keep_messages and 0 < message_id <= chat.last_id:
+        return True
     if message is None:
         raise bad_request("message to delete not found")
     _check_deletable(world, call, message)

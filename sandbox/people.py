@@ -317,16 +317,29 @@ class Person:
             raise LookupError(f"{self.first_name} sees an empty chat")
         return seen[-1]
 
-    async def sees(self, to: Bot | BusinessConnection, text: str, timeout: float = 5.0) -> Message:  # noqa: ASYNC109 a test says how long
-        """Wait until a message from the other side contains `text`, and return the newest that does."""
+    async def sees(
+        self,
+        to: Bot | BusinessConnection,
+        text: str,
+        timeout: float = 5.0,  # noqa: ASYNC109 a test says how long
+        *,
+        after: Message | None = None,
+    ) -> Message:
+        """Wait until the other side has written something with `text` in it, and return the newest.
 
-        def newest() -> Message | None:
-            seen = reversed(self.chat(to))
-            return next((m for m in seen if m.sender is not self and text in m.text), None)
+        With `after`, only what stands below that message counts. Raises TimeoutError after `timeout` seconds.
+        """
 
-        found = await self.world.until(newest, timeout)
-        assert found is not None, "until returns what is true"  # noqa: S101 for the type checker
-        return found
+        def newest() -> list[Message]:
+            return [
+                message
+                for message in reversed(self.chat(to))
+                if message.sender is not self
+                and text in message.text
+                and (after is None or message.id > after.id)
+            ]
+
+        return (await self.world.until(newest, timeout))[0]
 
     def describe(self) -> Json:
         """The `User` of the Bot API."""

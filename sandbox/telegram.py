@@ -153,7 +153,7 @@ class TelegramSandbox:
         self.world.add_people([made])
         return made
 
-    def group(
+    async def group(
         self,
         title: str,
         owner: Person,
@@ -171,7 +171,7 @@ class TelegramSandbox:
         )
         self.world.groups[group_id] = group
         for member in members:
-            group.join(member, admin=admin)
+            await group.adds(member, admin=admin)
         return group
 
     def business(self, owner: Person, bot: Bot, *, can_reply: bool = True) -> BusinessConnection:

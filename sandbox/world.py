@@ -39,7 +39,7 @@ class Change:
     """Something happened. `number` grows by one, so whoever missed some can tell.
 
     `kind` is message, edit, delete, reaction, pin, action, callback, callback_answer, membership, topic,
-    read, commands, polling, updates, webhook, held or call; the other fields say what it concerns, if anything.
+    read, commands, polling, updates, webhook, held or call; the other fields say what it concerns.
     """
 
     number: int

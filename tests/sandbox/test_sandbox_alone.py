@@ -47,6 +47,8 @@ async def test_a_forgetful_sandbox_numbers_on_and_keeps_nothing() -> None:
         assert len(await client.updates()) == 2
         edited = await client.call("editMessageText", chat_id=777, message_id=31, text="y")
         assert edited["text"] == "y"
+        await client.call("sendMessage", chat_id=777, text="x", reply_parameters={"message_id": 1})
+        await client.call("deleteMessage", chat_id=777, message_id=1)
         assert await client.refusal("editMessageText", chat_id=777, message_id=99, text="y") == (
             400,
             "Bad Request: message to edit not found",

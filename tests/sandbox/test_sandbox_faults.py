@@ -120,7 +120,7 @@ async def test_telegrams_limits_on_sending(clock: ManualClock) -> None:
         await client.call("getMe")
         clock.advance(timedelta(seconds=1))
         await client.call("sendMessage", chat_id=people[30].id, text="x")
-        group = telegram.group("Продажи", people[0], bot)
+        group = await telegram.group("Продажи", people[0], bot)
         for _ in range(20):
             clock.advance(timedelta(seconds=1))
             await client.call("sendMessage", chat_id=group.id, text="x")

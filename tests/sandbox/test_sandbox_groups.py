@@ -10,10 +10,10 @@ async def test_a_group_has_one_numbering_and_everyone_in_it_is_told(
     telegram: TelegramSandbox, client: BotClient, bot: Bot, anna: Person
 ) -> None:
     other = telegram.add_bot("4200002:TOKEN", "managers_bot")
-    group = telegram.group("Продажи", anna, bot, other)
+    group = await telegram.group("Продажи", anna, bot, other)
     await anna.writes(group, "всем привет")
     sent = await client.call("sendMessage", chat_id=group.id, text="и вам")
-    assert [message.id for message in group.sees] == [1, 2, 3, 4]
+    assert [message.id for message in group.visible] == [1, 2, 3, 4]
     assert sent["chat"] == {"id": group.id, "title": "Продажи", "type": "supergroup"}
     kinds = [list(update)[1] for update in await client.updates()]
     assert kinds == ["my_chat_member", "message", "message", "message"]
@@ -24,7 +24,7 @@ async def test_a_group_has_one_numbering_and_everyone_in_it_is_told(
 async def test_privacy_mode_hides_what_is_not_for_the_bot(
     telegram: TelegramSandbox, client: BotClient, bot: Bot, anna: Person
 ) -> None:
-    group = telegram.group("Продажи", anna, bot, admin=False)
+    group = await telegram.group("Продажи", anna, bot, admin=False)
     await client.updates()
     sent = await client.call("sendMessage", chat_id=group.id, text="вопрос")
     await anna.writes(group, "между нами")
@@ -41,7 +41,7 @@ async def test_privacy_mode_hides_what_is_not_for_the_bot(
 async def test_a_kicked_bot_may_not_write(
     telegram: TelegramSandbox, client: BotClient, bot: Bot, anna: Person
 ) -> None:
-    group = telegram.group("Продажи", anna, bot)
+    group = await telegram.group("Продажи", anna, bot)
     await group.removes(bot)
     refusal = await client.refusal("sendMessage", chat_id=group.id, text="x")
     assert refusal == (403, "Forbidden: bot was kicked from the supergroup chat")
@@ -56,7 +56,7 @@ async def test_a_kicked_bot_may_not_write(
 async def test_a_group_the_bot_never_saw_does_not_exist_for_it(
     telegram: TelegramSandbox, client: BotClient, anna: Person
 ) -> None:
-    group = telegram.group("Чужие", anna)
+    group = await telegram.group("Чужие", anna)
     refusal = await client.refusal("sendMessage", chat_id=group.id, text="x")
     assert refusal == (400, "Bad Request: chat not found")
 
@@ -64,7 +64,7 @@ async def test_a_group_the_bot_never_saw_does_not_exist_for_it(
 async def test_who_writes_to_an_upgraded_group_is_told_its_new_id(
     telegram: TelegramSandbox, client: BotClient, bot: Bot, anna: Person
 ) -> None:
-    group = telegram.group("Продажи", anna, bot, supergroup=False)
+    group = await telegram.group("Продажи", anna, bot, supergroup=False)
     old_id = group.id
     await group.upgrades()
     answer = await client.answer("sendMessage", chat_id=old_id, text="x")
@@ -83,7 +83,7 @@ async def test_who_writes_to_an_upgraded_group_is_told_its_new_id(
 async def test_topics_are_made_closed_and_deleted(
     telegram: TelegramSandbox, client: BotClient, bot: Bot, anna: Person
 ) -> None:
-    group = telegram.group("Линия", anna, bot, forum=True)
+    group = await telegram.group("Линия", anna, bot, forum=True)
     topic = await client.call("createForumTopic", chat_id=group.id, name="Анна, №5")
     thread = {"chat_id": group.id, "message_thread_id": topic["message_thread_id"]}
     sent = await client.call("sendMessage", **thread, text="Новая заявка")
@@ -105,13 +105,13 @@ async def test_topics_are_made_closed_and_deleted(
     await client.call("deleteForumTopic", **thread)
     refusal = await client.refusal("sendMessage", **thread, text="x")
     assert refusal == (400, "Bad Request: message thread not found")
-    assert "Новая заявка" not in [message.text for message in group.sees]
+    assert "Новая заявка" not in [message.text for message in group.visible]
 
 
 async def test_a_forum_that_is_none_any_more_knows_no_threads(
     telegram: TelegramSandbox, client: BotClient, bot: Bot, anna: Person
 ) -> None:
-    group = telegram.group("Линия", anna, bot, forum=True)
+    group = await telegram.group("Линия", anna, bot, forum=True)
     topic = await group.opens_topic("Анна")
     group.is_forum = False
     refusal = await client.refusal("sendMessage", chat_id=group.id, message_thread_id=topic.id, text="x")
@@ -124,7 +124,7 @@ async def test_members_and_their_rights_can_be_asked_for(
     telegram: TelegramSandbox, client: BotClient, bot: Bot, anna: Person
 ) -> None:
     boris = telegram.person(778, "Борис")
-    group = telegram.group("Линия", anna, bot, username="our_line")
+    group = await telegram.group("Линия", anna, bot, username="our_line")
     statuses = {}
     for user in (anna, bot, boris):
         member = await client.call("getChatMember", chat_id="@our_line", user_id=user.id)

@@ -142,6 +142,16 @@ async def test_keys_of_a_keyboard_write_or_share(client: BotClient, bot: Bot, an
         await anna.presses(bot, "Отмена")
 
 
+async def test_what_is_waited_for_may_have_to_be_new(client: BotClient, bot: Bot, anna: Person) -> None:
+    await client.call("sendMessage", chat_id=777, text="Спасибо")
+    written = await anna.writes(bot, "ещё вопрос")
+    assert (await anna.sees(bot, "Спасибо")).id < written.id
+    with pytest.raises(TimeoutError):
+        await anna.sees(bot, "Спасибо", 0.01, after=written)
+    await client.call("sendMessage", chat_id=777, text="Спасибо")
+    assert (await anna.sees(bot, "Спасибо", after=written)).id > written.id
+
+
 async def test_people_see_edits_marks_and_what_was_deleted_is_gone(
     client: BotClient, bot: Bot, anna: Person
 ) -> None:

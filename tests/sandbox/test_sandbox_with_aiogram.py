@@ -104,7 +104,7 @@ async def test_aiogram_names_every_refusal(
     telegram.fail("sendMessage", HangUp(after_acting=True))
     with pytest.raises(TelegramNetworkError):
         await program.send_message(777, "x")
-    group = telegram.group("Продажи", anna, bot, supergroup=False)
+    group = await telegram.group("Продажи", anna, bot, supergroup=False)
     old_id = group.id
     await group.upgrades()
     with pytest.raises(TelegramMigrateToChat) as moved:
@@ -118,7 +118,7 @@ async def test_aiogram_names_every_refusal(
 async def test_aiogram_reads_every_answer(
     telegram: TelegramSandbox, bot: Bot, program: aiogram.Bot, anna: Person
 ) -> None:
-    forum = telegram.group("Линия", anna, bot, forum=True)
+    forum = await telegram.group("Линия", anna, bot, forum=True)
     assert (await program.get_me()).username == "line_bot"
     assert (await program.get_chat(777)).first_name == "Анна"
     assert (await program.get_chat(forum.id)).is_forum is True
@@ -152,7 +152,7 @@ async def test_aiogram_reads_every_update(
     """.split()
     bot.updates.allow(wanted)
     boris = telegram.person(778, "Борис", last_name="Ив", phone="+79990000000")
-    group = telegram.group("Линия", anna, bot, boris, forum=True)
+    group = await telegram.group("Линия", anna, bot, boris, forum=True)
     await group.opens_topic("Тема")
     await group.removes(boris)
     for kind in ("photo", "document", "voice", "audio", "video", "video_note", "animation", "sticker"):
