@@ -44,7 +44,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import SQLAlchemyError as DatabaseError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -59,6 +59,8 @@ from core.hints import Hints
 from core.ids import NODES, Ids
 
 log = structlog.get_logger("database")
+
+DatabaseError = SQLAlchemyError  # whatever the database may raise; edges catch it without importing SQLAlchemy
 
 T = TypeVar("T")
 Reading: TypeAlias = Connection  # what a read-only query is given; rooms without SQL name it so
@@ -191,8 +193,8 @@ class _Keys(TypeDecorator[list[Any]]):
         return value if dialect.name == "postgresql" else json.dumps(value)
 
 
-@compiles(among, "postgresql")
-def _among_postgresql(element: among, compiler: SQLCompiler, **options: Any) -> str:
+@compiles(among)
+def _among(element: among, compiler: SQLCompiler, **options: Any) -> str:
     return (
         f"{compiler.process(element.column, **options)} = ANY ({compiler.process(element.keys, **options)})"
     )
@@ -318,18 +320,29 @@ class _Plan:
         return f"unnest({arrays}) AS given({fields})", values
 
     def parameters(self, rows: Sequence[Mapping[str, Any]]) -> Any:
-        pairs = list(zip(self._names, self._convert, strict=True))
-        if self._sqlite:
-            return [tuple([c(row[name]) if c else row[name] for name, c in pairs]) for row in rows]
-        return tuple([[c(row[name]) if c else row[name] for row in rows] for name, c in pairs])
+        """The rows as the driver takes them: tuples for SQLite, one array per column for PostgreSQL."""
+        columns = [
+            convert([row[name] for row in rows]) if convert else [row[name] for row in rows]
+            for name, convert in zip(self._names, self._convert, strict=True)
+        ]
+        return list(zip(*columns, strict=True)) if self._sqlite else tuple(columns)
 
 
-def _conversion(kind: TypeEngine[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
+def _conversion(kind: TypeEngine[Any], dialect: Dialect) -> Callable[[list[Any]], list[Any]] | None:
+    """How a column of values is written; None where the driver takes them as they are."""
     if isinstance(kind, Json):
-        return lambda value: None if value is None else json.dumps(value, ensure_ascii=False)
+        return lambda values: [
+            None if value is None else json.dumps(value, ensure_ascii=False) for value in values
+        ]
     if isinstance(kind, UtcDateTime):
-        return lambda value: kind.process_bind_param(value, dialect)
+        return lambda values: _moments(values, kind, dialect)
     return None
+
+
+def _moments(values: list[Any], kind: UtcDateTime, dialect: Dialect) -> list[Any]:
+    # Rows of one batch share a handful of moments, and writing one as text is dear.
+    written = {value: kind.process_bind_param(value, dialect) for value in set(values)}
+    return [written[value] for value in values]
 
 
 _plans: dict[tuple[str, str, tuple[str, ...], str], _Plan] = {}
@@ -519,7 +532,7 @@ class Database:
         """Run a read-only function of a connection; it sees one consistent state."""
         async with self._engine.connect() as connection:
             if not self.is_sqlite:
-                await connection.execution_options(
+                connection = await connection.execution_options(
                     isolation_level="REPEATABLE READ", postgresql_readonly=True
                 )
             return await connection.run_sync(query)
@@ -551,7 +564,7 @@ class Database:
         body: Callable[[], Coroutine[Any, Any, None]],
         seconds: float,
     ) -> None:
-        await connection.execution_options(isolation_level="AUTOCOMMIT")
+        connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
         ask = text("SELECT pg_try_advisory_lock(hashtextextended(:name, 3050))")
         while not (await connection.execute(ask, {"name": name})).scalar_one():
             await asyncio.sleep(seconds)

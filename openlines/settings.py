@@ -34,9 +34,9 @@ class Http(BaseModel):
     """Where the HTTP edge listens."""
 
     host: str = Field(
-        "127.0.0.1", description="Address to listen on; 0.0.0.0 behind a proxy or in a container"
+        default="127.0.0.1", description="Address to listen on; 0.0.0.0 behind a proxy or in a container"
     )
-    port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one")
+    port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one")
     trusted_proxies: Names = Field(
         default_factory=list, description="Addresses whose X-Forwarded-For is believed, separated by commas"
     )
@@ -45,16 +45,16 @@ class Http(BaseModel):
 class Telegram(BaseModel):
     """The bot customers write to."""
 
-    token: SecretStr | None = Field(None, description="Token of the line's bot, from @BotFather")
-    api_url: str = Field("https://api.telegram.org", description="Another Bot API server, e.g. one's own")
+    token: SecretStr | None = Field(default=None, description="Token of the line's bot, from @BotFather")
+    api_url: str = Field(default="https://api.telegram.org", description="Another Bot API server, e.g. one's own")
     mode: Literal["polling", "webhook"] = Field(
-        "polling", description="How updates come: `polling`, or `webhook` at PUBLIC_URL"
+        default="polling", description="How updates come: `polling`, or `webhook` at PUBLIC_URL"
     )
     secret: SecretStr | None = Field(
-        None, description="Secret Telegram sends with webhook posts; wanted with `webhook`"
+        default=None, description="Secret Telegram sends with webhook posts; wanted with `webhook`"
     )
     limits: bool = Field(
-        True, description="Keep Telegram's send limits; off only for one's own Bot API server"
+        default=True, description="Keep Telegram's send limits; off only for one's own Bot API server"
     )
 
 
@@ -62,37 +62,37 @@ class Bot(BaseModel):
     """The bot managers work in."""
 
     token: SecretStr | None = Field(
-        None, description="Token of the managers' bot; default: the line's own bot"
+        default=None, description="Token of the managers' bot; default: the line's own bot"
     )
 
 
 class Email(BaseModel):
     """The mailbox of the line."""
 
-    address: str | None = Field(None, description="The mailbox's own address, as customers see it")
+    address: str | None = Field(default=None, description="The mailbox's own address, as customers see it")
     imap_url: SecretStr | None = Field(
-        None, description="Letters in: `imaps://user:password@host:993/INBOX` (`imap://`, `imap+starttls://`)"
+        default=None, description="Letters in: `imaps://user:password@host:993/INBOX` (`imap://`, `imap+starttls://`)"
     )
     smtp_url: SecretStr | None = Field(
-        None, description="Letters out: `smtps://user:password@host:465` (`smtp+starttls://`, `smtp://`)"
+        default=None, description="Letters out: `smtps://user:password@host:465` (`smtp+starttls://`, `smtp://`)"
     )
     listen: str | None = Field(
-        None,
+        default=None,
         description="Take letters over SMTP or LMTP here: `smtp://0.0.0.0:2525`, `lmtp://127.0.0.1:2424`",
     )
     folder: str | None = Field(
-        None, description="Move filed letters to this folder instead of marking them seen"
+        default=None, description="Move filed letters to this folder instead of marking them seen"
     )
-    oauth_token: SecretStr | None = Field(None, description="OAuth2 access token for IMAP and SMTP (XOAUTH2)")
+    oauth_token: SecretStr | None = Field(default=None, description="OAuth2 access token for IMAP and SMTP (XOAUTH2)")
     since: str | None = Field(
-        None, description="First start: also take letters since this day (YYYY-MM-DD); default: only new ones"
+        default=None, description="First start: also take letters since this day (YYYY-MM-DD); default: only new ones"
     )
 
 
 class Form(BaseModel):
     """The site form."""
 
-    key: SecretStr | None = Field(None, description="Key of the site form; without one the form is shut")
+    key: SecretStr | None = Field(default=None, description="Key of the site form; without one the form is shut")
     origins: Names = Field(
         default_factory=list, description="Sites whose pages may post (CORS), e.g. https://example.com"
     )
@@ -104,14 +104,14 @@ class Form(BaseModel):
 class Retention(BaseModel):
     """How long things are kept."""
 
-    raw_days: int = Field(30, ge=1, description="Days the raw input of filed messages is kept")
+    raw_days: int = Field(default=30, ge=1, description="Days the raw input of filed messages is kept")
 
 
 class Confirm(BaseModel):
     """Automatic answers."""
 
     max_age: timedelta = Field(
-        timedelta(hours=1), description="Nothing older than this is confirmed (seconds or ISO 8601: PT1H)"
+        default=timedelta(hours=1), description="Nothing older than this is confirmed (seconds or ISO 8601: PT1H)"
     )
 
 
@@ -127,29 +127,29 @@ class Settings(BaseSettings):
     )
 
     database_url: str = Field(
-        "", description="`sqlite+aiosqlite:///path` or `postgresql+asyncpg://user:password@host/name`"
+        default="", description="`sqlite+aiosqlite:///path` or `postgresql+asyncpg://user:password@host/name`"
     )
     redis_url: SecretStr | None = Field(
-        None, description="`redis://host:6379/0`: dialogs and send limits shared by several processes"
+        default=None, description="`redis://host:6379/0`: dialogs and send limits shared by several processes"
     )
-    data_dir: Path = Field(Path("data"), description="Folder of the SQLite file and of attachments")
-    language: Literal["ru", "en"] = Field("ru", description="Language when a person's own is not known")
-    timezone: str = Field("Europe/Moscow", description="Time zone of the company, an IANA name")
+    data_dir: Path = Field(default=Path("data"), description="Folder of the SQLite file and of attachments")
+    language: Literal["ru", "en"] = Field(default="ru", description="Language when a person's own is not known")
+    timezone: str = Field(default="Europe/Moscow", description="Time zone of the company, an IANA name")
     region: str = Field(
-        "RU",
+        default="RU",
         pattern="^[A-Z]{2}$",
         description="Country of telephone numbers written without a code (ISO 3166)",
     )
     public_url: str | None = Field(
-        None, description="Address under which the world reaches this program, https"
+        default=None, description="Address under which the world reaches this program, https"
     )
     admins: Numbers = Field(
         default_factory=list, description="Telegram ids of the admins, separated by commas"
     )
     secret_key: SecretStr | None = Field(
-        None, description="Signs letters' ids and links; default: made once and kept in DATA_DIR"
+        default=None, description="Signs letters' ids and links; default: made once and kept in DATA_DIR"
     )
-    log_format: Literal["text", "json"] = Field("text", description="Log lines for people or for machines")
+    log_format: Literal["text", "json"] = Field(default="text", description="Log lines for people or for machines")
     http: Http = Field(default_factory=Http)
     telegram: Telegram = Field(default_factory=Telegram)
     bot: Bot = Field(default_factory=Bot)

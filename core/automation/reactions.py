@@ -143,7 +143,8 @@ def _tell_managers(
     edited: Sequence[MessageEdited],
 ) -> None:
     born = {event.lead_id for event in entered if event.is_new}
-    leads = born | {event.lead_id for event in (*wrote, *edited) if event.lead_id is not None}
+    happened: list[CustomerWrote | MessageEdited] = [*wrote, *edited]
+    leads = born | {event.lead_id for event in happened if event.lead_id is not None}
     if not leads:
         return
     responsible = {
@@ -161,7 +162,7 @@ def _tell_managers(
         wishes += _to(
             lead_id, conversations[lead_id], "new-lead", responsible[lead_id], here or admins, silent
         )
-    for event in (*wrote, *edited):
+    for event in happened:
         kind = "edited" if isinstance(event, MessageEdited) else "message"
         if event.lead_id is None or event.lead_id in born or (event.conversation_id, kind) in told:
             continue

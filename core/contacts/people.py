@@ -81,16 +81,16 @@ class People:
             self._by_id[row.id] = Individual(row.id, row.number, row.name, row.language, row.is_client)
         for merged, survivor in survivors.items():
             self._by_id[merged] = self._by_id[survivor]
-        for row in tx.connection.execute(
+        for known in tx.connection.execute(
             select(Address.key, Address.contact_id, Address.kind, Address.value, Address.username).where(
                 among(Address.contact_id, set(survivors.values()))
             )
         ):
-            person = self._by_id[row.contact_id]
-            person.keys.add(row.key)
-            person.addresses.append((row.kind, row.value, row.username))
-            self._by_key[row.key].append(person)
-            self._known_usernames[row.key] = row.username
+            person = self._by_id[known.contact_id]
+            person.keys.add(known.key)
+            person.addresses.append((known.kind, known.value, known.username))
+            self._by_key[known.key].append(person)
+            self._known_usernames[known.key] = known.username
 
     def get(self, contact_id: int) -> Individual:
         """The person behind a contact that was loaded, wherever it was merged to."""

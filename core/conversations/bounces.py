@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import select, update
 
 from core import journal
@@ -69,7 +71,7 @@ def bounce(tx: Transaction, account_id: int, message: InboundMessage) -> bool:
         .values(closed_at=tx.now, closed_why="bounced")
     )
     tx.record(ContactClosed(row.contact_id, "bounced"))
-    facts = {"cause": "bounced", "reason": detail}
+    facts: dict[str, Any] = {"cause": "bounced", "reason": detail}
     if row.author.startswith("manager:"):
         manager_id = int(row.author.removeprefix("manager:"))
         notify(

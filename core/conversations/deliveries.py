@@ -111,7 +111,7 @@ def claim(
     """
     _settle_abandoned(tx)
     earlier = aliased(Delivery)
-    conditions = [
+    conditions: list[Any] = [
         _WAITING,
         Delivery.due_at <= tx.now,
         ~exists().where(

@@ -145,4 +145,5 @@ def staff_account(connection: Connection) -> int | None:
         .order_by(Account.id)
     ).all()
     own = [row.id for row in rows if row.channel == "staff"]
-    return (own or [row.id for row in rows] or [None])[0]
+    first: list[int] = own or [row.id for row in rows]
+    return first[0] if first else None

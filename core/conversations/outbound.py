@@ -42,7 +42,10 @@ class Spoken:
 
 def say(tx: Transaction, utterances: Sequence[Utterance]) -> list[Spoken]:
     """Write each utterance into its conversation and put it on its way. The worker sends after the commit."""
-    messages, deliveries, files, spoken = [], [], [], []
+    messages: list[dict[str, Any]] = []
+    deliveries: list[dict[str, Any]] = []
+    files: list[dict[str, Any]] = []
+    spoken: list[Spoken] = []
     for utterance in utterances:
         message_id = tx.new_id()
         fields = dict(utterance.fields)

@@ -85,7 +85,7 @@ def open_routes(tx: Transaction, conversation_ids: Collection[int]) -> dict[int,
         .where(among(Conversation.id, missing))
     ).all()
     emails: dict[int, str] = {}
-    for row in tx.connection.execute(
+    for held in tx.connection.execute(
         select(Address.contact_id, Address.value)
         .where(
             among(Address.contact_id, {row.contact_id for row in rows}),
@@ -94,10 +94,10 @@ def open_routes(tx: Transaction, conversation_ids: Collection[int]) -> dict[int,
         )
         .order_by(Address.id.desc())
     ):
-        emails[row.contact_id] = row.value
+        emails[held.contact_id] = held.value
     taken = {
-        (row.account_id, row.thread): row
-        for row in tx.connection.execute(
+        (known.account_id, known.thread): known
+        for known in tx.connection.execute(
             select(
                 Conversation.id,
                 Conversation.account_id,
@@ -114,7 +114,7 @@ def open_routes(tx: Transaction, conversation_ids: Collection[int]) -> dict[int,
         if email is None or account_id is None:
             continue
         key = (account_id, f"mail:{email}")
-        if known := taken.get(key):
+        if (known := taken.get(key)) is not None:
             # The mailbox already talks with this address, perhaps as another contact's: only one's own is used.
             if known.contact_id == row.contact_id:
                 found[row.id] = Route(known.id, account_id, "email", row.contact_id, known.closed_why)

@@ -51,10 +51,8 @@ def propose(tx: Transaction, distribution: str, proposals: Sequence[Proposal]) -
     chosen: list[int | None] = []
     given: dict[int, int] = {}
     for order, proposal in enumerate(proposals):
-        if proposal.former_id in queue:
-            manager_id = proposal.former_id
-        else:
-            manager_id = queue[0]
+        former = proposal.former_id
+        manager_id = former if former is not None and former in queue else queue[0]
         if distribution == Distribution.EVEN:
             queue.remove(manager_id)
             queue.append(manager_id)

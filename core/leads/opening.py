@@ -103,12 +103,12 @@ class Leads:
             .where(among(Lead.contact_id, contact_ids), Lead.outcome != LeadOutcome.OPEN)
             .group_by(Lead.contact_id)
         )
-        for row in tx.connection.execute(
+        for last in tx.connection.execute(
             select(Lead.contact_id, Lead.id, Lead.outcome, Lead.responsible_id, Lead.closed_at).where(
                 Lead.id.in_(latest)
             )
         ):
-            self._closed[row.contact_id] = _Closed(row.id, row.outcome, row.responsible_id, row.closed_at)
+            self._closed[last.contact_id] = _Closed(last.id, last.outcome, last.responsible_id, last.closed_at)
 
     def find(self, contact_id: int, conversation_lead: int | None) -> OpenLead | None:
         """The open lead a message belongs to: its conversation's, else the person's latest active one."""
