@@ -6,7 +6,7 @@ left behind is not sent again on a guess: it is uncertain, and a person decides.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
@@ -53,6 +53,7 @@ LONGEST_WAIT = timedelta(hours=1)
 FINAL = (DeliveryState.SENT, DeliveryState.REFUSED, DeliveryState.UNCERTAIN, DeliveryState.CANCELLED)
 _WAITING = text("delivery.state = 'waiting'")  # constants, so that the partial indexes serve them
 _SENDING = text("delivery.state = 'sending'")
+_UNCERTAIN = text("delivery.state = 'uncertain'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +267,51 @@ def confirm_arrival(tx: Transaction, message_ids: Sequence[int], state: Delivery
         .where(among(Delivery.message_id, message_ids), Delivery.state.in_(before))
         .values(state=state, settled_at=tx.now)
     )
+
+
+def confirm_letters(tx: Transaction, account_id: int, letters: Mapping[int, str]) -> None:
+    """Letters of ours were seen: answered, returned, or lying in the folder of what was sent.
+
+    `letters` are Message-IDs by delivery, as their signature proves. What was uncertain has been sent; from now on
+    answers to it and reports about it find their conversation. Everything else is left as it is.
+    """
+    rows = tx.connection.execute(
+        select(Delivery.id, Delivery.message_id, Delivery.conversation_id)
+        .where(
+            among(Delivery.id, letters),
+            Delivery.account_id == account_id,
+            Delivery.state == DeliveryState.UNCERTAIN,
+        )
+        .order_by(Delivery.id)
+        .with_for_update()
+    ).all()
+    if not rows:
+        return
+    for row in rows:
+        letter = letters[row.id]
+        tx.connection.execute(
+            update(Delivery)
+            .where(Delivery.id == row.id)
+            .values(state=DeliveryState.SENT, error=None, external_ids=[letter], settled_at=tx.now)
+        )
+        _remember_letter(tx, account_id, row.conversation_id, row.message_id, letter)
+    tx.hint("settled")
+
+
+def uncertain_letters(connection: Connection, account_id: int, since: datetime) -> dict[int, int]:
+    """Deliveries of an account that may have arrived, and their conversations: the latest hundred since then."""
+    rows = connection.execute(
+        select(Delivery.id, Delivery.conversation_id)
+        .where(
+            Delivery.account_id == account_id,
+            _UNCERTAIN,
+            Delivery.message_id.is_not(None),
+            Delivery.settled_at > since,
+        )
+        .order_by(Delivery.id.desc())
+        .limit(100)
+    )
+    return {row.id: row.conversation_id for row in rows}
 
 
 def backoff(attempts: int) -> timedelta:
@@ -482,25 +528,9 @@ def _note_sent(tx: Transaction, claimed: Claimed, external_ids: Sequence[str]) -
     if claimed.message_id is not None and external_ids:
         # The network numbers both directions in one row; the first part stands for the message.
         tx.connection.execute(
-            update(Message)
-            .where(Message.id == claimed.message_id, Message.external_id.is_(None))
-            .values(external_id=external_ids[0])
-        )
-        tx.connection.execute(
             update(Conversation).where(Conversation.id == claimed.conversation_id).values(last_out_at=tx.now)
         )
-        if "@" in external_ids[0]:
-            tx.insert_ignoring(
-                LetterId,
-                [
-                    {
-                        "account_id": claimed.account_id,
-                        "letter": letter_key(external_ids[0]),
-                        "conversation_id": claimed.conversation_id,
-                        "message_id": claimed.message_id,
-                    }
-                ],
-            )
+        _remember_letter(tx, claimed.account_id, claimed.conversation_id, claimed.message_id, external_ids[0])
     if claimed.chat_id is not None:
         tx.insert_ignoring(
             Shown,
@@ -524,6 +554,29 @@ def _note_sent(tx: Transaction, claimed: Claimed, external_ids: Sequence[str]) -
                 .where(Conversation.id == claimed.conversation_id, Conversation.seen_id < claimed.seen_id)
                 .values(seen_id=claimed.seen_id)
             )
+
+
+def _remember_letter(
+    tx: Transaction, account_id: int, conversation_id: int | None, message_id: int, external_id: str
+) -> None:
+    """What the network calls our message; a letter's id finds the conversation again when it is answered."""
+    tx.connection.execute(
+        update(Message)
+        .where(Message.id == message_id, Message.external_id.is_(None))
+        .values(external_id=external_id)
+    )
+    if "@" in external_id:
+        tx.insert_ignoring(
+            LetterId,
+            [
+                {
+                    "account_id": account_id,
+                    "letter": letter_key(external_id),
+                    "conversation_id": conversation_id,
+                    "message_id": message_id,
+                }
+            ],
+        )
 
 
 def _note_refused(tx: Transaction, claimed: Claimed, cause: str, reason: str) -> None:

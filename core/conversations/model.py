@@ -174,6 +174,7 @@ class Delivery(Model):
         ),
         partial_index("ix_delivery_lane", "lane", "id", where="state IN ('waiting', 'sending')"),
         partial_index("ix_delivery_sending", "lease_until", where="state = 'sending'"),
+        partial_index("ix_delivery_uncertain", "account_id", "id", where="state = 'uncertain'"),
         Index("ix_delivery_message", "message_id"),
     )
 
