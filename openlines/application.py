@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -38,6 +40,7 @@ from core.lines.accounts import AccountRef, ensure_account, note_alive, note_tro
 from core.migrations import migrate
 from core.staff.managers import ensure_admins
 from core.worker import Post, Worker
+from openlines.refiling import refile
 from openlines.settings import Settings
 from webhooks.application import Edge, build
 
@@ -86,6 +89,7 @@ class Program:
     worker: Worker | None = None
     port: int | None = None  # the HTTP edge's, once it listens
     ready: asyncio.Event = field(default_factory=asyncio.Event)  # everything that files is up
+    bot_ready: asyncio.Event = field(default_factory=asyncio.Event)  # the managers' bot answers
 
     def stop(self) -> None:
         """Finish what is in hand and return from `run`."""
@@ -211,8 +215,24 @@ class Program:
 
     async def _serve_bot(self) -> None:
         # Here and not above: importing aiogram takes seconds and 100 MB, and the edges file meanwhile.
-        assembly = await asyncio.to_thread(__import__, "openlines.staff_bot", fromlist=["serve"])
-        await assembly.serve(self)
+        dispatcher = await asyncio.to_thread(import_module, "bot.dispatcher")
+        account, token, settings = self.accounts.of_managers, self.settings.staff_token, self.settings
+        if account is None or token is None:
+            return
+        await dispatcher.serve(
+            db=self.db,
+            account=account,
+            token=token.get_secret_value(),
+            api_url=settings.telegram.api_url,
+            redis_url=settings.redis_url.get_secret_value() if settings.redis_url else None,
+            clock=self.clock,
+            region=settings.region,
+            timezone=settings.timezone,
+            language=settings.language,
+            store=self.store,
+            refile=partial(refile, self.db, self.store, settings, ask_gate=False),
+            ready=self.bot_ready.set,
+        )
 
     def _build_worker(self) -> Worker:
         channels: dict[int, Channel] = {}

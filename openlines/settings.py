@@ -46,7 +46,9 @@ class Telegram(BaseModel):
     """The bot customers write to."""
 
     token: SecretStr | None = Field(default=None, description="Token of the line's bot, from @BotFather")
-    api_url: str = Field(default="https://api.telegram.org", description="Another Bot API server, e.g. one's own")
+    api_url: str = Field(
+        default="https://api.telegram.org", description="Another Bot API server, e.g. one's own"
+    )
     mode: Literal["polling", "webhook"] = Field(
         default="polling", description="How updates come: `polling`, or `webhook` at PUBLIC_URL"
     )
@@ -71,10 +73,12 @@ class Email(BaseModel):
 
     address: str | None = Field(default=None, description="The mailbox's own address, as customers see it")
     imap_url: SecretStr | None = Field(
-        default=None, description="Letters in: `imaps://user:password@host:993/INBOX` (`imap://`, `imap+starttls://`)"
+        default=None,
+        description="Letters in: `imaps://user:password@host:993/INBOX` (`imap://`, `imap+starttls://`)",
     )
     smtp_url: SecretStr | None = Field(
-        default=None, description="Letters out: `smtps://user:password@host:465` (`smtp+starttls://`, `smtp://`)"
+        default=None,
+        description="Letters out: `smtps://user:password@host:465` (`smtp+starttls://`, `smtp://`)",
     )
     listen: str | None = Field(
         default=None,
@@ -83,16 +87,21 @@ class Email(BaseModel):
     folder: str | None = Field(
         default=None, description="Move filed letters to this folder instead of marking them seen"
     )
-    oauth_token: SecretStr | None = Field(default=None, description="OAuth2 access token for IMAP and SMTP (XOAUTH2)")
+    oauth_token: SecretStr | None = Field(
+        default=None, description="OAuth2 access token for IMAP and SMTP (XOAUTH2)"
+    )
     since: str | None = Field(
-        default=None, description="First start: also take letters since this day (YYYY-MM-DD); default: only new ones"
+        default=None,
+        description="First start: also take letters since this day (YYYY-MM-DD); default: only new ones",
     )
 
 
 class Form(BaseModel):
     """The site form."""
 
-    key: SecretStr | None = Field(default=None, description="Key of the site form; without one the form is shut")
+    key: SecretStr | None = Field(
+        default=None, description="Key of the site form; without one the form is shut"
+    )
     origins: Names = Field(
         default_factory=list, description="Sites whose pages may post (CORS), e.g. https://example.com"
     )
@@ -111,7 +120,8 @@ class Confirm(BaseModel):
     """Automatic answers."""
 
     max_age: timedelta = Field(
-        default=timedelta(hours=1), description="Nothing older than this is confirmed (seconds or ISO 8601: PT1H)"
+        default=timedelta(hours=1),
+        description="Nothing older than this is confirmed (seconds or ISO 8601: PT1H)",
     )
 
 
@@ -133,7 +143,9 @@ class Settings(BaseSettings):
         default=None, description="`redis://host:6379/0`: dialogs and send limits shared by several processes"
     )
     data_dir: Path = Field(default=Path("data"), description="Folder of the SQLite file and of attachments")
-    language: Literal["ru", "en"] = Field(default="ru", description="Language when a person's own is not known")
+    language: Literal["ru", "en"] = Field(
+        default="ru", description="Language when a person's own is not known"
+    )
     timezone: str = Field(default="Europe/Moscow", description="Time zone of the company, an IANA name")
     region: str = Field(
         default="RU",
@@ -149,7 +161,9 @@ class Settings(BaseSettings):
     secret_key: SecretStr | None = Field(
         default=None, description="Signs letters' ids and links; default: made once and kept in DATA_DIR"
     )
-    log_format: Literal["text", "json"] = Field(default="text", description="Log lines for people or for machines")
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="Log lines for people or for machines"
+    )
     http: Http = Field(default_factory=Http)
     telegram: Telegram = Field(default_factory=Telegram)
     bot: Bot = Field(default_factory=Bot)

@@ -108,7 +108,7 @@ def file_batch(
     for entry in entries:
         received = entry.parcel.received
         match received.understood:
-            case _ if received.is_staff or received.staff_id in staff:
+            case _ if received.is_staff or received.staff_id in staff or _is_for_staff(account, received):
                 _hand_to_bot(tx, account, entry)
             case Unreadable(error):
                 entry.state, entry.reason = LedgerState.PARKED, error
@@ -555,6 +555,11 @@ def _book_out(
             for entry in taken_again
         ],
     )
+
+
+def _is_for_staff(account: AccountRef, received: Received) -> bool:
+    """Everything a person does in a bot of the managers' own is for that bot: nobody is a customer there."""
+    return account.channel == "staff" and received.staff_id is not None
 
 
 def _patterns(message: InboundMessage) -> list[str]:
