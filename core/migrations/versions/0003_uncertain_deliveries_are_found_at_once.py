@@ -1,4 +1,4 @@
-"""What may have arrived is found without reading every delivery there ever was.
+"""What may have arrived is found without reading every delivery there ever was"""
 
 from __future__ import annotations
 
