@@ -14,6 +14,7 @@ from core.contacts.model import Address, Contact
 from core.contacts.people import lock_contacts
 from core.conversations.model import Conversation, Delivery, Direction, Message
 from core.database import Transaction, among
+from core.desk.evidence import addresses_in, holds
 from core.desk.joining import absorb
 from core.desk.work import failure_stage, require_staff
 from core.errors import Refusal
@@ -23,8 +24,6 @@ from core.leads.opening import Leads, Opening, title_of
 from core.leads.stages import Move, enter_stages
 from core.lines.model import Account
 from core.staff.managers import Person
-
-EVIDENCE = 200  # messages of a conversation that are read to see which addresses the person gave in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +46,14 @@ def separate(tx: Transaction, conversation_id: int, person: Person) -> Separated
     require_staff(tx, person)
     thread = _thread(tx, conversation_id)
     old = thread.contact_id
-    addresses = _evident(tx, thread)
-    moved = [row for row in addresses if row.is_exclusive or row.created_at >= thread.created_at]
-    copied = [row for row in addresses if row not in moved]
+    moved, shared = addresses_in(tx, thread)
     together = _same_person(tx, thread, [row for row in moved if row.is_exclusive])
     _refuse_if_alone(tx, old, together, [row.id for row in moved])
-    new = _introduce(tx, thread, addresses)
+    new = _introduce(tx, thread, moved + shared)
     tx.connection.execute(
         update(Address).where(among(Address.id, [row.id for row in moved])).values(contact_id=new)
     )
-    copies = _copy(tx, new, copied)
+    copies = _copy(tx, new, shared)
     tx.connection.execute(update(Conversation).where(among(Conversation.id, together)).values(contact_id=new))
     lead, undo = _divide_lead(tx, thread, together, new)
     details = {
@@ -139,69 +136,17 @@ def _thread(tx: Transaction, conversation_id: int) -> Any:
     ).one()
 
 
-def _evident(tx: Transaction, thread: Any) -> list[Any]:
-    """The addresses that belong to whoever writes in this conversation.
-
-    The one it is held through, those learned in the moment it began, and those given in it: in a form, in a
-    shared contact, in the header of a letter.
-    """
-    rows = tx.connection.execute(
-        select(
-            Address.id,
-            Address.key,
-            Address.kind,
-            Address.value,
-            Address.username,
-            Address.is_exclusive,
-            Address.is_proved,
-            Address.closed_at,
-            Address.closed_why,
-            Address.created_at,
-        )
-        .where(Address.contact_id == thread.contact_id)
-        .order_by(Address.id)
-    ).all()
-    given = _given(tx, thread)
-    digits = "".join(letter for letter in given if letter.isdecimal())
-    evident = []
-    for row in rows:
-        holds = row.key == thread.thread or (
-            row.kind == thread.channel and thread.thread.rsplit(":", 1)[-1] == row.value
-        )
-        is_given = (row.kind == "email" and row.value in given) or (
-            row.kind == "phone" and row.value.lstrip("+") in digits
-        )
-        if holds or row.created_at == thread.created_at or is_given:
-            evident.append(row)
-    return evident
-
-
-def _given(tx: Transaction, thread: Any) -> str:
-    """What the person gave of themselves: forms and shared contacts, not what they wrote about others."""
-    rows = tx.connection.execute(
-        select(Message.text, Message.fields, Message.content)
-        .where(Message.conversation_id == thread.id, Message.direction == Direction.IN)
-        .order_by(Message.id)
-        .limit(EVIDENCE)
-    )
-    parts: list[str] = []
-    for row in rows:
-        if thread.channel == "form" or row.content == "contact":
-            parts.append(row.text)
-        parts += [str(value) for value in (row.fields or {}).values()]
-    return "\n".join(parts).lower()
-
-
 def _same_person(tx: Transaction, thread: Any, exclusive: Sequence[Any]) -> list[int]:
-    """The conversations that cannot be anybody else's: they are held through the very same messenger address."""
+    """The conversations that cannot be anybody else's: held through the very same messenger address."""
     rows = tx.connection.execute(
         select(Conversation.id, Conversation.thread, Conversation.channel).where(
             Conversation.contact_id == thread.contact_id
         )
     )
-    held = {(row.kind, row.value) for row in exclusive}
     return [
-        row.id for row in rows if row.id == thread.id or (row.channel, row.thread.rsplit(":", 1)[-1]) in held
+        row.id
+        for row in rows
+        if row.id == thread.id or any(holds(row, one.kind, one.value, one.key) for one in exclusive)
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -42,9 +43,7 @@ async def whole(database: Database, person: Person, view: View, stage: int | Non
     after: str | None = None
     for _ in range(20):
         page: Page = await database.read(
-            lambda connection, after=after: leads_page(
-                connection, person=person, view=view, language="ru", stage_id=stage, after=after, limit=2
-            )
+            partial(leads_page, person=person, view=view, language="ru", stage_id=stage, after=after, limit=2)
         )
         assert page.next is None or re.fullmatch(rf"[0-9a-z.]{{1,{LONGEST}}}", page.next)
         seen += [row.id for row in page.rows]
@@ -65,7 +64,7 @@ async def test_every_list_shows_each_of_its_leads_once_whatever_the_page(
             leads.append(await a_lead(database, account, f"вопрос {user}", telegram(user)))
             clock.advance(timedelta(minutes=user % 2))  # some of them in the same instant
         for lead in leads[:5]:
-            await database.transact(lambda tx, lead=lead: assignment.hand_over(tx, lead, olga.id, olga))
+            await database.transact(partial(assignment.hand_over, lead_id=lead, to_id=olga.id, by=olga))
         clock.advance(timedelta(minutes=1))
         await database.transact(lambda tx: answering.reply(tx, olga, leads[0], Draft("ответ")))
         reason = await reason_id(database)
@@ -169,7 +168,7 @@ async def test_a_person_without_any_lead_is_found_too_and_nonsense_finds_nothing
         await database.transact(orphan)
         by_phone = await database.read(lambda connection: find(connection, "8 916 123 45 67", language="ru"))
         nothing = [
-            await database.read(lambda connection, query=query: find(connection, query, language="ru"))
+            await database.read(partial(find, query=query, language="ru"))
             for query in ("", "  ", '"*', "' OR 1=1 --", "@" * 300, "(((", "№")
         ]
     assert [(one.contact, one.lead, one.by) for one in by_phone] == [("Анна", None, "phone")]

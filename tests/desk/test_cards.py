@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -14,6 +15,8 @@ from core.desk.cards import Card, card, card_by_number
 from core.errors import Refusal
 from core.leads import answering, assignment
 from core.leads.answering import Draft
+from core.staff import managers
+from core.staff.model import Role
 from tests.builders import (
     NOON,
     a_database,
@@ -145,7 +148,7 @@ async def test_notes_are_for_colleagues_and_the_newest_three_are_on_the_card(
         olga = await a_manager(database)
         lead_id = await a_lead(database, await an_account(database))
         for text in ("первая", "вторая", "третья", "четвёртая"):
-            await database.transact(lambda tx, text=text: work.note(tx, lead_id, olga, text))
+            await database.transact(partial(work.note, lead_id=lead_id, person=olga, text=text))
         with pytest.raises(Refusal) as empty:
             await database.transact(lambda tx: work.note(tx, lead_id, olga, " \n "))
         lead = await read(database, lead_id)
@@ -251,10 +254,8 @@ async def test_giving_up_can_be_undone_and_the_customer_waits_again(
 async def test_somebody_who_was_removed_can_do_nothing_with_old_buttons(
     database_url: str, clock: ManualClock
 ) -> None:
-    from core.staff import managers
-
     async with a_database(database_url, clock) as database:
-        boss, olga = await a_manager(database, "Ирина", managers.Role.ADMIN), await a_manager(database)
+        boss, olga = await a_manager(database, "Ирина", Role.ADMIN), await a_manager(database)
         lead_id = await a_lead(database, await an_account(database))
         await database.transact(lambda tx: assignment.take(tx, lead_id, olga))
         await database.transact(lambda tx: managers.remove(tx, boss, olga.id))

@@ -1,0 +1,292 @@
+"""One person or two: merged, separated, and all of it taken back."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from functools import partial
+
+import pytest
+from sqlalchemy import select, text
+
+from core.clock import ManualClock
+from core.contacts.model import Address, Contact
+from core.conversations.model import Conversation
+from core.database import Database
+from core.desk import joining, separating, work
+from core.desk.cards import Card, card
+from core.desk.history import Deed, history
+from core.errors import Refusal
+from core.leads import answering
+from core.leads.answering import Draft
+from core.leads.model import Lead
+from tests.builders import (
+    a_database,
+    a_lead,
+    a_manager,
+    a_message,
+    an_account,
+    email,
+    file,
+    phone,
+    reason_id,
+    telegram,
+)
+
+
+async def read(database: Database, lead_id: int) -> Card:
+    found = await database.read(
+        lambda connection: card(connection, lead_id, now=database.clock.now(), language_default="ru")
+    )
+    assert found is not None
+    return found
+
+
+async def contact_of(database: Database, lead_id: int) -> int:
+    return (await read(database, lead_id)).contact_id
+
+
+async def world(database: Database) -> list[tuple[object, ...]]:
+    """Whose every address, conversation and lead is, to compare before and after."""
+    statements = (
+        select(Address.id, Address.key, Address.contact_id).order_by(Address.id),
+        select(Conversation.id, Conversation.contact_id, Conversation.lead_id).order_by(Conversation.id),
+        select(Lead.id, Lead.contact_id, Lead.is_repeat, Lead.previous_id).order_by(Lead.id),
+        select(Contact.id, Contact.name, Contact.is_client, Contact.wants_follow_ups).order_by(Contact.id),
+    )
+    return await database.read(
+        lambda connection: [tuple(row) for statement in statements for row in connection.execute(statement)]
+    )
+
+
+async def test_two_contacts_become_one_who_is_known_by_the_addresses_of_both(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        olga = await a_manager(database)
+        bot, form = await an_account(database), await an_account(database, "form", "main")
+        in_telegram = await a_lead(database, bot, "Привет", telegram())
+        in_form = await a_lead(database, form, "Заявка", phone(), email())
+        before = await world(database)
+        anna, other = await contact_of(database, in_telegram), await contact_of(database, in_form)
+        survivor = await database.transact(lambda tx: joining.merge(tx, anna, other, olga))
+        merged = await read(database, in_form)
+        with pytest.raises(Refusal) as again:
+            await database.transact(lambda tx: joining.merge(tx, anna, other, olga))
+        # Whoever writes from an address of either is this person now.
+        clock.advance(timedelta(minutes=1))
+        filed = await file(database, form, a_message("И ещё", phone(), thread="another", at=clock.now()))
+        assert await contact_of(database, filed[0].lead_id or 0) == anna
+        await database.transact(lambda tx: joining.unmerge(tx, other, olga))
+        after = await world(database)
+        with pytest.raises(Refusal) as twice:
+            await database.transact(lambda tx: joining.unmerge(tx, other, olga))
+    assert survivor == anna
+    assert merged.contact_id == anna
+    assert sorted(a.kind for a in merged.addresses) == ["email", "phone", "telegram"]
+    assert (again.value.key, twice.value.key) == ("refused-merge-one", "refused-not-merged")
+    assert set(before) <= set(after), "everybody has again what they brought"
+
+
+async def test_an_address_both_held_is_found_and_is_the_survivors(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        olga = await a_manager(database)
+        bot, form = await an_account(database), await an_account(database, "form", "main")
+        first = await a_lead(database, bot, "Раз", telegram(1), phone("+79160000001"))
+        second = await a_lead(database, bot, "Два", telegram(2), phone("+79160000002"))
+        # Both numbers in one form fit two people: a third is made, and the merge is suggested.
+        both = await a_lead(database, form, "Три", phone("+79160000001"), phone("+79160000002"))
+        suggested = await read(database, both)
+        assert {s.contact_id for s in suggested.suggestions} == {
+            await contact_of(database, first),
+            await contact_of(database, second),
+        }
+        for other in suggested.suggestions:
+            await database.transact(
+                partial(
+                    joining.merge, contact_a=suggested.contact_id, contact_b=other.contact_id, person=olga
+                )
+            )
+        merged = await read(database, both)
+        filed = await file(database, form, a_message("Четыре", phone("+79160000001"), thread="new"))
+        assert filed[0].lead_id is not None
+        assert await contact_of(database, filed[0].lead_id) == merged.contact_id
+    assert merged.suggestions == ()
+    assert sorted(a.value for a in merged.addresses) == ["+79160000001", "+79160000002", "1", "2"]
+
+
+async def test_somebody_else_gets_a_contact_with_the_lead_and_rejoining_undoes_it(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        olga = await a_manager(database)
+        form = await an_account(database, "form", "main")
+        # Anna leaves a form; it is junked; a month later somebody writes from her address.
+        first = await a_lead(database, form, "Заявка от Анны", email("office@firma.ru"), phone())
+        mail = await an_account(database, "email", "line@x.org")
+        reason = await reason_id(database)
+        await database.transact(lambda tx: work.junk(tx, first, olga, reason))
+        clock.advance(timedelta(days=40))
+        letter = a_message(
+            "Это Борис", email("office@firma.ru"), thread="mail:office@firma.ru", name="Борис", at=clock.now()
+        )
+        filed = await file(database, mail, letter)
+        lead_id = filed[0].lead_id or 0
+        before, was = await world(database), await read(database, lead_id)
+        assert was.recognition is not None
+        assert (was.recognition.kind, was.recognition.value) == ("email", "office@firma.ru")
+        assert (was.is_repeat, was.earlier is not None) == (True, True)
+        clock.advance(timedelta(minutes=1))
+        thread = was.recognition.conversation_id
+        result = await database.transact(lambda tx: separating.separate(tx, thread, olga))
+        now = await read(database, lead_id)
+        assert (result.lead_id, result.is_new_lead, result.contact_id) == (lead_id, False, now.contact_id)
+        assert now.contact_id != was.contact_id
+        assert (now.is_repeat, now.earlier) == (False, None), "another's past is not theirs"
+        assert [a.value for a in now.addresses] == ["office@firma.ru"]
+        assert now.recognition is not None
+        assert now.recognition.is_separated
+        old = await read(database, first)
+        assert sorted(a.kind for a in old.addresses) == ["email", "phone"], "she had the address before"
+        # The next letter of the thread is the other person's.
+        await file(
+            database,
+            mail,
+            a_message("Борис снова", email("office@firma.ru"), thread="mail:office@firma.ru", at=clock.now()),
+        )
+        assert (await read(database, lead_id)).messages[-1].text == "Борис снова"
+        clock.advance(timedelta(minutes=1))
+        await database.transact(lambda tx: separating.rejoin(tx, thread, olga))
+        again = await read(database, lead_id)
+        after = await world(database)
+        with pytest.raises(Refusal) as twice:
+            await database.transact(lambda tx: separating.rejoin(tx, thread, olga))
+    assert (again.contact_id, again.is_repeat) == (was.contact_id, True)
+    assert again.recognition is not None
+    assert not again.recognition.is_separated
+    assert set(before) <= set(after)
+    assert twice.value.key == "refused-nothing-to-undo"
+
+
+async def test_a_letter_we_began_teaches_nothing_about_who_answers_it(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        olga = await a_manager(database)
+        form, mail = (
+            await an_account(database, "form", "main"),
+            await an_account(database, "email", "line@x.org"),
+        )
+        lead_id = await a_lead(database, form, "Заявка от Анны", email("office@firma.ru"), phone())
+        clock.advance(timedelta(hours=1))
+        answer = a_message(
+            "Я не Анна", email("office@firma.ru"), thread="mail:office@firma.ru", at=clock.now()
+        )
+        filed = await file(database, mail, answer)
+        assert filed[0].lead_id == lead_id
+        lead = await read(database, lead_id)
+        thread = next(one.conversation_id for one in lead.messages if one.text == "Я не Анна")
+        result = await database.transact(lambda tx: separating.separate(tx, thread, olga))
+        hers, theirs = await read(database, lead_id), await read(database, result.lead_id or 0)
+    assert sorted(a.kind for a in hers.addresses) == ["email", "phone"]
+    assert [a.kind for a in theirs.addresses] == ["email"], "the phone of her form stays hers"
+
+
+async def test_a_lead_that_two_conversations_share_stays_and_the_other_person_gets_one_of_their_own(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        olga = await a_manager(database)
+        bot, form = await an_account(database), await an_account(database, "form", "main")
+        shared = await a_lead(database, bot, "Это Анна", telegram(), phone())
+        clock.advance(timedelta(minutes=1))
+        filed = await file(
+            database,
+            form,
+            a_message(
+                "Это её муж", phone(), thread="phone:+79161234567", name="Пётр", fields={"name": "Пётр"}
+            ),
+        )
+        assert filed[0].lead_id == shared
+        lead = await read(database, shared)
+        husband = next(one for one in lead.messages if one.text == "Это её муж").conversation_id
+        clock.advance(timedelta(minutes=1))
+        result = await database.transact(lambda tx: separating.separate(tx, husband, olga))
+        assert result.is_new_lead
+        assert result.lead_id is not None
+        his, hers = await read(database, result.lead_id), await read(database, shared)
+        assert (his.contact_name, his.title) == ("Пётр", "Это её муж")
+        assert [one.text for one in his.messages] == ["Это её муж"], "and nobody greets him automatically"
+        assert "Это её муж" not in [one.text for one in hers.messages]
+        assert his.responsible == hers.responsible
+        told = await database.read(lambda connection: history(connection, shared, language="ru"))
+        deeds = {entry.verb: entry.facts for entry in told.entries if isinstance(entry, Deed)}
+        assert deeds["contact-separated"] == {"from": "Анна", "name": "Пётр", "lead": his.number}
+        clock.advance(timedelta(minutes=1))
+        await database.transact(lambda tx: separating.rejoin(tx, husband, olga))
+        together, duplicate = await read(database, shared), await read(database, result.lead_id)
+    assert "Это её муж" in [one.text for one in together.messages]
+    assert (duplicate.outcome, duplicate.reason) == ("failure", "Повтор")
+    assert together.contact_id == duplicate.contact_id == hers.contact_id
+
+
+async def test_a_person_of_whom_we_have_nothing_else_cannot_be_separated_from_themselves(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        olga = await a_manager(database)
+        lead = await read(database, await a_lead(database, await an_account(database)))
+        thread = lead.messages[0].conversation_id
+        before = await world(database)
+        with pytest.raises(Refusal) as alone:
+            await database.transact(lambda tx: separating.separate(tx, thread, olga))
+        with pytest.raises(Refusal) as gone:
+            await database.transact(lambda tx: separating.separate(tx, 12345, olga))
+        assert await world(database) == before
+    assert (alone.value.key, gone.value.key) == ("refused-separate-alone", "refused-conversation-gone")
+
+
+async def test_an_answer_planned_for_a_separated_conversation_is_called_off(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        olga = await a_manager(database)
+        bot, form = await an_account(database), await an_account(database, "form", "main")
+        shared = await a_lead(database, form, "Заявка", phone(), email())
+        await file(database, bot, a_message("Это я", telegram(), phone()))
+        await database.transact(lambda tx: answering.reply(tx, olga, shared, Draft("Сто рублей")))
+        planned = (await read(database, shared)).planned
+        assert len(planned) == 1
+        thread = next(
+            one.conversation_id for one in (await read(database, shared)).messages if one.text == "Это я"
+        )
+        await database.transact(lambda tx: separating.separate(tx, thread, olga))
+        lead = await read(database, shared)
+    assert lead.planned == ()
+    assert lead.skipped is not None
+    assert lead.skipped.reason == "separated"
+
+
+async def test_two_managers_who_merge_the_same_people_at_once_merge_them_once(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        olga, pavel = await a_manager(database), await a_manager(database, "Павел")
+        bot = await an_account(database)
+        one = await contact_of(database, await a_lead(database, bot, "Раз", telegram(1)))
+        two = await contact_of(database, await a_lead(database, bot, "Два", telegram(2)))
+        results = await asyncio.gather(
+            database.transact(lambda tx: joining.merge(tx, one, two, olga)),
+            database.transact(lambda tx: joining.merge(tx, two, one, pavel)),
+            return_exceptions=True,
+        )
+        standing = await database.read(
+            lambda connection: connection.execute(
+                text("SELECT count(*) FROM contact WHERE merged_to IS NULL")
+            ).scalar_one()
+        )
+    refusals = [result for result in results if isinstance(result, Refusal)]
+    assert [refusal.key for refusal in refusals] == ["refused-merge-one"]
+    assert standing == 1
