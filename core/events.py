@@ -67,4 +67,13 @@ class ContactClosed:
     reason: str
 
 
-Event: TypeAlias = StageEntered | StageLeft | CustomerWrote | MessageEdited | Answered | ContactClosed
+@dataclass(frozen=True, slots=True)
+class ManagerCame:
+    """Somebody can be given leads from now on: came back, came in, started the bot."""
+
+    manager_id: int
+
+
+Event: TypeAlias = (
+    StageEntered | StageLeft | CustomerWrote | MessageEdited | Answered | ContactClosed | ManagerCame
+)

@@ -17,7 +17,6 @@ from core.channel import Button, Screen
 from core.database import Transaction
 from core.desk import board
 from core.desk.board import View
-from core.leads.assignment import give_out_waiting
 from core.staff.managers import Person, set_available
 
 router = Router(name="availability")
@@ -65,7 +64,6 @@ async def _away(office: Office, words: Words, person: Person) -> Screen:
 async def _back(office: Office, words: Words, person: Person) -> Screen:
     def work(tx: Transaction) -> int:
         set_available(tx, person, True)
-        give_out_waiting(tx)
         return board.counts(tx.connection, person).get(View.WAITING, 0)
 
     waiting = await office.db.transact(work)

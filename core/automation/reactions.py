@@ -23,10 +23,12 @@ from core.events import (
     ContactClosed,
     CustomerWrote,
     Event,
+    ManagerCame,
     MessageEdited,
     StageEntered,
     StageLeft,
 )
+from core.leads.assignment import give_out_waiting
 from core.leads.model import Lead, LeadOutcome
 from core.staff import managers
 
@@ -65,6 +67,8 @@ class Reactions:
         for event in closed:
             timers.cancel_contacts(tx, [event.contact_id], event.reason)
             deliveries.cancel_contact(tx, event.contact_id, event.reason)
+        if any(isinstance(event, ManagerCame) for event in events):
+            give_out_waiting(tx)
         if entered := _without_circles(tx, entered):
             self._stage_entered(tx, entered)
         if answered:

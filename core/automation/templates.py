@@ -18,7 +18,8 @@ _FILTERS = ("default", "after")
 
 def render(template: str, values: Mapping[str, str]) -> str:
     """The text with its places filled in. `default("…")` stands in for what is empty; `after("…")` puts its words
-    before what is not."""
+    before what is not.
+    """
 
     def fill(match: re.Match[str]) -> str:
         name, verb, words = match.groups()

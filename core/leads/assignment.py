@@ -133,10 +133,11 @@ def give_out_waiting(tx: Transaction) -> int:
     ).all()
     if not rows:
         return 0
-    chosen = propose(tx, Distribution.EVEN, [Proposal()] * len(rows))
-    given = [
-        (row.id, manager_id) for row, manager_id in zip(rows, chosen, strict=True) if manager_id is not None
-    ]
+    given: list[tuple[int, int]] = []
+    for distribution in (Distribution.EVEN, Distribution.STRICT):
+        waiting = [row.id for row in rows if row.distribution == distribution]
+        chosen = propose(tx, distribution, [Proposal()] * len(waiting))
+        given += [(id, manager) for id, manager in zip(waiting, chosen, strict=True) if manager is not None]
     tx.update(Lead, [{"id": id, "responsible_id": manager_id} for id, manager_id in given])
     tx.insert(
         journal.Journal,

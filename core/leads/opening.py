@@ -108,7 +108,9 @@ class Leads:
                 Lead.id.in_(latest)
             )
         ):
-            self._closed[last.contact_id] = _Closed(last.id, last.outcome, last.responsible_id, last.closed_at)
+            self._closed[last.contact_id] = _Closed(
+                last.id, last.outcome, last.responsible_id, last.closed_at
+            )
 
     def find(self, contact_id: int, conversation_lead: int | None) -> OpenLead | None:
         """The open lead a message belongs to: its conversation's, else the person's latest active one."""

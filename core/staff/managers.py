@@ -14,6 +14,7 @@ from sqlalchemy import Connection, func, select, update
 from core import journal
 from core.database import Transaction, among
 from core.errors import Refusal
+from core.events import ManagerCame
 from core.staff.model import Invitation, Manager, Role
 
 INVITATION_PREFIX = "i-"  # tells an invitation's /start payload from a customer's
@@ -185,6 +186,7 @@ def accept_invitation(
         update(Invitation).where(Invitation.id == invitation.id).values(used_at=tx.now, used_by=known)
     )
     journal.note(tx, f"manager:{known}", "manager-joined", details={"name": name})
+    tx.record(ManagerCame(known))
     person = by_id(tx.connection, known)
     if person is None:
         raise RuntimeError("a manager just written cannot be read")
@@ -196,12 +198,15 @@ def greet(tx: Transaction, person: Person, *, name: str, username: str | None) -
     tx.connection.execute(
         update(Manager).where(Manager.id == person.id).values(is_reachable=True, name=name, username=username)
     )
+    tx.record(ManagerCame(person.id))
 
 
 def set_available(tx: Transaction, person: Person, available: bool) -> None:
     """`/back` and `/away`: whether the queue gives this person new leads."""
     tx.connection.execute(update(Manager).where(Manager.id == person.id).values(is_available=available))
     journal.note(tx, person.actor, "manager-back" if available else "manager-away")
+    if available:
+        tx.record(ManagerCame(person.id))
 
 
 def set_language(tx: Transaction, person: Person, language: str) -> None:
