@@ -31,7 +31,8 @@ def split(text: str, spans: Sequence[Span] = (), limit: int = MAX_TEXT) -> tuple
 
     A part ends, in this order of preference, at a paragraph, a line, a sentence, a word; never inside a
     character, and inside what people see as one character only when that alone is longer than a part or a
-    mark ends inside it. A marked stretch is cut only when it is longer than a part, and then the mark goes on in the next part.
+    mark ends inside it. A marked stretch is cut only when it is longer than a part, and then the mark goes on
+    in the next part.
     Nothing is lost but white space at the cuts and at both ends, where Telegram trims it anyway; characters
     that Telegram refuses (NUL, lone surrogates) are replaced. A text of white space alone has no parts.
     Offsets of the spans are clipped to the text; spans that mark nothing are left out.

@@ -62,6 +62,10 @@ def test_every_marked_character_keeps_its_mark(marked: tuple[str, list[Span]], l
 
 @settings(max_examples=600, deadline=None)
 @given(marked_texts(), st.integers(2, 40))
+@example(
+    ("??????????\u200d", [Span(Markup.BOLD, 0, 10)]), 10
+)  # the mark ends where a joined character goes on
+@example(("абвгдe\u0301", [Span(Markup.BOLD, 0, 6)]), 6)
 def test_a_mark_that_fits_into_a_part_is_never_cut(marked: tuple[str, list[Span]], limit: int) -> None:
     text, spans = marked
     assume(spans)
