@@ -11,15 +11,18 @@ import json
 import math
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import unquote_to_bytes
 
 from channels.form.names import PART, Role, role_of
 from core.errors import InvalidInput
 
-MAX_BODY = 1 << 20  # bytes of a form without its files
+MAX_BODY = 256 * 1024  # bytes of a form without its files
 MAX_FIELDS = 200
 MAX_VALUE = 64 * 1024  # bytes of one value
+MAX_FIELD_NAME = 300  # characters; the rest of a longer one is cut off
+MAX_NODES = 10 * MAX_FIELDS  # values, lists and objects in one JSON
 MAX_DEPTH = 8  # of nested JSON or brackets
 
 Fields: TypeAlias = Sequence[tuple[str, str]]
@@ -90,10 +93,12 @@ _CHARSETS = frozenset(
 def _bounded(fields: Fields) -> Fields:
     if len(fields) > MAX_FIELDS:
         raise _refused(fields[MAX_FIELDS][0], f"more than {MAX_FIELDS} fields", 413)
+    overlong = False
     for name, value in fields:
+        overlong = overlong or len(name) > MAX_FIELD_NAME
         if len(value) * 4 > MAX_VALUE and len(value.encode("utf-8", "replace")) > MAX_VALUE:
             raise _refused(name, f"longer than {MAX_VALUE} bytes", 413)
-    return fields
+    return [(name[:MAX_FIELD_NAME], value) for name, value in fields] if overlong else fields
 
 
 def _refused(name: str, reason: str, status: int = 400) -> InvalidInput:
@@ -169,37 +174,52 @@ def _jotform(fields: Fields) -> Iterable[tuple[str, str]]:
             yield name, value
 
 
+@dataclass(slots=True)
+class _Leaves:
+    """What flattening has found, and how much it has looked at."""
+
+    pairs: list[tuple[str, str]]
+    nodes: int = 0
+
+
 def _flat(value: Any) -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
-    _flatten(value, "", 0, found)
-    return found
+    leaves = _Leaves([])
+    _flatten(value, "", 0, leaves)
+    return leaves.pairs
 
 
-def _flatten(value: Any, name: str, depth: int, found: list[tuple[str, str]]) -> None:
+def _flatten(value: Any, name: str, depth: int, leaves: _Leaves) -> None:
+    found = leaves.pairs
+    leaves.nodes += 1
+    if leaves.nodes > MAX_NODES:
+        raise _refused(name, f"more than {MAX_FIELDS} fields", 413)
     if isinstance(value, str):
         found.append((name, value))
     elif isinstance(value, dict):
         if depth > MAX_DEPTH:
             raise _refused(name, f"nested deeper than {MAX_DEPTH} levels")
         if depth and (labelled := _labelled(value)):
-            _flatten(labelled[1], labelled[0], depth + 1, found)
+            _flatten(labelled[1], labelled[0], depth + 1, leaves)
         elif depth and value.keys() <= _PHONE_PARTS and (phone := _phone_of_parts(value)):
             found.append((name, phone))
         else:
             for key, below in value.items():
-                _flatten(below, f"{name}{PART}{key}" if name else key, depth + 1, found)
+                path = f"{name}{PART}{key}" if name else key
+                if isinstance(below, str):  # what most forms consist of
+                    leaves.nodes += 1
+                    found.append((path, below))
+                else:
+                    _flatten(below, path, depth + 1, leaves)
     elif isinstance(value, list):
         if depth > MAX_DEPTH:
             raise _refused(name, f"nested deeper than {MAX_DEPTH} levels")
         if any(isinstance(below, dict | list) for below in value):
             for below in value:
-                _flatten(below, name, depth + 1, found)
+                _flatten(below, name, depth + 1, leaves)
         else:
             found.append((name, ", ".join(filter(None, map(_scalar, value)))))
     else:
         found.append((name, _scalar(value)))
-    if len(found) > MAX_FIELDS * 4:
-        raise _refused(found[-1][0], f"more than {MAX_FIELDS} fields", 413)
 
 
 def _scalar(value: object) -> str:
@@ -241,7 +261,7 @@ def _labelled(item: dict[str, Any]) -> tuple[str, Any] | None:
         return None
     value = next((item[keys[key]] for key in _VALUES if key in keys), None)
     labels = [str(item[keys[key]]) for key in _LABELS if isinstance(item.get(keys.get(key, "")), str | int)]
-    plain = [label for label in labels if label.strip()]
+    plain = [label[:MAX_FIELD_NAME] for label in labels if label.strip()]
     if value is None or not plain:
         return None
     # A question in the visitor's words is for people; the key beside it tells what is meant.

@@ -18,6 +18,8 @@ MAX_LABEL = 100  # characters of a field's name as it is kept
 MAX_KEPT = 4_000  # characters of a value as it is kept beside the message; the raw form has the whole
 MAX_TEXT = 64 * 1024  # characters of the message
 MAX_ADDRESSES = 10  # of one kind
+MAX_SEARCHES = 20  # fields in which telephones and e-mails are looked for
+MAX_SEARCHED = 1_000  # characters of a field in which telephones and e-mails are looked for
 
 
 @dataclass(slots=True)
@@ -33,6 +35,7 @@ class Filled:
     kept: dict[str, str] = field(default_factory=dict)
     answers: list[tuple[str, str]] = field(default_factory=list)  # all that the person filled in
     is_reachable: bool = False
+    searches: int = 0  # fields in which telephones or e-mails were looked for
 
     @property
     def name(self) -> str:
@@ -158,7 +161,8 @@ def _name(form: Filled, entry: _Entry) -> None:
 
 
 def _phone(form: Filled, entry: _Entry) -> None:
-    phones = phone_keys(entry.value, entry.region)
+    form.searches += 1
+    phones = phone_keys(entry.value[:MAX_SEARCHED], entry.region) if form.searches <= MAX_SEARCHES else ()
     for phone in phones:
         _remember(form.phones, phone.e164)
     if not phones or any(phone.extension for phone in phones):
@@ -167,7 +171,11 @@ def _phone(form: Filled, entry: _Entry) -> None:
 
 
 def _email(form: Filled, entry: _Entry) -> None:
-    emails = (email,) if (email := parse_email(entry.value)) else emails_in(entry.value)
+    form.searches += 1
+    if form.searches > MAX_SEARCHES:
+        _keep(form, entry)
+        return
+    emails = (email,) if (email := parse_email(entry.value)) else emails_in(entry.value[:MAX_SEARCHED])
     for key in emails:
         _remember(form.emails, key)
     if not emails:
@@ -267,6 +275,10 @@ _TILDA_MARKS = re.compile(r"TILDAUTM=([^;]{1,4000})")
 
 def _reach(form: Filled, value: str, region: str) -> bool:
     """Take every e-mail and telephone of a value; false when it holds none."""
+    form.searches += 1
+    if form.searches > MAX_SEARCHES:
+        return False
+    value = value[:MAX_SEARCHED]
     emails = emails_in(value) if "@" in value else ()
     phones = phone_keys(value, region) if not emails or len(value) > 20 else ()
     for email in emails:
@@ -278,7 +290,7 @@ def _reach(form: Filled, value: str, region: str) -> bool:
 
 def _reach_in_message(form: Filled, region: str) -> None:
     """The one telephone or e-mail in the message; of several, some belong to somebody else."""
-    text = "\n".join(form.messages)
+    text = "\n".join(form.messages)[: 10 * MAX_SEARCHED]
     emails = emails_in(text) if "@" in text else ()
     phones = phone_keys(text, region)
     if len(phones) == 1:
