@@ -61,7 +61,7 @@ def _own(lines: list[Line], forwarded: bool) -> list[Line]:
             text = line.text
             divides = len(text) < 160 and (text.lstrip()[:1] in _DASHES or len(text) < 60)
             if divides and patterns.FORWARDED.match(text):
-                return _without_signature(kept, keep_if_empty=True) + lines[number:]
+                return [*_without_signature(kept), Line(""), *lines[number:]]
             if divides and patterns.ORIGINAL.match(text):
                 if forwarded:
                     return kept + lines[number:]
@@ -237,7 +237,7 @@ def _without_rules(lines: list[Line]) -> list[Line]:
     return lines[:end]
 
 
-def _without_signature(lines: list[Line], keep_if_empty: bool = False) -> list[Line]:
+def _without_signature(lines: list[Line]) -> list[Line]:
     """Drop what a program adds under the text: signatures after dashes, "Sent from my iPhone", list
     footers.
     """
@@ -249,8 +249,6 @@ def _without_signature(lines: list[Line], keep_if_empty: bool = False) -> list[L
         if shorter == end:
             break
         end = shorter
-    if keep_if_empty and not end:
-        return []
     return lines[:end]
 
 

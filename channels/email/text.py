@@ -120,7 +120,8 @@ _UNSEEN = frozenset(
 )
 _BLOCKS = frozenset(
     "div p tr table tbody thead tfoot ul ol li dl dt dd section article header footer main nav aside address "
-    "center blockquote pre form fieldset figure figcaption h1 h2 h3 h4 h5 h6 hr body caption details summary".split()
+    "center blockquote pre form fieldset figure figcaption "
+    "h1 h2 h3 h4 h5 h6 hr body caption details summary".split()
 )
 _SPACED = frozenset("p h1 h2 h3 h4 h5 h6 table ul ol dl".split())
 _HIDDEN = re.compile(
