@@ -225,10 +225,11 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Certainly not delivered, and never will be."""
+    """Certainly not delivered, and never will be. `delivered` are parts of it that did arrive before."""
 
     cause: Cause
     reason: str
+    delivered: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,9 +255,10 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class Uncertain:
-    """The request left and no answer came: it may have arrived."""
+    """The request left and no answer came: it may have arrived. `delivered` are parts that certainly did."""
 
     reason: str
+    delivered: tuple[str, ...] = ()
 
 
 Outcome: TypeAlias = Sent | Refused | Postponed | Moved | Uncertain

@@ -202,6 +202,7 @@ def settle(tx: Transaction, results: Sequence[tuple[Claimed, Outcome]]) -> None:
                 row |= _waiting_again(tx, claimed, Postponed(reason, timedelta(minutes=1)))
             case Refused(cause, reason):
                 row |= {"state": DeliveryState.REFUSED, "cause": cause, "error": reason[:500]}
+                row |= _arrived(claimed, outcome.delivered)
                 _note_refused(tx, claimed, cause, reason)
             case Moved(thread):
                 row |= {"state": DeliveryState.WAITING, "settled_at": None}
@@ -213,6 +214,7 @@ def settle(tx: Transaction, results: Sequence[tuple[Claimed, Outcome]]) -> None:
                     )
             case Uncertain(reason):
                 row |= {"state": DeliveryState.UNCERTAIN, "error": reason[:500]}
+                row |= _arrived(claimed, outcome.delivered)
                 _note_uncertain(tx, claimed)
         rows.append(row)
     tx.update(Delivery, rows)
@@ -514,13 +516,18 @@ def _readers(tx: Transaction, ids: Collection[int]) -> dict[int, Any]:
 # --- settling ------------------------------------------------------------------------------------
 
 
+def _arrived(claimed: Claimed, delivered: Sequence[str]) -> dict[str, Any]:
+    """The parts that did arrive, of this attempt and those before: sent again, they are left out."""
+    return {"external_ids": list(dict.fromkeys((*claimed.message.already_sent, *delivered))) or None}
+
+
 def _waiting_again(tx: Transaction, claimed: Claimed, wait: Postponed) -> dict[str, Any]:
     return {
         "state": DeliveryState.WAITING,
         "due_at": tx.now + (wait.retry_after or backoff(claimed.attempts)),
         "settled_at": None,
         "error": wait.reason[:500],
-        "external_ids": [*claimed.message.already_sent, *wait.delivered] or None,
+        **_arrived(claimed, wait.delivered),
     }
 
 

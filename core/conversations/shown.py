@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, select
 
-from core.conversations.model import Shown
+from core.conversations.model import Conversation, Shown
 from core.database import Transaction
 
 
@@ -50,12 +50,17 @@ def remember(
 def look_up(
     connection: Connection, account_id: int, chat_id: int, telegram_message_id: int
 ) -> ShownMessage | None:
-    """The lead behind a message of ours in a manager's chat; None when it shows none."""
+    """What a message of ours in a manager's chat shows; None when it shows no lead.
+
+    The lead is the one its conversation belongs to now: whoever answers an old card answers the customer of today.
+    """
     row = connection.execute(
-        select(Shown.lead_id, Shown.conversation_id, Shown.message_id).where(
+        select(Shown.lead_id, Shown.conversation_id, Shown.message_id, Conversation.lead_id)
+        .join(Conversation, Conversation.id == Shown.conversation_id, isouter=True)
+        .where(
             Shown.chat_id == chat_id,
             Shown.telegram_message_id == telegram_message_id,
             Shown.account_id == account_id,
         )
     ).first()
-    return ShownMessage(*row) if row else None
+    return ShownMessage(row[3] or row[0], row[1], row[2]) if row else None

@@ -249,6 +249,9 @@ class _File:
 
     def _edit(self, entry: _Entry, message: InboundMessage, thread: Thread | None) -> None:
         known = self.threads.message(thread, message.message_id) if thread else None
+        if known is None and message.automatic:
+            entry.state, entry.reason = LedgerState.IGNORED, "an edit of our own message that we do not have"
+            return
         if thread is None or known is None:
             # What was edited never reached us (it predates the line): the new text must not be lost.
             self._message(entry, message, thread)
@@ -278,7 +281,7 @@ class _File:
             return
         lead = self.leads.find(thread.contact_id, thread.lead_id)
         row = self._add_message(entry, message, thread, lead.id if lead else None, Direction.OUT, "owner")
-        if lead:
+        if lead and not message.automatic:  # the network's own greeting is no answer
             entry.lead_id = lead.id
             lead.waiting_since = None
             self.leads.touch(lead, message.sent_at, waits=False)

@@ -111,6 +111,7 @@ def send_again(tx: Transaction, person: Person, delivery_id: int) -> int:
             Delivery.message_id,
             Delivery.attempts,
             Delivery.lane,
+            Delivery.external_ids,
         )
         .where(Delivery.id == delivery_id, Delivery.message_id.is_not(None))
         .with_for_update()
@@ -136,7 +137,7 @@ def send_again(tx: Transaction, person: Person, delivery_id: int) -> int:
         message_id=row.message_id,
         is_automatic=False,
     )
-    tx.insert_ignoring(Delivery, [again])
+    tx.insert_ignoring(Delivery, [again | {"external_ids": row.external_ids}])
     tx.hint("deliveries")
     return int(
         tx.connection.execute(select(Delivery.id).where(Delivery.key == f"again:{row.id}")).scalar_one()
