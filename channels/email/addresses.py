@@ -50,7 +50,8 @@ _ATOM = r"[^\s<>()\[\],;:@\"\\\x00-\x20\x7f]"
 _WHOLE = re.compile(rf"(?:{_ATOM}+|\"[^\"\\\x00-\x1f]{{1,62}}\")@{_ATOM}+")
 _ANYWHERE = re.compile(rf"{_ATOM}{{1,64}}@{_ATOM}{{1,200}}")
 _TOKEN = re.compile(
-    r'"(?:[^"\\]|\\.)*"|=\?[^?\s]{1,40}\?[bBqQ]\?[^?]{0,500}\?=|<[^<>]*>|\((?:[^()\\]|\\.)*\)|[,;]|[^"<>(),;=]+|.',
+    r'"(?:[^"\\]|\\.){0,300}"|=\?[^?\s]{1,40}\?[bBqQ]\?[^?]{0,500}\?=|<[^<>]{0,1000}>|'
+    r'\((?:[^()\\]|\\.){0,300}\)|[,;]|[^"<>(),;=]+|.',
     re.DOTALL,
 )
 
@@ -130,10 +131,10 @@ def _address(text: str) -> str | None:
 
 
 def _name(text: str) -> str:
-    text = _QUOTED.sub(lambda match: _ESCAPE.sub(r"\1", match[1]), text.strip())
+    text = _QUOTED.sub(lambda match: _ESCAPE.sub(r"\1", match[1]), text[:2000].strip())
     text = decode_words(text).strip(" \t\"'`,;<>")
     return clean_line(text, NAME)
 
 
-_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.){0,300})"', re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)

@@ -210,6 +210,8 @@ def _is_header_block(lines: list[Line], number: int) -> bool:
                 break
         else:
             blanks = loose = 0
+            if found[0] in kinds and found[0] != "cc":
+                break
             current = found[0]
             text = found[1]
             kinds |= {current} | patterns.headers_within(text)

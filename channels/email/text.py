@@ -303,6 +303,7 @@ class _Walk:
         text = "".join(self.words).rstrip()
         if "\n" in text:
             text = text.replace("\n", " ")
+        keep_blank = keep_blank or (not text and "\xa0" in self.words)  # an empty paragraph has its height
         if text or keep_blank:
             mark = Mark.QUOTED if self.mark is Mark.OWN and _QUOTE.match(text) else self.mark
             self.lines.append(Line(text, mark))

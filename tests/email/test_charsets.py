@@ -18,7 +18,9 @@ PAGES = ["windows-1251", "koi8-r", "cp866", "iso8859-5", "utf-8"]
 
 
 @pytest.mark.parametrize("real", PAGES)
-@pytest.mark.parametrize("label", [None, "us-ascii", "iso-8859-1", "utf-8", "x-nothing", "windows-1251", "koi8-r", "idna"])
+@pytest.mark.parametrize(
+    "label", [None, "us-ascii", "iso-8859-1", "utf-8", "x-nothing", "windows-1251", "koi8-r", "idna"]
+)
 def test_cyrillic_is_read_whatever_the_label_says(real: str, label: str | None) -> None:
     assert decode(TEXT.encode(real), label) == TEXT
 
@@ -76,7 +78,9 @@ def test_addresses_are_read_however_they_are_written(value: str, address: str, n
     assert (first.address, first.name) == (address, name)
 
 
-@pytest.mark.parametrize("value", ["undisclosed-recipients:;", "", "Иван", "<>", "power user@", "a b c@example.ru <"])
+@pytest.mark.parametrize(
+    "value", ["undisclosed-recipients:;", "", "Иван", "<>", "power user@", "a b c@example.ru <"]
+)
 def test_what_is_no_address_gives_none_or_a_real_one(value: str) -> None:
     assert all("@" in box.address and " " not in box.address for box in read_addresses(value))
 

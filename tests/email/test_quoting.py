@@ -89,7 +89,13 @@ def test_headers_below_a_forwarding_subject_introduce_what_is_sent() -> None:
 
 @pytest.mark.parametrize(
     ("subject", "forwards"),
-    [("Fwd: шкаф", True), ("FW: шкаф", True), ("Пересл: шкаф", True), ("Re: Fwd: шкаф", False), ("шкаф", False)],
+    [
+        ("Fwd: шкаф", True),
+        ("FW: шкаф", True),
+        ("Пересл: шкаф", True),
+        ("Re: Fwd: шкаф", False),
+        ("шкаф", False),
+    ],
 )
 def test_a_subject_tells_a_forward_from_an_answer_to_one(subject: str, forwards: bool) -> None:
     assert is_forward(subject) is forwards

@@ -38,7 +38,9 @@ def test_a_return_path_names_its_delivery(delivery: int) -> None:
 
 
 @given(_IDS, _IDS, st.integers(min_value=1, max_value=1000))
-def test_the_number_of_another_conversation_cannot_be_put_in(conversation: int, delivery: int, more: int) -> None:
+def test_the_number_of_another_conversation_cannot_be_put_in(
+    conversation: int, delivery: int, more: int
+) -> None:
     made = make_message_id(conversation, delivery, "mebel.example", SECRET)
     other = make_message_id(conversation + more, delivery, "mebel.example", SECRET)
     forged = ".".join([*other.split(".")[:3], *made.split(".")[3:]])
