@@ -165,7 +165,7 @@ def _concluded(
             # The next attempt hears it again; what has arrived must not be forgotten meanwhile.
             return Postponed(reason + where, whole_account=True, delivered=added)
         case Refused() | Uncertain():
-            return replace(outcome, reason=outcome.reason + where, delivered=tuple(arrived))
+            return replace(outcome, reason=outcome.reason + where, delivered=added)
     return outcome
 
 
