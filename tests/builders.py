@@ -1,4 +1,4 @@
-"""What stories begin with: a line, its accounts, managers, customers who write. Plain functions with defaults."""
+"""What stories begin with: a line, its accounts, managers, and customers who write."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def a_message(
     source: str | None = None,
     automatic: bool = False,
 ) -> Received:
-    """Something a customer wrote, as a channel hands it over; from Telegram's user 777 unless said otherwise."""
+    """Something a customer wrote, as a channel hands it over; Telegram's user 777 unless said otherwise."""
     known = addresses or (telegram(),)
     number = next(_numbers)
     message = InboundMessage(

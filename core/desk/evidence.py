@@ -18,8 +18,8 @@ CONVERSATIONS = 50  # of a person that are weighed against each other
 def addresses_in(tx: Transaction, thread: Any) -> tuple[list[Any], list[Any]]:
     """The addresses that go with a conversation when it turns out to be somebody else's: (moved, shared).
 
-    Moved are those that nothing but this conversation speaks for; shared those that the contact had before it,
-    or that another conversation speaks for too. A messenger's address is one person's and always moves.
+    Moved are those that nothing but this conversation speaks for; shared those that the contact had before
+    it, or that another conversation speaks for too. A messenger's address is one person's and always moves.
     """
     rows = tx.connection.execute(
         select(

@@ -118,10 +118,11 @@ def add(
 ) -> tuple[Result, ...]:
     """Put every line of a text on the list: `pattern; comment`, either followed by an end.
 
-    An end is written `до 31.12.2026`, `until 2026-12-31`, `на 30 дней`, `for 30 days`. One result per line that
-    is not empty, in order; a malformed line stops no other. No lead is closed by this, but what automation would
-    say to the people it covers is called off. Raises Refusal for non-admins ("refused-admins-only"), an empty
-    text ("refused-pattern-empty") and more than `LINES` lines ("refused-exclusions-many").
+    An end is written `до 31.12.2026`, `until 2026-12-31`, `на 30 дней`, `for 30 days`. One result per line
+    that is not empty, in order; a malformed line stops no other. No lead is closed by this, but what
+    automation would say to the people it covers is called off. Raises Refusal for non-admins
+    ("refused-admins-only"), an empty text ("refused-pattern-empty") and more than `LINES` lines
+    ("refused-exclusions-many").
     """
     require_admin(person)
     lines = [line.strip() for line in written.splitlines() if line.strip()]

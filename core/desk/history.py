@@ -15,15 +15,13 @@ from core.conversations.model import Message as MessageRow
 from core.database import among
 from core.desk import schedule
 from core.desk.cursors import read_cursor, write_cursor
-from core.desk.messages import among_ids, author_names
+from core.desk.messages import Said, among_ids, author_names
+from core.desk.schedule import Planned
 from core.journal import Journal
 from core.language import in_language
 from core.leads.model import Lead
 from core.leads.pipelines import all_reasons, all_stages
 from core.staff import managers
-from core.desk.schedule import Planned
-from core.desk.messages import Said
-
 
 # What each verb's facts are, in the words of a sentence. A fact that is not there is None.
 FACTS: Mapping[str, tuple[str, ...]] = {
@@ -60,7 +58,7 @@ _UNTOLD = ("exclusion-added",)  # said once by "contact-excluded", not once per 
 class Deed:
     """A line of the journal. `facts` are its details with names instead of ids, ready for a sentence.
 
-    `actor` is as in the journal; `actor_name` a manager's or robot's name, None for the customer and the system.
+    `actor` is as in the journal; `actor_name` a manager's or robot's name, None for customer and system.
     """
 
     id: int

@@ -31,10 +31,10 @@ class Brought:
 
 
 def merge(tx: Transaction, contact_a: int, contact_b: int, person: Person) -> int:
-    """Two contacts are one person: `contact_a` stays and gets all addresses, conversations and leads of the other.
+    """Two contacts are one person: `contact_a` stays and gets all that the other has.
 
-    Returns the surviving contact. Raises Refusal when one of them is gone ("refused-contact-gone") or they are
-    one already ("refused-merge-one").
+    Returns the surviving contact. Raises Refusal when one of them is gone ("refused-contact-gone") or they
+    are one already ("refused-merge-one").
     """
     require_staff(tx, person)
     survivors = lock_contacts(tx, [contact_a, contact_b])
@@ -119,8 +119,8 @@ def unmerge(tx: Transaction, contact_b: int, person: Person) -> None:
 def absorb(tx: Transaction, stays: int, goes: int) -> Brought:
     """Everything of one locked contact goes to another, which stands for both from now on.
 
-    An address that both held stays where it is, on the one that is merged away: it is still found, and found to
-    be the survivor's.
+    An address that both held stays where it is, on the one that is merged away: it is still found, and found
+    to be the survivor's.
     """
     both = select(Address.key).where(Address.contact_id == stays)
     addresses = _ids(

@@ -132,7 +132,7 @@ def versions(connection: Connection, message_id: int) -> Sequence[tuple[datetime
 
 
 def author_names(connection: Connection, authors: Collection[str], language: str) -> Mapping[str, str]:
-    """How to name these authors or actors: managers by name, robots by title; nobody else is in the answer."""
+    """How to name these authors: managers by name, robots by title; nobody else is in the answer."""
     ids: dict[str, dict[int, str]] = {"manager": {}, "robot": {}}
     for author in authors:
         kind, _, number = author.partition(":")

@@ -98,8 +98,8 @@ def exclude_person(
 def undo_exclude_person(tx: Transaction, person: Person, lead_id: int) -> tuple[int, ...]:
     """Lift exactly what `exclude_person` put on the list and reopen what it junked; returns those numbers.
 
-    Raises Refusal for non-admins, and "refused-nothing-to-undo" when the person was not excluded from a card or
-    that has been undone.
+    Raises Refusal for non-admins, and "refused-nothing-to-undo" when the person was not excluded from a card
+    or that has been undone.
     """
     require_admin(person)
     lead = lead_of(tx, lead_id)

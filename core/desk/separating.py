@@ -1,4 +1,4 @@
-""" "This is somebody else": a conversation that was filed under the wrong person gets a person of its own."""
+"""A conversation that was filed under the wrong person ("this is somebody else") gets one of its own."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def separate(tx: Transaction, conversation_id: int, person: Person) -> Separated
     """The conversation goes to a new contact, with the address it is held through and those given in it.
 
     Its lead goes with it, unless other conversations of the old contact share the lead: then a new lead is
-    opened for it. An address that both may have, and the old contact had before, stays with both. Raises Refusal
-    when the conversation is gone ("refused-conversation-gone") or is all we have of this person
+    opened for it. An address that both may have, and the old contact had before, stays with both. Raises
+    Refusal when the conversation is gone ("refused-conversation-gone") or is all we have of this person
     ("refused-separate-alone").
     """
     require_staff(tx, person)
@@ -74,7 +74,7 @@ def separate(tx: Transaction, conversation_id: int, person: Person) -> Separated
 def rejoin(tx: Transaction, conversation_id: int, person: Person) -> None:
     """Undo `separate`: it was the same person after all. What the new contact has learned since goes along.
 
-    A lead that was opened for the conversation is closed as a duplicate of the old one, when that is still open.
+    A lead that was opened for the conversation is closed as a duplicate when the old one is still open.
     Raises Refusal ("refused-nothing-to-undo") when the conversation is not separated.
     """
     require_staff(tx, person)
@@ -220,7 +220,7 @@ def _copy(tx: Transaction, contact_id: int, rows: Sequence[Any]) -> list[int]:
 def _divide_lead(
     tx: Transaction, thread: Any, together: Collection[int], new: int
 ) -> tuple[Separated, dict[str, Any]]:
-    """The conversation's lead goes to the new contact, or a new one is opened; and what is needed to undo it."""
+    """The lead goes to the new contact, or a new one is opened; and what is needed to undo it."""
     undo: dict[str, Any] = {"new_lead": None, "repeat": None, "previous": None, "number": None}
     if thread.lead_id is None:
         return Separated(new, None, is_new_lead=False), undo
@@ -260,7 +260,7 @@ def _divide_lead(
 
 
 def _open(tx: Transaction, thread: Any, lead: Any, contact_id: int) -> int:
-    """A lead of the conversation's own, with the responsible of the lead it was in; nothing is said to anybody."""
+    """A lead of the conversation's own, with the same responsible; nothing is said to the customer."""
     first = tx.connection.execute(
         select(Message.text, Message.subject, Message.sent_at)
         .where(
@@ -302,7 +302,7 @@ def _open(tx: Transaction, thread: Any, lead: Any, contact_id: int) -> int:
 
 
 def _take_along(tx: Transaction, old_lead: int, new_lead: int, conversations: Collection[int]) -> None:
-    """What was said in the conversation and is on its way there is the new lead's; what was planned is off."""
+    """What was said there and is on its way is the new lead's; what was planned is called off."""
     tx.connection.execute(
         update(Message)
         .where(among(Message.conversation_id, conversations), Message.lead_id == old_lead)

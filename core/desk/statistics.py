@@ -56,7 +56,7 @@ class Performance:
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """A period. `answer_median` is from a lead's birth to its first answer, of the leads first answered in it."""
+    """A period. `answer_median`: from a lead's birth to its first answer, of leads first answered in it."""
 
     since: datetime
     until: datetime
@@ -241,8 +241,8 @@ def _medians(
 ) -> dict[int | None, timedelta]:
     """The median time to the first answer of each group of leads.
 
-    The rows in the middle of each group are its one or two: those whose doubled place is between the count and
-    two more.
+    The rows in the middle of each group are its one or two: those whose doubled place is between the count
+    and two more.
     """
     if connection.dialect.name == "sqlite":
         seconds = (func.julianday(Lead.first_answer_at) - func.julianday(Lead.created_at)) * 86400.0

@@ -51,8 +51,8 @@ def note(tx: Transaction, lead_id: int, person: Person, text: str) -> None:
 def move(tx: Transaction, lead_id: int, person: Person, stage_id: int, *, seen: int | None = None) -> None:
     """Move a lead to another open or the success stage. A lead that nobody had taken becomes the mover's.
 
-    Raises Refusal for a closed lead, a stage of another pipeline, a failure stage (see `junk`), or when somebody
-    has moved the lead since.
+    Raises Refusal for a closed lead, a stage of another pipeline, a failure stage (see `junk`), or when
+    somebody has moved the lead since.
     """
     require_staff(tx, person)
     lead = lead_of(tx, lead_id, seen)
@@ -83,8 +83,8 @@ def junk(
 def reopen(tx: Transaction, lead_id: int, person: Person, *, seen: int | None = None) -> None:
     """Undo `junk` or a success: the lead is open again, at the beginning of its pipeline.
 
-    It stays with its responsible while they work here, else it becomes the reopener's. A customer who was still
-    waiting for an answer waits again. Raises Refusal when it is open, or somebody has moved it since.
+    It stays with its responsible while they work here, else it becomes the reopener's. A customer who was
+    still waiting for an answer waits again. Raises Refusal when it is open, or somebody has moved it since.
     """
     require_staff(tx, person)
     lead = lead_of(tx, lead_id, seen)
@@ -122,7 +122,7 @@ def require_staff(tx: Transaction, person: Person) -> None:
 
 
 def lead_of(tx: Transaction, lead_id: int, seen: int | None = None) -> Any:
-    """The lead with its contact locked, in the order everybody locks in. Raises Refusal when it is not as seen."""
+    """The lead, its contact locked first as everywhere. Raises Refusal when it is gone or not as seen."""
     contact_id = tx.connection.execute(select(Lead.contact_id).where(Lead.id == lead_id)).scalar_one_or_none()
     if contact_id is None:
         raise Refusal("refused-lead-gone")

@@ -64,8 +64,8 @@ def split_expiry(written: str, now: datetime, timezone: str) -> tuple[str, datet
     """Divide a text into what stands before an end ("до 31.12.2026", "for 30 days") and that end.
 
     A date counts to the end of its day in `timezone` (an IANA name), so the end is the midnight after it;
-    without a year it is the next such day. A text without an end comes back whole with None. Raises Refusal for
-    a day that does not exist ("refused-expiry-date") or has passed ("refused-expiry-past").
+    without a year it is the next such day. A text without an end comes back whole with None. Raises Refusal
+    for a day that does not exist ("refused-expiry-date") or has passed ("refused-expiry-past").
     """
     text = " ".join(written[:LONGEST].split())
     if found := _DATE.search(text):

@@ -1,4 +1,4 @@
-"""The managers' bot's queue: what managers did in Telegram, taken in order per person; and unfinished dialogs."""
+"""What managers did in Telegram, taken by the bot in order per person; and unfinished dialogs."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def done(tx: Transaction, update_id: int) -> None:
 
 
 def failed(tx: Transaction, update_id: int, error: str) -> bool:
-    """Handling failed: it is given again a little later, or dropped after `ATTEMPTS`. True when it was dropped.
+    """Handling failed: it is given again a little later, or (True) dropped after `ATTEMPTS`.
 
     `error` is for the log and the journal; what the person sees is the bot's own sentence.
     """

@@ -28,7 +28,7 @@ async def test_parked_entries_are_listed_oldest_first_with_their_reason_and_raw_
             seen += [entry.reason for entry in page.entries]
             if (after := page.next) is None:
                 break
-        whole = await database.read(lambda connection: parked(connection))
+        whole = await database.read(parked)
         first = await database.read(lambda connection: raw(connection, filed[0].ledger_id))
         understood = await database.read(lambda connection: raw(connection, filed[5].ledger_id))
         nothing = await database.read(lambda connection: raw(connection, 1))

@@ -1,4 +1,4 @@
-"""The managers' bot's queue: in order for each person, never twice at once, never in the way of the others."""
+"""The bot's queue: in order for each person, never twice at once, never in the way of others."""
 
 from __future__ import annotations
 
