@@ -18,7 +18,7 @@ from core.staff.updates import Update
 log = structlog.get_logger("bot")
 
 AT_ONCE = 16  # people served side by side
-_LOOK = timedelta(seconds=1)  # a wake-up call that was lost costs this long
+LOOK = timedelta(seconds=1)  # a wake-up call that was lost costs this long
 _LEASE = timedelta(seconds=60)
 _SLOWEST = 50.0  # seconds one update may take; less than the lease, so nobody else takes it meanwhile
 
@@ -36,11 +36,14 @@ _KEPT = {
 class Consumer:
     """Feeds the dispatcher of one managers' bot from the table `staff_update`."""
 
-    def __init__(self, db: Database, dispatcher: Dispatcher, bot: Bot, account_id: int) -> None:
+    def __init__(
+        self, db: Database, dispatcher: Dispatcher, bot: Bot, account_id: int, *, look: timedelta = LOOK
+    ) -> None:
         self._db = db
         self._dispatcher = dispatcher
         self._bot = bot
         self._account_id = account_id
+        self._look = look
         self._at_work: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -55,7 +58,7 @@ class Consumer:
                     task.add_done_callback(self._at_work.discard)
                 if not taken:
                     clock = self._db.clock
-                    await self._db.hints.wait("staff", clock, clock.now() + _LOOK)
+                    await self._db.hints.wait("staff", clock, clock.now() + self._look)
         finally:
             if self._at_work:
                 await asyncio.wait(self._at_work)

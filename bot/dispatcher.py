@@ -16,7 +16,7 @@ from aiogram.exceptions import TelegramAPIError
 from aiogram.fsm.storage.base import BaseStorage
 from aiogram.fsm.storage.memory import SimpleEventIsolation
 
-from bot.consumer import Consumer
+from bot.consumer import LOOK, Consumer
 from bot.dialogs import DialogRedis, DialogTable
 from bot.handlers import admin, availability, exclusions, inbox, lead, reply, search, start, statistics
 from bot.handlers.errors import Answering, Apologising
@@ -84,12 +84,14 @@ async def serve(
     refile: Refile,
     texts: Texts | None = None,
     ready: Callable[[], None] = lambda: None,
+    look: timedelta = LOOK,
 ) -> None:
     """Serve the managers until cancelled; what is in hand is finished first.
 
     `account` is the managers' bot's account, `api_url` the base of its Bot API server, `region` and `timezone`
     the line's, `language` what people are spoken to in who have not told theirs. `refile(ledger_id)` takes an
-    entry of the ledger again. `ready` is called once updates are being taken.
+    entry of the ledger again. `ready` is called once updates are being taken, `look` is how long a lost wake-up
+    call may cost.
     """
     async with AsyncExitStack() as stack:
         session = AiohttpSession(api=TelegramAPIServer.from_base(api_url))
@@ -111,7 +113,7 @@ async def serve(
         office.username = await _username(bot, clock)
         dispatcher = build(office, storage)
         ready()
-        await Consumer(db, dispatcher, bot, account.id).run()
+        await Consumer(db, dispatcher, bot, account.id, look=look).run()
 
 
 async def _username(bot: Bot, clock: Clock) -> str:

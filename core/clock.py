@@ -1,7 +1,8 @@
 """Time as a parameter: nobody else in the program asks the system what time it is or goes to sleep.
 
-The system's clock serves the running program. A `ManualClock` serves tests and the scripted demo: it stands
-still until it is advanced, and whoever sleeps on it wakes exactly when its hands pass the moment.
+The system's clock serves the running program, a `ShiftedClock` the demo in the browser. A `ManualClock` serves
+tests and the scripted demo: it stands still until it is advanced, and whoever sleeps on it wakes exactly when
+its hands pass the moment.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -34,6 +36,36 @@ class SystemClock:
     async def sleep_until(self, moment: datetime) -> None:
         while (left := (moment - self.now()).total_seconds()) > 0:
             await asyncio.sleep(left)
+
+
+class ShiftedClock:
+    """The real time, and how much later it shall be: "an hour passes", and whoever slept through it wakes."""
+
+    def __init__(self) -> None:
+        self._shift = timedelta()
+        self._moved = asyncio.Event()
+
+    @property
+    def shift(self) -> timedelta:
+        """How far this clock is ahead of the real time."""
+        return self._shift
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self._shift
+
+    async def sleep_until(self, moment: datetime) -> None:
+        while (left := (moment - self.now()).total_seconds()) > 0:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self._moved.wait()
+
+    def advance(self, by: timedelta) -> None:
+        """Let that much time pass at once. Raises ValueError for a step back, which no clock takes."""
+        if by < timedelta():
+            raise ValueError("time does not go back")
+        self._shift += by
+        moved, self._moved = self._moved, asyncio.Event()
+        moved.set()
 
 
 class ManualClock:

@@ -70,6 +70,11 @@ class Worker:
         """Nothing is on the network now."""
         return not self._sending
 
+    @property
+    def sending(self) -> frozenset[asyncio.Task[Outcome]]:
+        """What is on the network now, or waits for its slot there."""
+        return frozenset(self._sending)
+
     async def run(self) -> None:
         """Serve until `stop`; returns when everything in hand is settled."""
         async with asyncio.TaskGroup() as group:

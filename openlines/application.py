@@ -232,6 +232,7 @@ class Program:
             store=self.store,
             refile=partial(refile, self.db, self.store, settings, ask_gate=False),
             ready=self.bot_ready.set,
+            look=self.poll,
         )
 
     def _build_worker(self) -> Worker:

@@ -73,6 +73,11 @@ class Intake:
             await self._db.transact(lambda tx: move_cursor(tx, account.id, cursor))
         return filed
 
+    @property
+    def is_idle(self) -> bool:
+        """Nothing is being filed now for those who brought one thing at a time."""
+        return not self._tasks
+
     async def close(self) -> None:
         """Finish what is in hand."""
         while self._tasks:
