@@ -22,6 +22,7 @@ REPLACEMENT = "\ufffd"
 # What is removed from every text that leaves this channel: C0 and C1 controls but tab and newline, lone
 # surrogates and noncharacters. PostgreSQL refuses the first, JSON and UTF-8 the second.
 _UNWANTED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+_ODD = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 _LINE_ENDS = re.compile("[\r\x0b\x0c\x85\u2028\u2029]")
 # Marks that reorder or hide what is read: a name may not pretend to end where it does not.
 _DECEPTIVE = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad]")
@@ -64,6 +65,8 @@ def decode(data: bytes, declared: str | None = None) -> str:
 
 def clean_text(text: str) -> str:
     """The text with one kind of line end and without what no database, terminal or JSON takes."""
+    if not _ODD.search(text):
+        return text
     if "\r" in text:
         text = text.replace("\r\n", "\n")
     return _UNWANTED.sub("", _LINE_ENDS.sub("\n", text))

@@ -66,7 +66,7 @@ def _own(lines: list[Line], forwarded: bool) -> list[Line]:
                 if forwarded:
                     return kept + lines[number:]
                 break
-            if _is_header_block(lines, number):
+            if (":" in text or "：" in text) and _is_header_block(lines, number):
                 if forwarded:
                     return kept + lines[number:]
                 break

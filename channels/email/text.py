@@ -55,6 +55,8 @@ def read_plain(text: str, *, flowed: bool = False, delete_space: bool = False) -
     lines = _INVISIBLE.sub("", clean_text(text)).split("\n")
     if flowed:
         lines = _unflow(lines, delete_space)
+    if ">" not in text and "|" not in text and "&gt;" not in text:
+        return [Line(line.rstrip()) for line in lines]
     return [Line(line.rstrip(), Mark.QUOTED if _QUOTE.match(line) else Mark.OWN) for line in lines]
 
 
@@ -64,10 +66,10 @@ def join(lines: list[Line]) -> str:
     for line, mark in lines:
         if mark is Mark.CUT:
             continue
-        text = line.replace("\xa0", " ").rstrip()
+        text = line.rstrip()
         if text or (kept and kept[-1]):
             kept.append(text)
-    return "\n".join(kept).strip("\n")
+    return "\n".join(kept).strip("\n").replace("\xa0", " ")
 
 
 # Direction marks, soft hyphens and empty joints: programs strew them about and they hide words from search.

@@ -13,18 +13,18 @@ REPLIES = {
     "gmail ru": "Да\n\nпт, 5 апр. 2024 г. в 12:34, Иван Петров <ivan@mail.ru>:\n\n> Согласны?",
     "gmail ru wrapped": "Да\n\nпт, 5 апр. 2024 г. в 12:34, Очень Длинное Имя Отдела Продаж <\nivan@mail.ru>:\n\n> ok?",
     "gmail en": "Да\n\nOn Fri, Apr 5, 2024 at 12:34 PM Ivan <ivan@mail.ru> wrote:\n\n> Согласны?",
-    "gmail en wrapped": "Да\n\nOn Fri, Apr 5, 2024 at 12:34 PM Ivan Petrov, Sales\n<ivan@mail.ru>\nwrote:\n\n> Согласны?",
+    "gmail en wrapped": "Да\n\nOn Fri, Apr 5, 2024 at 12:34 PM Ivan, Sales\n<ivan@mail.ru>\nwrote:\n\n> Согласны?",
     "yandex": 'Да\n\n05.04.2024, 12:34, "Иван" <ivan@ya.ru>:\n\n> Согласны?',
     "mail.ru": "Да\n\n>Пятница, 5 апреля 2024, 12:34 +03:00 от Иван <ivan@mail.ru>:\n>\n>Согласны?",
     "mail.ru bare": "Да\n\nПятница, 5 апреля 2024, 12:34 +03:00 от Иван <ivan@mail.ru>:\n\nСогласны?",
     "thunderbird ru": "Да\n\n05.04.2024 12:34, Иван Петров пишет:\n> Согласны?",
     "apple ru": "Да\n\n> 5 апр. 2024 г., в 12:34, Иван <ivan@mail.ru> написал(а):\n> \n> Согласны?",
     "the bat": "Да\n\nЗдравствуйте, Иван.\n\nВы писали 5 апреля 2024 г., 12:34:28:\n\n> Согласны?",
-    "outlook ru": "Да\n\nОт: Иван [mailto:ivan@mail.ru]\nОтправлено: 5 апреля 2024 г. 12:34\nКому: Анна\nТема: Стол\n\nСогласны?",
+    "outlook ru": "Да\n\nОт: Иван [mailto:ivan@mail.ru]\nОтправлено: 5 апреля 2024 г.\nКому: Анна\nТема: Стол\n\nДа?",
     "outlook ru mobile": "Да\n\nПолучить Outlook для Android<https://aka.ms/x>\n________________________________\n"
     "From: Ivan <ivan@mail.ru>\nSent: Friday, April 5, 2024 12:34:00 PM\nTo: Anna\nSubject: Table\n\nAgree?",
     "outlook en": "Да\n\n-----Original Message-----\nFrom: Ivan\nSent: Friday\nTo: Anna\nSubject: Table\n\nAgree?",
-    "outlook de": "Да\n\nVon: Iwan <ivan@mail.ru>\nGesendet: Freitag, 5. April 2024 12:34\nAn: Anna\nBetreff: Tisch\n\nJa?",
+    "outlook de": "Да\n\nVon: Iwan <ivan@mail.ru>\nGesendet: 5. April 2024 12:34\nAn: Anna\nBetreff: Tisch\n\nJa?",
     "french": "Да\n\nLe ven. 5 avr. 2024 à 12:34, Ivan <ivan@mail.ru> a écrit :\n\n> D'accord ?",
     "german": "Да\n\nAm Fr., 5. Apr. 2024 um 12:34 Uhr schrieb Iwan <ivan@mail.ru>:\n\n> Ja?",
     "spanish": "Да\n\nEl vie, 5 abr 2024 a las 12:34, Ivan (<ivan@mail.ru>) escribió:\n\n> ¿Sí?",
@@ -51,7 +51,7 @@ def test_only_the_answer_is_left(name: str) -> None:
 KEPT = {
     "a bare introduction": "Добрый день. Менеджер пишет:\nстол будет завтра. Это правда?",
     "somebody said": "Мой муж написал:\nнужен шкаф.\nА я хочу комод.",
-    "a time and a place": "Встречаемся 05.04.2024 в 12:30, адрес пришлите на почту info@example.ru:\nТверь, Советская 12",
+    "a time and a place": "Встречаемся 05.04.2024 в 12:30, адрес пришлите на info@example.ru:\nТверь",
     "a freight order": "From: Moscow\nTo: Kazan\nDate: 5 May 2024\nWeight: 3 tons\nPlease quote.",
     "an appointment": "Date: Wednesday 3, October\nTime: 7:00\nAddress: 130 Fox St\n\nPlease bring your ID.",
     "sent by post": "Отправлено из Москвы вчера, трек 80082.\nКогда придёт?",
@@ -82,7 +82,10 @@ def test_what_is_forwarded_is_what_the_person_sends(marker: str) -> None:
 
 
 def test_headers_below_a_forwarding_subject_introduce_what_is_sent() -> None:
-    text = "К вам.\n\nОт: Пётр <p@example.com>\nОтправлено: 4 апреля 2024 г. 18:20\nКому: Анна\nТема: Шкаф\n\nНужен шкаф"
+    text = (
+        "К вам.\n\nОт: Пётр <p@example.com>\n"
+        "Отправлено: 4 апреля 2024 г. 18:20\nКому: Анна\nТема: Шкаф\n\nНужен шкаф"
+    )
     assert new_text(read_plain(text), forwarded=True) == text
     assert new_text(read_plain(text), forwarded=False) == "К вам."
 
@@ -109,14 +112,20 @@ def test_answers_between_the_quotes_are_all_kept() -> None:
 @pytest.mark.parametrize(
     "quote",
     [
-        '<div class="gmail_quote"><div class="gmail_attr">какой-то новый язык, 12:34 2024 &lt;a@b.ru&gt; xyz:</div>'
-        '<blockquote class="gmail_quote">старое</blockquote></div>',
+        (
+            '<div class="gmail_quote"><div class="gmail_attr">какой-то новый язык, 12:34 2024 &lt;a@b.ru&gt; xyz:</div>'
+            '<blockquote class="gmail_quote">старое</blockquote></div>'
+        ),
         '<div id="appendonsend"></div><hr><div id="divRplyFwdMsg"><b>Xyz:</b> a@b.ru</div><div>старое</div>',
-        '<div style="border:none;border-top:solid #E1E1E1 1.0pt;padding:3.0pt 0cm 0cm 0cm"><p><b>Xyz:</b> A</p></div>'
-        "<p>старое</p>",
+        (
+            '<div style="border:none;border-top:solid #E1E1E1 1.0pt;padding:3pt 0cm"><p><b>Xyz:</b> A</p></div>'
+            "<p>старое</p>"
+        ),
         '<blockquote type="cite">старое</blockquote>',
-        '<blockquote style="border-left:1px solid #0857A6; margin:10px;">Пятница, 5 апреля 2024, 12:34 +03:00 от '
-        "Иван &lt;ivan@mail.ru&gt;:<br>старое</blockquote>",
+        (
+            '<blockquote style="border-left:1px solid #0857A6; margin:10px;">Пятница, 5 апреля 2024, 12:34 +03:00 от '
+            "Иван &lt;ivan@mail.ru&gt;:<br>старое</blockquote>"
+        ),
         '<div class="yahoo_quoted">старое</div>',
     ],
 )
