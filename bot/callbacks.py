@@ -36,6 +36,7 @@ class Action(StrEnum):
     JUNK_COMMENT = "kc"  # reason, fence
     REOPEN = "o"  # fence
     HISTORY = "y"  # cursor
+    FILES = "f"
     SEPARATE = "d"  # conversation
     REJOIN = "dj"  # conversation
     MERGE = "g"  # the other contact

@@ -15,6 +15,7 @@ from bot.callbacks import Action, data
 from bot.rich import LONGEST, Rich
 from bot.screens.cards import card_screen, channel_name, contact_name, line_of
 from bot.screens.conversation import conversation
+from bot.screens.staff import account_name
 from bot.texts import Texts, Words
 from core.channel import Button, Markup, OutboundFile, Screen
 from core.clock import Clock
@@ -65,6 +66,8 @@ class Notices:
                 return self._lead(connection, notice, reader, words)
             case "message":
                 return self._message(connection, notice, reader, words)
+            case "files":
+                return self._late_files(connection, notice, words)
             case "edited":
                 return self._edited(connection, notice, words)
             case "delivery-failed" | "delivery-uncertain":
@@ -77,9 +80,11 @@ class Notices:
         if shown is None:
             return None
         new: tuple[Said, ...] = ()
+        heading = title = ""
         match notice.kind:
             case "new-lead":
-                heading = words("card-repeat" if shown.is_repeat else "card-new", number=shown.number)
+                mark, key = ("🔁", "card-repeat") if shown.is_repeat else ("🆕", "card-new")
+                title = f"{mark} {words(key, number=shown.number)}"
                 new = self._unseen(connection, notice, words, shown)
             case "lead-given":
                 giver = managers.by_id(connection, int(notice.facts.get("by") or 0))
@@ -88,7 +93,7 @@ class Notices:
                 new = tuple(said for said in shown.messages if said.direction == "in")
             case _:
                 heading = f"🤖 {line_of(str(notice.facts.get('text', '')), 300)}"
-        screen = card_screen(words, shown, reader, heading=heading)
+        screen = card_screen(words, shown, reader, heading=heading, title=title)
         return Rendered(screen, self._files(new), _last_id(new), _only_id(new))
 
     def _message(
@@ -115,6 +120,16 @@ class Notices:
             first.insert(0, Button(words("button-take"), data(Action.TAKE, shown.id, 1)))
         first.append(Button(words("button-card"), data(Action.OPEN, shown.id)))
         return Rendered(rich.screen(tuple(first)), self._files(new), _last_id(new), _only_id(new))
+
+    def _late_files(self, connection: Reading, notice: NoticeRow, words: Words) -> Rendered | None:
+        """Files that had not been fetched yet when their message was shown."""
+        message_id = int(notice.facts.get("message_id") or 0)
+        shown = self._card(connection, notice.lead_id, words)
+        said = messages.message(connection, message_id, language=words.language)
+        if shown is None or said is None or not (files := self._files([said])):
+            return None
+        text = words("notice-files", number=shown.number, name=contact_name(words, shown))
+        return Rendered(Screen(text), files, None, said.id)
 
     def _edited(self, connection: Reading, notice: NoticeRow, words: Words) -> Rendered | None:
         shown = self._card(connection, notice.lead_id, words)
@@ -226,9 +241,7 @@ def _installation(connection: Reading, notice: NoticeRow, words: Words) -> Rende
         case "account-trouble" | "account-well":
             named = {account.id: account for account in accounts(connection)}
             account = named.get(int(notice.facts.get("account_id") or 0))
-            name = (
-                f"{channel_name(words, account.channel)} · {line_of(account.title, 60)}" if account else "?"
-            )
+            name = account_name(words, account.channel, account.title) if account else "?"
             rich = Rich()
             if notice.kind == "account-well":
                 rich.add(f"🟢 {words('notice-account-well', name=name)}", Markup.BOLD)

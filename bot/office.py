@@ -15,7 +15,7 @@ from core.intake.filing import Filed
 from core.lines.accounts import AccountRef
 from core.staff.managers import Person, by_id
 
-Refile = Callable[[int], Awaitable[Filed]]
+Refile = Callable[[int], Awaitable[Filed | None]]
 
 
 @dataclass(slots=True)
@@ -24,8 +24,8 @@ class Office:
 
     `account` is its account; a customer's file of the same account is passed on by the network's reference.
     `region` reads telephones written without a country ("RU"), `timezone` is the line's (an IANA name).
-    `refile(ledger_id)` takes a parked or excluded entry of the ledger again. `background` holds what outlives an
-    update, such as watching whether an answer has arrived; it ends with the bot.
+    `refile(ledger_id)` takes a parked or excluded entry of the ledger again; None when it is neither any more.
+    `background` holds what outlives an update, such as watching whether an answer has arrived; it ends with the bot.
     """
 
     db: Database

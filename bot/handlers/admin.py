@@ -9,7 +9,7 @@ from aiogram.types import CallbackQuery, Message
 
 from bot.callbacks import Action, Tap
 from bot.handlers.errors import Toast
-from bot.handlers.exclusions import Admins
+from bot.handlers.exclusions import Admins, taken_again
 from bot.handlers.filters import On
 from bot.handlers.showing import redraw, show
 from bot.office import Office
@@ -93,7 +93,7 @@ async def tapped(
         case Action.PARKED:
             await redraw(office, bot, callback, await _parked(office, words, tap.id(0)))
         case Action.REPLAY:
-            filed = await office.refile(tap.id(0))
+            filed = await taken_again(office, tap.id(0))
             toast.say(words("replayed", state=filed_state(words, filed.state)), alert=True)
             await redraw(office, bot, callback, await _parked(office, words, 0))
         case Action.INVITE:

@@ -12,7 +12,7 @@ from aiogram.fsm.state import State
 
 from bot.callbacks import Action, data
 from bot.dialogs import FRESH
-from bot.handlers.showing import show
+from bot.handlers.showing import show, strip
 from bot.office import Office
 from bot.texts import Words
 from core.channel import Button, Screen
@@ -31,13 +31,16 @@ async def ask(
     about: ShownMessage | None = None,
 ) -> None:
     """Ask, and remember what the next message is meant for. An earlier question is thereby left."""
-    await state.set_data({**content, "at": words.now.isoformat()})
-    await state.set_state(meant)
     cancel = Button(words("button-cancel"), data(Action.CANCEL))
-    await show(office, bot, chat_id, Screen(question, (), ((cancel,),)), about)
+    await state.clear()
+    asked = await show(office, bot, chat_id, Screen(question, (), ((cancel,),)), about)
+    await state.set_data({**content, "at": words.now.isoformat(), "asked": asked.message_id})
+    await state.set_state(meant)
 
 
-async def answered(state: FSMContext, now: datetime) -> dict[str, Any] | None:
+async def answered(
+    office: Office, bot: Bot, chat_id: int, state: FSMContext, now: datetime
+) -> dict[str, Any] | None:
     """What the dialog was about; it is over. None when the person has long forgotten it, or it is lost.
 
     It ends before anything is done: were it the other way round, a failure between would make the next message
@@ -45,6 +48,8 @@ async def answered(state: FSMContext, now: datetime) -> dict[str, Any] | None:
     """
     content = await state.get_data()
     await state.clear()
+    if isinstance(asked := content.get("asked"), int):
+        await strip(office, bot, chat_id, asked)
     begun = content.get("at")
     if not isinstance(begun, str) or now - datetime.fromisoformat(begun) > FRESH:
         return None

@@ -21,9 +21,8 @@ from bot.callbacks import Action, Tap, tap
 from bot.handlers.showing import redraw, say
 from bot.office import Office
 from bot.rich import shortened
-from bot.screens.cards import card_screen
+from bot.screens.cards import card_screen, shown_as
 from bot.texts import MissingText, Words
-from core.conversations.shown import ShownMessage
 from core.errors import Refusal
 from core.staff.managers import Person
 
@@ -145,5 +144,5 @@ async def _redraw_card(callback: CallbackQuery, data: dict[str, Any]) -> None:
     if person is None or read is None or read.action not in _LEADS:
         return
     if (shown := await office.card(read.id(0), words)) is not None:
-        about = ShownMessage(shown.id, shown.way.conversation_id)
+        about = shown_as(shown)
         await redraw(office, data["bot"], callback, card_screen(words, shown, person), about)

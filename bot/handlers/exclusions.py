@@ -34,6 +34,7 @@ from bot.texts import Words
 from core.desk import exclusions, stopped
 from core.desk.exclusions import Entry
 from core.errors import Refusal
+from core.intake.filing import Filed
 from core.staff.managers import Person, require_admin
 
 router = Router(name="exclusions")
@@ -81,7 +82,7 @@ async def exclude_answered(
     message: Message, bot: Bot, office: Office, words: Words, person: Person, state: FSMContext
 ) -> None:
     """Lines for the list, or a forwarded message of the person themselves."""
-    await answered(state, words.now)
+    await answered(office, bot, message.chat.id, state, words.now)
     match message.forward_origin:
         case MessageOriginUser(sender_user=sender):
             written = f"telegram:{sender.id}"
@@ -195,11 +196,19 @@ async def tapped(
             kept = await db.read(lambda c: stopped.stopped(c, exclusion_id or None, after or None, 6))
             await redraw(office, bot, callback, stopped_screen(words, kept, exclusion_id))
         case Action.RESTORE:
-            filed = await office.refile(tap.id(0))
+            filed = await taken_again(office, tap.id(0))
             if filed.lead_id is not None:
                 toast.say(words("restored"), alert=True)
             else:
                 toast.say(words("restored-not-lead", state=filed_state(words, filed.state)), alert=True)
+
+
+async def taken_again(office: Office, ledger_id: int) -> Filed:
+    """An entry of the ledger, taken again. Raises Refusal when its raw form is gone, or it needs no second try."""
+    filed = await office.refile(ledger_id)
+    if filed is None:
+        raise Refusal("refused-gone")
+    return filed
 
 
 async def _add(office: Office, bot: Bot, words: Words, chat_id: int, person: Person, written: str) -> None:

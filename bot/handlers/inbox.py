@@ -11,11 +11,10 @@ from bot.callbacks import Action, Tap
 from bot.handlers.filters import On
 from bot.handlers.showing import redraw, say, show
 from bot.office import Office
-from bot.screens.cards import card_screen
+from bot.screens.cards import card_screen, shown_as
 from bot.screens.lists import VIEWS, list_screen, stages_screen
 from bot.texts import Words
 from core.channel import Screen
-from core.conversations.shown import ShownMessage
 from core.database import Reading
 from core.desk import board
 from core.desk.board import View
@@ -115,7 +114,7 @@ async def show_card(
     office: Office, bot: Bot, chat_id: int, words: Words, person: Person, shown: Card
 ) -> None:
     """Send a card; a reply to it goes to its customer."""
-    about = ShownMessage(shown.id, shown.way.conversation_id)
+    about = shown_as(shown)
     await show(office, bot, chat_id, card_screen(words, shown, person), about)
 
 
@@ -126,7 +125,7 @@ async def redraw_card(
     shown = await office.card(lead_id, words)
     if shown is None:
         raise Refusal("refused-lead-gone")
-    about = ShownMessage(shown.id, shown.way.conversation_id)
+    about = shown_as(shown)
     await redraw(office, bot, callback, card_screen(words, shown, person), about)
 
 

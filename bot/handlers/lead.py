@@ -22,6 +22,7 @@ from bot.screens.cards import (
     exclusion_question,
     line_of,
     reason_choice,
+    shown_as,
     stage_choice,
 )
 from bot.screens.exclusions import person_excluded
@@ -64,7 +65,7 @@ async def choose_stage(callback: CallbackQuery, tap: Tap, bot: Bot, office: Offi
     """Where to."""
     shown = await _open_card(office, tap, words)
     known = await office.db.read(lambda connection: stages(connection, shown.stage.pipeline_id))
-    await redraw(office, bot, callback, stage_choice(words, shown, known), _about(shown))
+    await redraw(office, bot, callback, stage_choice(words, shown, known), shown_as(shown))
 
 
 @router.callback_query(On(Action.MOVE))
@@ -75,7 +76,7 @@ async def move(
     await office.db.transact(lambda tx: work.move(tx, tap.id(0), person, tap.id(1), seen=tap.id(2)))
     shown = await _card(office, tap, words)
     toast.say(words("moved", number=shown.number, stage=line_of(shown.stage_title, 60)))
-    await redraw(office, bot, callback, card_screen(words, shown, person), _about(shown))
+    await redraw(office, bot, callback, card_screen(words, shown, person), shown_as(shown))
 
 
 @router.callback_query(On(Action.COLLEAGUES))
@@ -83,7 +84,7 @@ async def choose_colleague(callback: CallbackQuery, tap: Tap, bot: Bot, office: 
     """Whom to."""
     shown = await _open_card(office, tap, words)
     people = await office.db.read(managers.active)
-    await redraw(office, bot, callback, colleague_choice(words, shown, people), _about(shown))
+    await redraw(office, bot, callback, colleague_choice(words, shown, people), shown_as(shown))
 
 
 @router.callback_query(On(Action.HAND_OVER))
@@ -94,7 +95,7 @@ async def hand_over(
     await office.db.transact(lambda tx: assignment.hand_over(tx, tap.id(0), tap.id(1), person))
     shown = await _card(office, tap, words)
     toast.say(words("handed-over", name=line_of(shown.responsible.name, 60) if shown.responsible else ""))
-    await redraw(office, bot, callback, card_screen(words, shown, person), _about(shown))
+    await redraw(office, bot, callback, card_screen(words, shown, person), shown_as(shown))
 
 
 @router.callback_query(On(Action.REASONS, Action.REASONS_COMMENTED))
@@ -104,7 +105,7 @@ async def choose_reason(callback: CallbackQuery, tap: Tap, bot: Bot, office: Off
     known = await office.db.read(lambda connection: reasons(connection, shown.stage.pipeline_id))
     commented = tap.action is Action.REASONS_COMMENTED
     screen = reason_choice(words, shown, known, commented=commented)
-    await redraw(office, bot, callback, screen, _about(shown))
+    await redraw(office, bot, callback, screen, shown_as(shown))
 
 
 @router.callback_query(On(Action.JUNK))
@@ -115,7 +116,7 @@ async def junk(
     await office.db.transact(lambda tx: work.junk(tx, tap.id(0), person, tap.id(1), seen=tap.id(2)))
     shown = await _card(office, tap, words)
     toast.say(words("junked", number=shown.number))
-    await redraw(office, bot, callback, card_screen(words, shown, person), _about(shown))
+    await redraw(office, bot, callback, card_screen(words, shown, person), shown_as(shown))
 
 
 @router.callback_query(On(Action.JUNK_COMMENT))
@@ -187,7 +188,7 @@ async def show_history(callback: CallbackQuery, tap: Tap, bot: Bot, office: Offi
             connection, shown.id, after=tap.text(1) or None, limit=12, language=words.language
         )
     )
-    await redraw(office, bot, callback, history_screen(words, shown, page), _about(shown))
+    await redraw(office, bot, callback, history_screen(words, shown, page), shown_as(shown))
 
 
 @router.callback_query(On(Action.SEPARATE))
@@ -260,7 +261,7 @@ async def ask_exclusion(
     """What excluding this person would mean, before it is done."""
     managers.require_admin(person)
     shown = await _card(office, tap, words)
-    await redraw(office, bot, callback, exclusion_question(words, shown), _about(shown))
+    await redraw(office, bot, callback, exclusion_question(words, shown), shown_as(shown))
 
 
 @router.callback_query(On(Action.EXCLUDE_SURELY))
@@ -299,4 +300,4 @@ async def _open_card(office: Office, tap: Tap, words: Words) -> Card:
 
 
 def _about(shown: Card) -> ShownMessage:
-    return ShownMessage(shown.id, shown.way.conversation_id)
+    return shown_as(shown)

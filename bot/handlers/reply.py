@@ -128,7 +128,7 @@ async def cancel(
     await state.clear()
     toast.say(words("cancelled"))
     if isinstance(callback.message, Message):
-        await strip(office, bot, callback.message)
+        await strip(office, bot, callback.message.chat.id, callback.message.message_id)
 
 
 @router.edited_message()
@@ -233,7 +233,7 @@ async def _answer(
 async def _content(
     message: Message, bot: Bot, office: Office, words: Words, state: FSMContext
 ) -> dict[str, int] | None:
-    content = await answered(state, words.now)
+    content = await answered(office, bot, message.chat.id, state, words.now)
     if content is None or "lead" not in content:
         await say(office, bot, message.chat.id, words("dialog-forgotten"), reply_to=message.message_id)
         return None

@@ -51,7 +51,7 @@ async def find_this(
 @dialog.message(Writing.search)
 async def find_answered(message: Message, bot: Bot, office: Office, words: Words, state: FSMContext) -> None:
     """The answer to the question what to look for."""
-    await answered(state, words.now)
+    await answered(office, bot, message.chat.id, state, words.now)
     await _find(office, bot, words, message.chat.id, text_of(message)[0].strip())
 
 

@@ -95,7 +95,7 @@ async def redraw(
                 ),
             )
         else:  # a card under a picture may say no more than 1024 units
-            await strip(office, bot, message)
+            await strip(office, bot, message.chat.id, message.message_id)
             await show(office, bot, message.chat.id, screen, about)
             return
     except TelegramBadRequest as error:
@@ -115,18 +115,18 @@ async def rekey(
     message = callback.message
     if message is None or isinstance(message, InaccessibleMessage):
         return
-    await strip(office, bot, message, buttons)
+    await strip(office, bot, message.chat.id, message.message_id, buttons)
 
 
 async def strip(
-    office: Office, bot: Bot, message: Message, buttons: Sequence[tuple[Button, ...]] = ()
+    office: Office, bot: Bot, chat_id: int, message_id: int, buttons: Sequence[tuple[Button, ...]] = ()
 ) -> None:
     """Take the buttons off a message, or put these there instead. One that is gone needs none."""
     try:
         await patiently(
             office,
             lambda: bot.edit_message_reply_markup(
-                chat_id=message.chat.id, message_id=message.message_id, reply_markup=keyboard(buttons)
+                chat_id=chat_id, message_id=message_id, reply_markup=keyboard(buttons)
             ),
         )
     except TelegramBadRequest as error:

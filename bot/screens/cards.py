@@ -7,13 +7,14 @@ from bot.rich import LONGEST, Rich, plain, shortened, units
 from bot.screens.conversation import conversation
 from bot.texts import Words
 from core.channel import Button, Markup, Screen
+from core.conversations.shown import ShownMessage
 from core.desk.cards import Card
 from core.desk.persons import KnownAddress
 from core.desk.schedule import Planned
 from core.leads.pipelines import Reason, StageRef
 from core.staff.managers import Person
 
-_CHANNELS = ("telegram", "email", "form", "whatsapp", "vk", "max", "chat", "call")
+_CHANNELS = ("telegram", "email", "form", "whatsapp", "vk", "max", "chat", "call", "staff")
 _UNANSWERABLE = {
     "excluded": "excluded",
     "blocked": "blocked",
@@ -42,9 +43,12 @@ _SKIPS = (
 _HEAD = 2200  # UTF-16 units the facts above the conversation may take, however much a form has sent
 
 
-def card_screen(words: Words, card: Card, reader: Person, *, heading: str = "") -> Screen:
-    """The card as this person sees it now. The conversation is cut to what fits, the buttons never."""
-    head = _facts(words, card, reader, heading)
+def card_screen(words: Words, card: Card, reader: Person, *, heading: str = "", title: str = "") -> Screen:
+    """The card as this person sees it now. The conversation is cut to what fits, the buttons never.
+
+    `heading` is a line above it, `title` stands in place of its own first line.
+    """
+    head = _facts(words, card, reader, heading, title)
     tail = _automation(words, card)
     rich = Rich().extend(head)
     budget = LONGEST - head.units - tail.units - 4
@@ -59,6 +63,12 @@ def card_screen(words: Words, card: Card, reader: Person, *, heading: str = "") 
 def contact_name(words: Words, card: Card) -> str:
     """What the person is called, or that they are nameless."""
     return line_of(card.contact_name, 80) or words("card-nameless")
+
+
+def shown_as(card: Card) -> ShownMessage:
+    """What a message that shows this card is about: a reply to it goes to where the lead was last spoken in."""
+    last = card.messages[-1].conversation_id if card.messages else None
+    return ShownMessage(card.id, card.way.conversation_id or last)
 
 
 def channel_name(words: Words, channel: str) -> str:
@@ -143,11 +153,11 @@ def skip_reason(words: Words, reason: str | None) -> str:
     return words("skip-other", reason=line_of(reason, 120) or "?")
 
 
-def _facts(words: Words, card: Card, reader: Person, heading: str) -> Rich:
+def _facts(words: Words, card: Card, reader: Person, heading: str, title: str) -> Rich:
     rich = Rich()
     if heading:
         rich.add(heading, Markup.BOLD).line()
-    rich.add(words("card-heading", number=card.number, stage=plain(card.stage_title)), Markup.BOLD)
+    rich.add(title or words("card-heading", number=card.number, stage=plain(card.stage_title)), Markup.BOLD)
     rich.line(contact_name(words, card), Markup.BOLD)
     if card.is_client:
         rich.add(f" · {words('card-client')}")
@@ -155,7 +165,10 @@ def _facts(words: Words, card: Card, reader: Person, heading: str) -> Rich:
         rich.line(" · ".join(address_of(words, address) for address in card.addresses[:6]))
     source = line_of(card.source, 100)
     channel = channel_name(words, card.channel)
-    rich.line(words("card-from", channel=channel, source=source) if source else channel)
+    if source:
+        rich.line(words("card-from", channel=channel, source=source))
+    elif card.channel not in {address.kind for address in card.addresses}:
+        rich.line(channel)
     rich.line(_responsibility(words, card, reader))
     if card.outcome == "open" and card.waiting_since:
         rich.line(f"⏱ {words('card-waits', time=words.lasting(words.now - card.waiting_since))}")
@@ -272,6 +285,8 @@ def _buttons(words: Words, card: Card, reader: Person) -> list[tuple[Button, ...
         second.append(Button(words("button-reopen"), data(Action.REOPEN, lead, card.fence)))
     third.append(Button(words("button-note"), data(Action.NOTE, lead)))
     third.append(Button(words("button-history"), data(Action.HISTORY, lead)))
+    if files := sum(len(said.files) for said in card.messages):
+        third.append(Button(words("button-files", count=files), data(Action.FILES, lead)))
     if reader.is_admin and card.exclusion is None:
         third.append(Button(words("button-exclude"), data(Action.EXCLUDE_PERSON, lead)))
     if reader.is_admin and card.can_undo_exclusion:

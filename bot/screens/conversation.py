@@ -1,9 +1,10 @@
-"""What was said, as a manager reads it: who, when, the words in a quote, the files, what became of answers."""
+"""What was said, as a manager reads it: who, when, the words in a quote, files, what became of answers."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import timedelta
 
 from bot.rich import Rich, plain, shortened, units
 from bot.texts import Words
@@ -11,9 +12,11 @@ from core.channel import Markup
 from core.desk.messages import File, Said
 
 LONG = 300  # UTF-16 units; a longer quote is folded and opens at a tap
+IN_ONE_GO = timedelta(minutes=3)
 ONE = 1200  # units of one message beside others
 _FILES = ("photo", "video", "audio", "voice", "video_note", "document", "sticker", "animation")
 _LABEL = re.compile(r"\[([^\[\]\n]{1,200})\]")
+_START = re.compile(r"/start(@\w+)?( \S+)?", re.ASCII)
 _WHY_MISSING = {"too_large": "large", "too-large": "large", "not_found": "expired", "expired": "expired"}
 _STATES = ("waiting", "sending", "sent", "delivered", "read", "refused", "uncertain", "cancelled")
 
@@ -23,19 +26,19 @@ def conversation(
 ) -> Rich:
     """The newest of these messages that fit into `budget` UTF-16 units, oldest of them first.
 
-    The newest is shown whole as far as it fits, the others up to `ONE` units. `older` counts what was left out.
+    The newest is shown whole as far as it fits, others up to `ONE` units. `older` counts what was left out.
     """
-    groups = _albums(said)
+    turns = _turns(said)
     blocks: list[Rich] = []
     left = budget - 60  # room for the line that counts what was left out
-    for group in reversed(groups):
-        block = _block(words, group, customer, min(left, ONE) if blocks else left)
+    for turn in reversed(turns):
+        block = _block(words, turn, customer, min(left, ONE) if blocks else left)
         if block.units > left:
             break
         blocks.append(block)
         left -= block.units + 1
     rich = Rich()
-    missing = len(groups) - len(blocks)
+    missing = sum(len(turn) for turn in turns[: len(turns) - len(blocks)])
     if missing and older:
         rich.add(words("card-older", count=missing), Markup.ITALIC)
     for block in reversed(blocks):
@@ -69,45 +72,69 @@ def author(words: Words, said: Said, customer: str) -> str:
     return words("author-customer")
 
 
-def _albums(said: Sequence[Said]) -> list[list[Said]]:
-    """Parts of one album stand together, as the customer sent them."""
-    groups: list[list[Said]] = []
+def shown_text(words: Words, text: str) -> str:
+    """Strangers' words as they are shown. Opening a bot's chat is no word of theirs, and is named."""
+    return words("message-start") if _START.fullmatch(text) else plain(text)
+
+
+def _turns(said: Sequence[Said]) -> list[list[Said]]:
+    """What one person said in one go stands together, albums and quick second lines alike."""
+    turns: list[list[Said]] = []
     for one in said:
-        last = groups[-1][-1] if groups else None
-        if one.group and last and last.group == one.group and last.conversation_id == one.conversation_id:
-            groups[-1].append(one)
+        last = turns[-1][-1] if turns else None
+        if last and _continues(one, last):
+            turns[-1].append(one)
         else:
-            groups.append([one])
-    return groups
+            turns.append([one])
+    return turns
 
 
-def _block(words: Words, group: Sequence[Said], customer: str, limit: int) -> Rich:
-    first = group[0]
-    rich = Rich().add(_heading(words, group, customer), Markup.BOLD)
+def _continues(one: Said, last: Said) -> bool:
+    if (
+        one.conversation_id != last.conversation_id
+        or one.author != last.author
+        or one.subject != last.subject
+    ):
+        return False
+    if one.group and one.group == last.group:
+        return True
+    return one.direction == "in" and not one.edited_at and one.sent_at - last.sent_at <= IN_ONE_GO
+
+
+def _block(words: Words, turn: Sequence[Said], customer: str, limit: int) -> Rich:
+    first = turn[0]
+    rich = Rich().add(_heading(words, turn, customer), Markup.BOLD)
     if first.subject and first.direction == "in":
         rich.line(shortened(plain(first.subject).replace("\n", " "), 150), Markup.ITALIC)
     texts: list[str] = []
-    for one in group[:10]:
+    for one in turn[-20:]:
         # What has no words of its own stands as a label, "[Голосовое сообщение, 0:03]": that says more.
         label = _LABEL.fullmatch(one.text) if one.files else None
+        if one.files and not (one.group and texts):  # the caption of an album stands below its pictures
+            _quote(rich, texts, limit)
         for file in one.files[:10]:
             rich.line(f"📎 {file_line(words, file, plain(label[1]) if label else '')}")
         if label is None and one.text:
-            texts.append(one.text)
-    if text := plain("\n".join(texts)):
-        quoted = shortened(text, max(limit - rich.units - 1, 0))
-        rich.line(quoted, Markup.LONG_QUOTE if units(quoted) > LONG else Markup.QUOTE)
+            texts.append(shown_text(words, one.text))
+    _quote(rich, texts, limit)
     return rich
 
 
-def _heading(words: Words, group: Sequence[Said], customer: str) -> str:
-    first, name = group[0], author(words, group[0], customer)
+def _quote(rich: Rich, texts: list[str], limit: int) -> None:
+    """Put down the words gathered so far, as one quote."""
+    if quoted := shortened("\n".join(texts), max(limit - rich.units - 1, 0)):
+        rich.line(quoted, Markup.LONG_QUOTE if units(quoted) > LONG else Markup.QUOTE)
+    texts.clear()
+
+
+def _heading(words: Words, turn: Sequence[Said], customer: str) -> str:
+    first, name = turn[0], author(words, turn[0], customer)
     when = words.when(first.sent_at)
     if first.direction == "out":
         state = first.dispatch.state if first.dispatch and first.dispatch.state in _STATES else "sent"
         heading = words("message-out", name=name, when=when, state=words(f"delivery-{state}"))
     else:
         heading = words("message-in", name=name, when=when)
-    if any(one.edited_at for one in group):
+    if any(one.edited_at for one in turn):
         heading = f"{heading} · {words('message-edited')}"
     return heading

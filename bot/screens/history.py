@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from bot.callbacks import Action, data
-from bot.rich import LONGEST, Rich, plain, shortened
+from bot.rich import LONGEST, Rich, shortened
 from bot.screens.cards import channel_name, line_of, skip_reason
-from bot.screens.conversation import author, file_line
+from bot.screens.conversation import author, file_line, shown_text
 from bot.texts import Words
 from core.channel import Button, Markup, Screen
 from core.desk.cards import Card
@@ -41,7 +41,7 @@ def history_screen(words: Words, card: Card, page: Page) -> Screen:
 def _entry(words: Words, entry: Entry, customer: str, rich: Rich) -> None:
     match entry:
         case Message(_, _, said):
-            text = shortened(" ".join(plain(said.text).split()), 160)
+            text = shortened(" ".join(shown_text(words, said.text).split()), 160)
             files = "" if text else ", ".join(file_line(words, file) for file in said.files[:3])
             mark = "→" if said.direction == "out" else "←"
             rich.add(f"{mark} {author(words, said, customer)}: ").add(text or files, Markup.ITALIC)
@@ -126,6 +126,11 @@ def _uncertain(words: Words, _who: str, _facts: Facts) -> str:
     return words("history-delivery-uncertain")
 
 
+def _letter(key: str) -> Callable[[Words, str, Facts], str]:
+    """A sentence about a letter, with what the mail servers say."""
+    return lambda words, _who, facts: words(key, why=_text(facts, "why", 200) or "?")
+
+
 def _plainly(key: str, *names: str) -> Callable[[Words, str, Facts], str]:
     """A sentence of who did it and some of the facts as they are."""
 
@@ -156,6 +161,9 @@ _SENTENCES: Mapping[str, Callable[[Words, str, Facts], str]] = {
     "exclusion-lifted": _plainly("history-exclusion-lifted", "pattern"),
     "blocked": _plainly("history-blocked"),
     "unblocked": _plainly("history-unblocked"),
+    "bounced": _letter("history-bounced"),
+    "delayed": _letter("history-delayed"),
+    "unsubscribed": _plainly("history-unsubscribed"),
     "delivery-failed": _undelivered,
     "delivery-uncertain": _uncertain,
 }

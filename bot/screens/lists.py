@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from bot.callbacks import Action, data
 from bot.rich import Rich, plain
 from bot.screens.cards import channel_name, line_of
+from bot.screens.conversation import shown_text
 from bot.texts import Words
 from core.channel import Button, Markup, Screen
 from core.desk.board import COUNTED, Page, Row, View
@@ -98,7 +99,7 @@ def _row(words: Words, row: Row, rich: Rich, view: View) -> None:
     if row.unseen:
         rich.add(f" · {words('card-unseen', count=row.unseen)}")
     if row.title:
-        rich.line(line_of(row.title, 90))
+        rich.line(line_of(shown_text(words, row.title), 90))
     facts = [plain(row.stage), channel_name(words, row.channel)]
     if row.is_repeat:
         facts.append(words("list-repeat"))

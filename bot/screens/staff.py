@@ -58,7 +58,7 @@ def ledger_screen(
     """Today's book: what each account received, what became of it, and whether it adds up."""
     rich = Rich().add(words("ledger-heading"), Markup.BOLD)
     for account in accounts:
-        rich.gap().line(f"{channel_name(words, account.channel)} · {line_of(account.title, 60)}", Markup.BOLD)
+        rich.gap().line(account_name(words, account.channel, account.title), Markup.BOLD)
         if (balance := balances.get(account.id)) is not None:
             rich.line(
                 words(
@@ -100,9 +100,15 @@ def parked_screen(words: Words, page: Page) -> Screen:
     return rich.cut(LONGEST).screen(*rows, following, (Button(words("button-ledger"), data(Action.LEDGER)),))
 
 
+def account_name(words: Words, channel: str, title: str) -> str:
+    """A connection as admins know it: its channel, and its title where that says more."""
+    name, shown = channel_name(words, channel), line_of(title, 60)
+    return f"{name} · {shown}" if shown and shown.casefold() != name.casefold() else name
+
+
 def _parked(words: Words, place: int, entry: Parked, rich: Rich) -> None:
-    channel, when = channel_name(words, entry.channel), words.when(entry.received_at)
-    rich.gap().line(f"{place}. {channel} · {line_of(entry.account_title, 40)}, {when}", Markup.BOLD)
+    name = account_name(words, entry.channel, entry.account_title)
+    rich.gap().line(f"{place}. {name}, {words.when(entry.received_at)}", Markup.BOLD)
     if entry.reason:
         rich.line(line_of(entry.reason, 200), Markup.CODE)
 

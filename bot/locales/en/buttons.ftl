@@ -53,3 +53,4 @@ button-ledger = Ledger
 button-add-comment = With a comment…
 button-undo-exclusion = ↩️ Undo the exclusion
 button-find-this = Find “{ $query }”
+button-files = 📎 Files: { $count }

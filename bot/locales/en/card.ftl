@@ -14,6 +14,7 @@ channel-vk = VK
 channel-max = MAX
 channel-chat = site chat
 channel-call = call
+channel-staff = staff bot
 channel-other = { $name }
 
 card-heading = Lead { $number } · { $stage }
@@ -34,7 +35,7 @@ card-closed-reason = Closed { $when }: { $reason }
 card-comment = “{ $text }”
 card-before = Wrote before: lead { $number }, { $outcome }, { $when }
 card-before-reason = Wrote before: lead { $number }, { $outcome } ({ $reason }), { $when }
-card-before-by = worked by { $name }
+card-before-by = Worked by { $name }
 card-client = Already a client
 card-missing = Missing: { $what }
 missing-phone = a phone
@@ -85,6 +86,7 @@ skip-other = { $reason }
 # Lines of the conversation
 message-in = { $name }, { $when }
 message-out = { $name }, { $when } { $state }
+message-start = ▶️ opens the chat with the bot
 message-edited = edited
 author-customer = Customer
 author-owner = Owner

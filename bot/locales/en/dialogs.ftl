@@ -73,3 +73,6 @@ back-waiting = { $count ->
     [one] { $count } customer is waiting for an answer.
    *[other] { $count } customers are waiting for an answer.
   }
+files-none = This lead has no files.
+files-loading = Still loading: { $count }. Try again in a minute.
+files-missing = Not available: { $count }

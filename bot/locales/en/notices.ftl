@@ -24,3 +24,4 @@ cause-gave_up = It could not be sent for three days.
 cause-excluded = The person is on the exclusion list.
 cause-customer-wrote = The customer wrote first, so the automatic message is not needed.
 cause-other = Reason: { $reason }
+notice-files = Files of lead { $number }, { $name }

@@ -31,6 +31,21 @@ refused-reason-missing = To close lead { $number }, choose a reason.
 refused-remove-oneself = You cannot remove yourself. Ask another admin.
 refused-reply-empty = The answer is empty, there is nothing to send.
 refused-stage-foreign = This stage is not for lead { $number }.
+refused-expiry-past = “{ $written }” has passed already.
+refused-expiry-date = There is no such day: “{ $written }”.
+refused-exclusions-many = Too many lines at once: { $count }. Up to { $limit } are fine.
+refused-exclusion-gone = This exclusion is gone.
+refused-no-address = The person in lead { $number } has no address, so there is nothing to exclude.
+refused-nothing-to-undo = There is nothing to undo.
+refused-note-empty = The note is empty.
+refused-note-long = The note is too long: { $length } characters. Up to { $limit } are fine.
+refused-timer-settled = Too late: it has been sent or cancelled already.
+refused-not-staff = You are not on the staff list now.
+refused-merge-one = This is one person anyway.
+refused-not-merged = These people are not merged.
+refused-contact-gone = This person is gone.
+refused-conversation-gone = This conversation is gone.
+refused-separate-alone = Nothing else is known of this person, so there is nobody to separate them from.
 
 # Refusals of the bot itself
 refused-unknown = This cannot be done.
@@ -39,5 +54,4 @@ refused-dialogs-down = The bot cannot remember an unfinished dialog right now. R
 refused-file-too-large = The file is larger than 20 MB, Telegram does not let it through. Send a link instead.
 refused-file-unavailable = The file could not be fetched from Telegram. Please send it once more.
 refused-content = This cannot be sent to a customer. Text, photos, videos, voice messages and files can.
-refused-replay = It could not be taken again: { $why }
 refused-gone = This is gone.

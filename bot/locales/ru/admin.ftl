@@ -4,7 +4,7 @@ exclusions-heading = Исключения
 exclusions-found = Исключения: «{ $query }»
 exclusions-none = Список пуст. От кого ничего не принимать, можно добавить командой /exclude
 exclusions-none-found = Такого в списке нет.
-exclusion-made = Добавил(а) { $name }, { $when }
+exclusion-made = Кто добавил: { $name }, { $when }
 exclusion-hits = { $count ->
     [one] Остановлено { $count } сообщение
     [few] Остановлено { $count } сообщения
@@ -48,8 +48,8 @@ managers-heading = { $count ->
     [few] { $count } сотрудника
    *[many] { $count } сотрудников
   }
-manager-not-started = ещё не открыл(а) бота
-manager-away = отошёл
+manager-not-started = бот ещё не открыт
+manager-away = нет на месте
 role-admin = администратор
 ask-remove = Убрать { $name }? Новых лидов и доступа больше не будет, история останется.
 manager-removed = { $name } больше не в списке сотрудников.

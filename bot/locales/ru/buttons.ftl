@@ -53,3 +53,4 @@ button-ledger = Журнал приёма
 button-add-comment = С комментарием…
 button-undo-exclusion = ↩️ Снять исключение
 button-find-this = Найти «{ $query }»
+button-files = 📎 Файлы: { $count }

@@ -74,3 +74,6 @@ back-waiting = { $count ->
     [few] Ждут ответа { $count } клиента.
    *[many] Ждут ответа { $count } клиентов.
   }
+files-none = Файлов по этому лиду нет.
+files-loading = Ещё загружаются: { $count }. Попробуйте через минуту.
+files-missing = Не удалось получить: { $count }

@@ -1,6 +1,6 @@
 # Уведомления: что бот пишет сам.
 
-notice-given = { $name } передал(а) вам лид
+notice-given = { $name } передаёт вам лид
 notice-given-by-queue = Вам передан лид
 notice-message = Лид № { $number }
 notice-not-taken = Предложен вам, ещё не взят
@@ -24,3 +24,4 @@ cause-gave_up = Три дня не получалось отправить.
 cause-excluded = Человек в списке исключений.
 cause-customer-wrote = Клиент написал сам, автоматическое сообщение уже не нужно.
 cause-other = Причина: { $reason }
+notice-files = Файлы к лиду № { $number }, { $name }

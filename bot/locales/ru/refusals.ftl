@@ -31,6 +31,21 @@ refused-reason-missing = Чтобы закрыть лид № { $number }, вы�
 refused-remove-oneself = Себя убрать нельзя. Попросите другого администратора.
 refused-reply-empty = Ответ пуст, отправлять нечего.
 refused-stage-foreign = Эта стадия не для лида № { $number }.
+refused-expiry-past = Срок «{ $written }» уже прошёл.
+refused-expiry-date = Такого дня нет: «{ $written }».
+refused-exclusions-many = Слишком много строк сразу: { $count }. Можно до { $limit }.
+refused-exclusion-gone = Этого исключения больше нет.
+refused-no-address = У человека из лида № { $number } нет ни одного адреса, исключать нечего.
+refused-nothing-to-undo = Отменять нечего.
+refused-note-empty = Заметка пуста.
+refused-note-long = Слишком длинная заметка: { $length } знаков. Можно до { $limit }.
+refused-timer-settled = Поздно: это уже отправлено или отменено.
+refused-not-staff = Вас сейчас нет в списке сотрудников.
+refused-merge-one = Это и так один человек.
+refused-not-merged = Эти люди не объединены.
+refused-contact-gone = Такого человека больше нет.
+refused-conversation-gone = Такой переписки больше нет.
+refused-separate-alone = Кроме этой переписки, о человеке ничего не известно, отделять не от кого.
 
 # Отказы самого бота
 refused-unknown = Так сделать нельзя.
@@ -39,5 +54,4 @@ refused-dialogs-down = Сейчас не получается запомнить
 refused-file-too-large = Файл больше 20 МБ, Telegram не даёт его переслать. Отправьте ссылкой.
 refused-file-unavailable = Не удалось получить файл из Telegram. Пришлите его ещё раз.
 refused-content = Такое клиенту не переслать. Подойдут текст, фото, видео, голосовое и файлы.
-refused-replay = Взять заново не удалось: { $why }
 refused-gone = Этого больше нет.

@@ -1,0 +1,96 @@
+"""The files of a lead, sent again on request: old ones scroll away, and late ones come after the card."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+from aiogram import Bot, Router
+from aiogram.exceptions import TelegramBadRequest
+from aiogram.types import CallbackQuery, FSInputFile, Message
+
+from bot.callbacks import Action, Tap
+from bot.handlers.errors import Toast
+from bot.handlers.filters import On
+from bot.handlers.showing import patiently
+from bot.office import Office
+from bot.screens.cards import shown_as
+from bot.texts import Words
+from core.conversations.shown import remember
+from core.desk.messages import File
+from core.errors import Refusal
+
+log = structlog.get_logger("bot")
+router = Router(name="files")
+_AT_MOST = 20
+
+
+@router.callback_query(On(Action.FILES))
+async def show_files(
+    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, toast: Toast
+) -> None:
+    """Send what came with the lead's latest messages; a reply to a file goes to the customer."""
+    card = await office.card(tap.id(0), words)
+    if card is None:
+        raise Refusal("refused-lead-gone")
+    files = [file for said in card.messages for file in said.files][-_AT_MOST:]
+    sent: list[int] = []
+    failed: list[File] = []
+    for file in files:
+        message = await _send(office, bot, callback.from_user.id, file)
+        if message is None:
+            failed.append(file)
+        else:
+            sent.append(message.message_id)
+    if sent:
+        await office.db.transact(
+            lambda tx: remember(tx, office.account.id, callback.from_user.id, sent, shown_as(card))
+        )
+    if answer := _complaint(words, files, failed):
+        toast.say(answer, alert=True)
+
+
+def _complaint(words: Words, files: Sequence[File], failed: Sequence[File]) -> str:
+    if not files:
+        return words("files-none")
+    loading = sum(file.state == "waiting" for file in failed)
+    if loading:
+        return words("files-loading", count=loading)
+    return words("files-missing", count=len(failed)) if failed else ""
+
+
+async def _send(office: Office, bot: Bot, chat_id: int, file: File) -> Message | None:
+    """One file, by Telegram's own reference where it came through this bot, else from the store."""
+    media: str | FSInputFile
+    if file.reference and file.account_id == office.account.id:
+        media = file.reference
+    elif file.sha256 and office.store.path(file.sha256).exists():
+        media = FSInputFile(office.store.path(file.sha256), file.name or file.kind)
+    else:
+        return None
+    try:
+        return await patiently(office, lambda: _call(bot, chat_id, file.kind, media))
+    except TelegramBadRequest as error:
+        log.info("a file cannot be shown as it is", kind=file.kind, why=error.message)
+    if not isinstance(media, FSInputFile):
+        return None
+    return await patiently(office, lambda: bot.send_document(chat_id, media))
+
+
+async def _call(bot: Bot, chat_id: int, kind: str, media: str | FSInputFile) -> Message:
+    match kind:
+        case "photo":
+            return await bot.send_photo(chat_id, media)
+        case "video":
+            return await bot.send_video(chat_id, media)
+        case "audio":
+            return await bot.send_audio(chat_id, media)
+        case "voice":
+            return await bot.send_voice(chat_id, media)
+        case "video_note":
+            return await bot.send_video_note(chat_id, media)
+        case "animation":
+            return await bot.send_animation(chat_id, media)
+        case "sticker":
+            return await bot.send_sticker(chat_id, media)
+    return await bot.send_document(chat_id, media)
