@@ -17,13 +17,14 @@ import itertools
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from datetime import datetime
 from types import TracebackType
 from typing import Self, TypeVar
 
 import aiohttp
 from aiohttp import web
 
+from core.clock import SystemClock
 from sandbox.accounts import Bot
 from sandbox.business import BusinessConnection
 from sandbox.calls import Call, Json
@@ -59,7 +60,7 @@ class TelegramSandbox:
         webhook_pace: float = 1.0,
         first_update_id: int = FIRST_UPDATE_ID,
     ) -> None:
-        self.world = World(now or _utc_now, keep_messages=keep_messages, keep_calls=keep_calls)
+        self.world = World(now or SystemClock().now, keep_messages=keep_messages, keep_calls=keep_calls)
         self.world.webhook_pace = webhook_pace
         self.faults = FaultPlan()
         self._server = BotApiServer(self.world, self.faults, RateLimiter(limits) if limits else None)
@@ -256,7 +257,3 @@ def _lane(update: Json) -> int:
         if isinstance(value, dict) and isinstance(chat := value.get("chat"), dict):
             return int(chat.get("id", 0))
     return 0
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
