@@ -1,0 +1,400 @@
+"""The IMAP edge: fetch what is new, file it, then mark it as seen; wait for more.
+
+The place in the mailbox is (UIDVALIDITY, UID), kept in the account's cursor by the transaction that files. A
+letter counts once by what it is, not by where it lies, so a mailbox that was moved, restored or read twice
+doubles nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
+from hashlib import sha256
+from typing import Any, TypeVar
+
+import structlog
+
+from channels.email.connection import (
+    READ,
+    Failure,
+    Head,
+    ImapConnection,
+    Refused,
+    complaint,
+    is_about_the_letter,
+)
+from channels.email.place import Place
+from channels.email.reception import Arrived, Reception
+from channels.email.urls import ImapUrl
+from core.channel import Received, Unreadable
+from core.clock import Clock
+from core.lines.accounts import AccountRef
+
+log = structlog.get_logger("mail")
+
+T = TypeVar("T")
+Trouble = Callable[[AccountRef, str | None], Awaitable[None]]
+
+HEADS = 500  # letters looked at before any is fetched
+LOT_LETTERS = 50
+LOT_BYTES = 1 << 20  # a larger letter goes alone
+PATIENCE = 3  # failures in a row before the admins hear of it
+STRIKES = 3  # how often one letter may break the connection
+LONGEST_PAUSE = timedelta(minutes=5)
+MARGIN = timedelta(hours=1)  # how much older than the line a letter may be and still count as new
+LOOK_AT_SENT = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """How a mailbox is read; the defaults are what servers expect."""
+
+    folder: str | None = None  # filed letters are moved here; None leaves them where they are, marked as seen
+    since: date | None = None  # the first start also takes letters since this day; None takes only new ones
+    idle: tuple[float, float] = (300.0, 540.0)  # seconds; RFC 2177 wants less than 29 minutes, routers less
+    poll: timedelta = timedelta(seconds=60)  # where the server has no IDLE
+    read_timeout: float = READ
+
+
+class NotFiled(Exception):
+    """The database is away: nothing was filed, so nothing is acknowledged. The mailbox itself is well."""
+
+
+class Mailbox:
+    """Reads one folder of one mailbox, on a thread of its own. One process does so at a time: it holds a
+    lease.
+    """
+
+    def __init__(
+        self,
+        url: ImapUrl,
+        reception: Reception,
+        clock: Clock,
+        *,
+        trouble: Trouble,
+        habits: Habits | None = None,
+    ) -> None:
+        self._url = url
+        self._reception = reception
+        self._clock = clock
+        self._trouble = trouble
+        self._habits = habits or Habits()
+        self._name = f"{url.host}/{url.folder}"
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="imap")
+        self._connected: ImapConnection | None = None
+        self._place: Place | None = None
+        self._has_fetched = False  # over this connection: what it refuses now is the letter's own fault
+        self._looked_at_sent: datetime | None = None
+        self._careful: set[int] = set()  # letters of a lot that failed: fetched one by one
+        self._strikes: Counter[int] = Counter()
+
+    async def run(self, cursor: dict[str, Any] | None) -> None:
+        """Read until cancelled. `cursor` is where the account was left; None is the first start.
+
+        Cancelling is safe at any moment: what was not filed is not marked, what was filed is known. An
+        account that stays unreachable is reported to `trouble`, and so is its return.
+        """
+        self._place = Place.read(cursor)
+        failures = 0
+        is_told = True  # an earlier process may have left a trouble behind: the first success clears it
+        try:
+            while True:
+                try:
+                    await self._begin(await self._connect())
+                    while True:
+                        await self._settle_sent()
+                        await self._catch_up()
+                        if is_told:
+                            await self._tell(None)
+                        failures, is_told = 0, False
+                        await self._wait()
+                except NotFiled as error:
+                    failures += 1
+                    log.error("letters cannot be filed", mailbox=self._name, why=repr(error.__cause__)[:300])
+                except Exception as error:
+                    failures += 1
+                    why = complaint(error)
+                    bug = None if isinstance(error, (Refused, *Failure)) else error
+                    log.warning(
+                        "mailbox interrupted", mailbox=self._name, failures=failures, why=why, exc_info=bug
+                    )
+                    if failures >= PATIENCE:
+                        is_told = True
+                        await self._tell(f"{self._url.host}: {why}")
+                self._hang_up()
+                await self._clock.sleep_until(self._clock.now() + _pause(failures))
+        finally:
+            self._hang_up()
+            self._executor.shutdown(wait=False)
+
+    # --- where we are ----------------------------------------------------------------------------
+
+    async def _begin(self, connection: ImapConnection) -> None:
+        """Find our place in the folder as it is now."""
+        if self._habits.folder is not None:
+            await self._call(connection.ensure_folder, self._habits.folder)
+        place = self._place
+        if place is None:
+            await self._move(await self._first_place(connection))
+            return
+        is_other = place.mailbox != self._name or place.uidvalidity != connection.uidvalidity
+        if is_other or 0 < connection.uidnext <= place.uid:
+            log.warning(
+                "the mailbox was made anew, letters are compared by content",
+                mailbox=self._name,
+                uidvalidity=connection.uidvalidity,
+                known=place.uidvalidity,
+            )
+            await self._move(
+                Place(self._name, connection.uidvalidity, 0, place.begun, old_below=connection.uidnext)
+            )
+            return
+        if place.filed:  # we may have died, or lost the connection, before they were marked
+            await self._put_away(place.filed)
+
+    async def _first_place(self, connection: ImapConnection) -> Place:
+        """Behind everything that is there already, or before the first letter of the day that was asked
+        for.
+        """
+        last = connection.uidnext - 1 if connection.uidnext else 0
+        if not connection.uidnext and (known := await self._call(connection.uids_after, 0)):
+            last = known[-1]
+        since = self._habits.since
+        if since is None:
+            log.info("the mailbox is new, only what arrives from now on is taken", mailbox=self._name)
+            return Place(self._name, connection.uidvalidity, last, self._clock.now())
+        first = await self._call(connection.first_since, since)
+        begun = datetime.combine(since, time(), UTC)
+        before = last if first is None else first - 1
+        return Place(self._name, connection.uidvalidity, before, begun, old_below=last + 1)
+
+    async def _move(self, place: Place) -> None:
+        await self._file([], place)
+
+    async def _file(self, page: Sequence[Arrived | Received], place: Place) -> None:
+        await _stored(self._reception.take(page, cursor=place.cursor()))
+        self._place = place
+
+    # --- what is new -----------------------------------------------------------------------------
+
+    async def _catch_up(self) -> None:
+        """Everything behind our place, in order and in lots; returns when there is nothing more."""
+        connection, done = self._at_hand(), 0
+        while uids := await self._call(connection.uids_after, self._here.uid):
+            for start in range(0, len(uids), HEADS):
+                group = uids[start : start + HEADS]
+                await self._take(connection, group)
+                done += len(group)
+                if len(uids) > LOT_LETTERS:
+                    left = len(uids) - start - len(group)
+                    log.info("catching up", mailbox=self._name, done=done, left=left)
+        if self._here.filed:
+            await self._move(replace(self._here, filed=()))
+
+    async def _take(self, connection: ImapConnection, uids: Sequence[int]) -> None:
+        heads = await self._call(partial(connection.heads, dates=uids[0] < self._here.old_below), uids)
+        new = [head for head in heads if not self._is_old(head)]
+        if len(new) < len(heads):
+            log.info("passed over, older than the line", mailbox=self._name, letters=len(heads) - len(new))
+        for lot in self._lots(new):
+            fetched = await self._fetch(connection, lot)
+            marked = tuple(head.uid for head, letter in fetched if isinstance(letter, Arrived))
+            place = replace(self._here, uid=lot[-1].uid, filed=marked)
+            await self._file([letter for _, letter in fetched], place)
+            if marked:
+                await self._put_away(marked)
+        if self._here.uid < uids[-1]:
+            await self._move(replace(self._here, uid=uids[-1]))
+
+    def _is_old(self, head: Head) -> bool:
+        """Whether a letter was in the mailbox before it became the line's."""
+        if head.uid >= self._here.old_below:
+            return False
+        moment = head.sent_at or head.received_at
+        return moment is not None and moment < self._here.begun - MARGIN
+
+    def _lots(self, heads: Sequence[Head]) -> Iterator[list[Head]]:
+        lot: list[Head] = []
+        size = 0
+        for head in heads:
+            alone = head.uid in self._careful or self._strikes[head.uid] > 0
+            if lot and (alone or len(lot) == LOT_LETTERS or size + head.size > LOT_BYTES):
+                yield lot
+                lot, size = [], 0
+            lot.append(head)
+            size += head.size
+            if alone:
+                size = LOT_BYTES
+        if lot:
+            yield lot
+
+    # --- letters ---------------------------------------------------------------------------------
+
+    async def _fetch(
+        self, connection: ImapConnection, lot: Sequence[Head]
+    ) -> list[tuple[Head, Arrived | Received]]:
+        """The letters of a lot. Raises what breaks the connection; what is one letter's fault is told in
+        its place.
+        """
+        if len(lot) == 1:
+            letter = await self._fetch_one(connection, lot[0])
+            return [(lot[0], letter)] if letter else []
+        try:
+            bodies = await self._call(connection.letters, [head.uid for head in lot])
+        except Failure as error:
+            self._careful = {head.uid for head in lot}
+            if not is_about_the_letter(error):
+                raise
+            log.warning("a lot cannot be fetched, one by one now", mailbox=self._name, why=complaint(error))
+            bodies = {}
+        fetched: list[tuple[Head, Arrived | Received]] = []
+        for head in lot:
+            if (body := bodies.pop(head.uid, None)) is not None:
+                self._has_fetched = True
+                fetched.append((head, self._arrived(head, body)))
+            elif (letter := await self._fetch_one(connection, head)) is not None:
+                fetched.append((head, letter))
+        return fetched
+
+    async def _fetch_one(self, connection: ImapConnection, head: Head) -> Arrived | Received | None:
+        """One letter, or what stands for it; None when it is gone from the mailbox."""
+        if self._strikes[head.uid] >= STRIKES:
+            return self._unfetched(head, "the connection broke each time it was fetched")
+        try:
+            if head.size > self._reception.size_limit:
+                return self._too_large(head, await self._call(connection.header, head.uid))
+            body = (await self._call(connection.letters, [head.uid])).get(head.uid)
+            if body is None and not await self._call(partial(connection.heads, dates=False), [head.uid]):
+                return None
+        except Failure as error:
+            if is_about_the_letter(error) and self._has_fetched:
+                return self._unfetched(head, complaint(error))
+            self._strikes[head.uid] += 1
+            raise
+        if body is None:
+            return self._unfetched(head, "the server gives no content for it")
+        self._has_fetched = True
+        self._strikes.pop(head.uid, None)
+        return self._arrived(head, body)
+
+    def _arrived(self, head: Head, body: bytes) -> Arrived:
+        now = self._clock.now()
+        return Arrived(body, min(head.received_at or now, now))
+
+    def _unfetched(self, head: Head, why: str) -> Received:
+        """Parked without its content. It stays unseen in the mailbox, where a person can look at it."""
+        log.error("a letter cannot be fetched", mailbox=self._name, uid=head.uid, why=why)
+        where = f"letter {head.uid} of {self._name}, {head.size} bytes"
+        key = f"uid:{self._here.uidvalidity}:{head.uid}:{self._name}"
+        return Received(key[:200], b"", Unreadable(f"{where}: {why}"))
+
+    def _too_large(self, head: Head, header: bytes) -> Received:
+        """Parked with its header only; likewise left unseen."""
+        why = f"the letter has {head.size} bytes, more than the {self._reception.size_limit} allowed"
+        key = sha256(header + str(head.size).encode()).hexdigest()
+        return Received(key, header, Unreadable(f"{why}; it is number {head.uid} in {self._name}"))
+
+    async def _put_away(self, uids: Sequence[int]) -> None:
+        try:
+            await self._call(self._at_hand().put_away, uids, self._habits.folder)
+        except Failure as error:
+            if not is_about_the_letter(error):
+                raise
+            log.warning("letters cannot be marked", mailbox=self._name, why=complaint(error))
+
+    # --- the connection --------------------------------------------------------------------------
+
+    async def _connect(self) -> ImapConnection:
+        self._has_fetched = False
+        opening = asyncio.get_running_loop().run_in_executor(
+            self._executor, partial(ImapConnection.open, self._url, read_timeout=self._habits.read_timeout)
+        )
+        try:
+            self._connected = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close_unwanted)
+            raise
+        return self._connected
+
+    async def _wait(self) -> None:
+        """Until something may have arrived."""
+        connection = self._at_hand()
+        if await self._call(lambda: connection.can_idle):
+            await self._call(connection.idle, random.uniform(*self._habits.idle))  # noqa: S311 - no secret
+        else:
+            await self._clock.sleep_until(self._clock.now() + self._habits.poll)
+            await self._call(connection.refresh)
+
+    async def _settle_sent(self) -> None:
+        """Letters that may have been sent: the folder of what was sent knows, where the server keeps one."""
+        now = self._clock.now()
+        if self._looked_at_sent is not None and now - self._looked_at_sent < LOOK_AT_SENT:
+            return
+        self._looked_at_sent = now
+        if not (uncertain := await _stored(self._reception.uncertain())):
+            return
+        try:
+            found = await self._call(self._at_hand().sent, list(uncertain))
+        except Failure as error:
+            if not is_about_the_letter(error):
+                raise
+            log.warning("the sent letters cannot be searched", mailbox=self._name, why=complaint(error))
+            return
+        if found:
+            await _stored(self._reception.confirm({uncertain[letter]: letter for letter in found}))
+
+    async def _call(self, work: Callable[..., T], *given: Any) -> T:
+        """Run on the mailbox's thread. Cancelled, it hangs up: then the thread is free at once."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._executor, work, *given)
+        except asyncio.CancelledError:
+            if self._connected is not None:
+                self._connected.hang_up()
+            raise
+
+    def _hang_up(self) -> None:
+        connection, self._connected = self._connected, None
+        if connection is not None:
+            self._executor.submit(connection.close)
+
+    async def _tell(self, why: str | None) -> None:
+        try:
+            await self._trouble(self._reception.account, why)
+        except Exception:
+            log.exception("the state of the mailbox cannot be told", mailbox=self._name)
+
+    def _at_hand(self) -> ImapConnection:
+        if self._connected is None:
+            raise ConnectionError("not connected")
+        return self._connected
+
+    @property
+    def _here(self) -> Place:
+        if self._place is None:
+            raise RuntimeError("no place in the mailbox yet")
+        return self._place
+
+
+def _pause(failures: int) -> timedelta:
+    return min(timedelta(seconds=2.0 ** min(failures - 1, 10)), LONGEST_PAUSE)
+
+
+async def _stored(work: Awaitable[T]) -> T:
+    """What the database does; when it is away that is no fault of the mailbox."""
+    try:
+        return await work
+    except asyncio.CancelledError:
+        raise
+    except Exception as error:
+        raise NotFiled from error
+
+
+def _close_unwanted(opening: asyncio.Future[ImapConnection]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
