@@ -23,8 +23,10 @@ def new_text(lines: list[Line], *, forwarded: bool = False) -> str:
     `forwarded` says that the subject calls the letter a forward: then a block of From, Sent, To and Subject
     introduces what is sent and not what is answered. Doing it again to the result changes nothing.
     """
-    text = join(_own(lines, forwarded))
-    if all(line.mark is Mark.OWN for line in lines) and text == join(lines):
+    own = _own(lines, forwarded)
+    text = join(own)
+    # When only the end was cut, every line left has been looked at with more below it than there is now.
+    if all(kept is line and kept.mark is Mark.OWN for kept, line in zip(own, lines, strict=False)):
         return text
     for _ in range(PASSES):
         shorter = join(_own(read_plain(text), forwarded))
@@ -255,13 +257,15 @@ def _without_signature(lines: list[Line]) -> list[Line]:
 
 
 def _before_footer(lines: list[Line], end: int) -> int:
+    below: list[str] = []
     for start in range(end - 1, max(-1, end - SIGNATURE - 1), -1):
         text = lines[start].text
-        below = [line.text for line in lines[start + 1 : end] if line.text.strip()]
         if patterns.SIGNATURE.match(text):
             return start
         if len(below) <= 2 and (patterns.MOBILE.match(text) or patterns.SCANNED.match(text)):
             return start
         if patterns.RULE.match(text) and 0 < len(below) <= 6 and any(map(patterns.LIST_FOOTER.search, below)):
             return start
+        if text.strip():
+            below.append(text)
     return end
