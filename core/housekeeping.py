@@ -10,9 +10,18 @@ from sqlalchemy import delete, select
 
 from core.automation.model import Timer, TimerState
 from core.conversations.model import Delivery, DeliveryState
+from core.conversations.notices import tell_trouble
 from core.database import BATCH, Transaction, among
 from core.intake.model import Ledger, LedgerRaw, LedgerState
+from core.lines.model import Account
 from core.staff.model import Dialog
+
+WATCHED = (
+    "telegram",
+    "staff",
+    "email",
+)  # their edges hear from the network every few minutes, if only "nothing new"
+SILENCE = timedelta(minutes=20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +79,17 @@ def sweep(retention: Retention, tx: Transaction) -> int:
         )
     ]
     return removed + _delete(tx, Dialog, Dialog.key, dialogs)
+
+
+def tell_silence(tx: Transaction) -> None:
+    """An account that was heard from and has been silent for too long is trouble: its edge is down or cut off."""
+    rows = tx.connection.execute(
+        select(Account.id).where(
+            Account.channel.in_(WATCHED), Account.last_seen_at < tx.now - SILENCE, Account.trouble.is_(None)
+        )
+    ).all()
+    for row in rows:
+        tell_trouble(tx, row.id, "silent")
 
 
 def _delete(tx: Transaction, model: Any, column: Any, keys: list[Any]) -> int:

@@ -161,7 +161,7 @@ class Worker:
                 wanted = await self._db.transact(partial(files.claim, limit=FETCHING))
                 if wanted:
                     brought = await asyncio.gather(*(self._fetch(one) for one in wanted))
-                    await self._db.transact(lambda tx: files.settle(tx, brought))
+                    await self._db.transact(partial(files.settle, results=brought))
                     continue
             except Exception:
                 log.exception("files cannot be fetched")
@@ -184,6 +184,7 @@ class Worker:
     async def _serve_housekeeping(self) -> None:
         while not self._stopping.is_set():
             try:
+                await self._db.transact(housekeeping.tell_silence)
                 while await self._db.transact(partial(housekeeping.sweep, self._retention), bulk=True):
                     await asyncio.sleep(0)
             except Exception:

@@ -22,7 +22,7 @@ from aiohttp import ClientSession, TCPConnector, web
 from bot.notices import Notices
 from bot.texts import Texts
 from channels.limits import Limits, ProcessLimits, RedisLimits
-from channels.telegram.api import Answered, BotApi
+from channels.telegram.api import Answered, ApiError, BotApi
 from channels.telegram.outbound import TelegramChannel
 from channels.telegram.pacing import PacedTelegram
 from channels.telegram.polling import KINDS, Polling
@@ -30,13 +30,13 @@ from core.automation.preset import ensure_line
 from core.automation.reactions import Policy, Reactions
 from core.channel import Channel
 from core.clock import Clock, SystemClock
-from core.conversations.notices import notify_admins
+from core.conversations.notices import tell_trouble
 from core.database import Database, Transaction
 from core.errors import Misconfigured
 from core.files import FileStore
 from core.housekeeping import Retention
 from core.intake.edge import Intake
-from core.lines.accounts import AccountRef, ensure_account, note_alive, note_trouble, read_cursor
+from core.lines.accounts import AccountRef, ensure_account, read_cursor
 from core.migrations import migrate
 from core.staff.managers import ensure_admins
 from core.worker import Post, Worker
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger("openlines")
 
 PARTS = ("web", "bot", "mail", "worker")
+WATCH = timedelta(minutes=5)  # how often the webhook is looked at
 Work = Callable[[], Coroutine[Any, Any, None]]
 
 
@@ -165,12 +166,24 @@ class Program:
                 },
             )
             if isinstance(reply, Answered):
-                await self.note_trouble(account, None)
-                return
+                # Set anew from time to time: another installation may have taken the bot meanwhile.
+                await self.note_trouble(account, await self._webhook_complaint(account))
+                await self.clock.sleep_until(self.clock.now() + WATCH)
+                continue
             log.warning("the webhook is not set", why=str(reply)[:200])
-            await self.note_trouble(account, "webhook-refused")
+            refused = isinstance(reply, ApiError) and reply.code in (401, 404)
+            await self.note_trouble(account, "token-refused" if refused else "webhook-refused")
             await self.clock.sleep_until(self.clock.now() + pause)
-            pause = min(pause * 2, timedelta(minutes=5))
+            pause = min(pause * 2, WATCH)
+
+    async def _webhook_complaint(self, account: AccountRef) -> str | None:
+        """What Telegram says of its last attempts to reach us; None when they went well."""
+        reply = await self.apis[account.id].call("getWebhookInfo")
+        found = reply.result if isinstance(reply, Answered) and isinstance(reply.result, dict) else {}
+        failed_at = found.get("last_error_date")
+        if not isinstance(failed_at, int) or failed_at < (self.clock.now() - WATCH).timestamp():
+            return None
+        return f"webhook-failing: {str(found.get('last_error_message'))[:150]}"
 
     def _mail_edges(self) -> list[Work]:
         return []
@@ -251,15 +264,7 @@ class Program:
 
     async def note_trouble(self, account: AccountRef, why: str | None) -> None:
         """An account is well (None) or not; admins are told when that is news."""
-
-        def work(tx: Transaction) -> None:
-            if why is None:
-                if note_alive(tx, account.id):
-                    notify_admins(tx, "account-well", account_id=account.id)
-            elif note_trouble(tx, account.id, why):
-                notify_admins(tx, "account-trouble", account_id=account.id, why=why)
-
-        await self.db.transact(work)
+        await self.db.transact(lambda tx: tell_trouble(tx, account.id, why))
 
 
 @asynccontextmanager
@@ -385,9 +390,9 @@ def _bots(program: Program) -> None:
 def _redis(settings: Settings) -> Redis | None:
     if settings.redis_url is None:
         return None
-    from redis.asyncio import Redis  # noqa: PLC0415 - 150 ms, only for those who use it
-    from redis.asyncio.retry import Retry  # noqa: PLC0415
-    from redis.backoff import NoBackoff  # noqa: PLC0415
+    from redis.asyncio import Redis
+    from redis.asyncio.retry import Retry
+    from redis.backoff import NoBackoff
 
     # The library's own patience is ten silent retries: a dead Redis would cost four seconds a call.
     return Redis.from_url(

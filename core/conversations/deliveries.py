@@ -39,7 +39,7 @@ from core.conversations.model import (
     Message,
     Shown,
 )
-from core.conversations.notices import notify, notify_admins
+from core.conversations.notices import notify, notify_admins, tell_trouble
 from core.conversations.threads import letter_key
 from core.database import Transaction, among
 from core.events import ContactClosed
@@ -200,6 +200,7 @@ def settle(tx: Transaction, results: Sequence[tuple[Claimed, Outcome]]) -> None:
             case Refused(Cause.ACCOUNT, reason):
                 # Our own token is refused: nothing is wrong with the message, and it goes out once that is mended.
                 row |= _waiting_again(tx, claimed, Postponed(reason, timedelta(minutes=1)))
+                tell_trouble(tx, claimed.account_id, "token-refused")
             case Refused(cause, reason):
                 row |= {"state": DeliveryState.REFUSED, "cause": cause, "error": reason[:500]}
                 row |= _arrived(claimed, outcome.delivered)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 
 from core.conversations.model import Delivery, DeliveryState
 from core.database import Transaction, among
+from core.lines.accounts import note_alive, note_trouble
 from core.lines.model import Account
 from core.staff.model import Manager, Role
 
@@ -135,6 +136,15 @@ def notify_admins(tx: Transaction, kind: str, **facts: Any) -> None:
     """Tell every admin something about the installation itself."""
     admins = tx.connection.execute(select(Manager.id).where(Manager.is_active, Manager.role == Role.ADMIN))
     notify(tx, [row[0] for row in admins], kind, **facts)
+
+
+def tell_trouble(tx: Transaction, account_id: int, why: str | None) -> None:
+    """An account is unwell, or well again (None): the admins are told when that is news."""
+    if why is None:
+        if note_alive(tx, account_id):
+            notify_admins(tx, "account-well", account_id=account_id)
+    elif note_trouble(tx, account_id, why):
+        notify_admins(tx, "account-trouble", account_id=account_id, why=why)
 
 
 def staff_account(connection: Connection) -> int | None:

@@ -11,20 +11,24 @@ import zlib
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import structlog
+from sqlalchemy import literal_column, select
 
 from core.channel import Received, Unreadable
+from core.conversations.notices import notify_admins
 from core.database import BATCH, Database, Transaction
 from core.files import FileStore
 from core.intake.filing import INLINE_RAW, Filed, Parcel, file_batch
-from core.intake.model import LedgerState
+from core.intake.model import Ledger, LedgerState
 from core.lines.accounts import AccountRef, move_cursor
 
 log = structlog.get_logger("intake")
 
+TELL_PARKED = timedelta(minutes=10)  # what was parked within this time has been told already
 BATCH_BYTES = 1024 * 1024
 IN_HAND_POSTGRESQL = 2  # batches at once: while one waits for its commit, the other is decided
 
@@ -156,9 +160,24 @@ def _file_page(
     filed = file_batch(tx, account, parcels)
     if cursor is not None:
         move_cursor(tx, account.id, cursor)
-    if any(one.state == LedgerState.PARKED for one in filed):
-        tx.hint("parked")
+    if parked := [one.ledger_id for one in filed if one.state == LedgerState.PARKED]:
+        _tell_parked(tx, account, parked)
     return filed
+
+
+def _tell_parked(tx: Transaction, account: AccountRef, parked: Sequence[int]) -> None:
+    """The admins learn of what was not understood; of a stream of it, once in a while."""
+    earlier = tx.connection.execute(
+        select(Ledger.id)
+        .where(
+            Ledger.state == literal_column("'parked'"),
+            Ledger.id < min(parked),
+            Ledger.received_at > tx.now - TELL_PARKED,
+        )
+        .limit(1)
+    ).first()
+    if earlier is None:
+        notify_admins(tx, "parked", account_id=account.id, ledger_id=parked[0])
 
 
 def _is_absence(error: Exception) -> bool:
