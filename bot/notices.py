@@ -30,6 +30,15 @@ from core.staff.managers import Person
 
 log = structlog.get_logger("bot")
 _FILES_SHOWN = 10  # of one notice; Telegram takes no more in an album
+_TROUBLES = (
+    "token-refused",
+    "conflict",
+    "unreachable",
+    "silent",
+    "webhook-refused",
+    "webhook-failing",
+    "mailbox",
+)
 _CAUSES = (
     "blocked",
     "deactivated",
@@ -247,7 +256,7 @@ def _installation(connection: Reading, notice: NoticeRow, words: Words) -> Rende
                 rich.add(f"🟢 {words('notice-account-well', name=name)}", Markup.BOLD)
             else:
                 rich.add(f"🔴 {words('notice-account-trouble', name=name)}", Markup.BOLD)
-                rich.line(line_of(str(notice.facts.get("why", "")), 300))
+                rich.line(_trouble(words, str(notice.facts.get("why", ""))))
             return Rendered(rich.screen((Button(words("button-ledger"), data(Action.LEDGER)),)))
         case "parked":
             rich = Rich().add(f"⚠️ {words('notice-parked')}", Markup.BOLD).line(words("parked-means"))
@@ -261,6 +270,14 @@ def _installation(connection: Reading, notice: NoticeRow, words: Words) -> Rende
             return Rendered(screen)
     log.error("a notice nobody can put into words", kind=notice.kind, delivery_id=notice.delivery_id)
     return None
+
+
+def _trouble(words: Words, why: str) -> str:
+    """What ails an account and what to do; the network's own words where we have none."""
+    code, _, said = why.partition(": ")
+    if code in _TROUBLES:
+        return words(f"trouble-{code}") + (f"\n{line_of(said, 200)}" if said else "")
+    return line_of(why, 300)
 
 
 def _last_id(said: Sequence[Said]) -> int | None:

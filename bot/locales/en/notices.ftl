@@ -25,3 +25,11 @@ cause-excluded = The person is on the exclusion list.
 cause-customer-wrote = The customer wrote first, so the automatic message is not needed.
 cause-other = Reason: { $reason }
 notice-files = Files of lead { $number }, { $name }
+
+trouble-token-refused = The bot's token is no longer accepted. Get a new one from @BotFather and restart; nothing is lost.
+trouble-conflict = Another program polls this bot. Stop it, and messages will flow.
+trouble-unreachable = The server does not answer. We keep trying, messages will wait.
+trouble-silent = Nothing has been heard from it for a while. See whether the program runs and is online: openlines doctor.
+trouble-webhook-refused = Telegram did not take the webhook's address. Check OPENLINES_PUBLIC_URL.
+trouble-webhook-failing = Telegram cannot deliver messages to us. Check that OPENLINES_PUBLIC_URL is open to the internet.
+trouble-mailbox = The mailbox does not answer. We keep trying, letters will wait.

@@ -25,3 +25,11 @@ cause-excluded = Человек в списке исключений.
 cause-customer-wrote = Клиент написал сам, автоматическое сообщение уже не нужно.
 cause-other = Причина: { $reason }
 notice-files = Файлы к лиду № { $number }, { $name }
+
+trouble-token-refused = Токен бота больше не принимается. Возьмите новый у @BotFather и перезапустите программу; ничего не потеряно.
+trouble-conflict = Этого бота опрашивает ещё одна программа. Остановите её, и сообщения пойдут.
+trouble-unreachable = Сервер не отвечает. Попытки продолжаются, сообщения дождутся.
+trouble-silent = Оттуда давно ничего не слышно. Проверьте, запущена ли программа и есть ли у неё интернет: openlines doctor.
+trouble-webhook-refused = Telegram не принял адрес вебхука. Проверьте OPENLINES_PUBLIC_URL.
+trouble-webhook-failing = Telegram не может доставить нам сообщения. Проверьте, открыт ли OPENLINES_PUBLIC_URL из интернета.
+trouble-mailbox = Почтовый ящик не отвечает. Попытки продолжаются, письма дождутся.
