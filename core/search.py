@@ -67,6 +67,7 @@ def find(connection: Connection, query: str, limit: int = 200) -> list[int]:
         match = " & ".join(f"{word}:*" for word in words)
         statement = text(
             "SELECT rowid FROM search WHERE to_tsvector('simple', body) @@ to_tsquery('simple', :match)"
-            " ORDER BY rowid DESC LIMIT :limit"
+            # Not by the bare key: the planner would walk it backwards and parse every text for a rare word.
+            " ORDER BY rowid + 0 DESC LIMIT :limit"
         )
     return [row[0] for row in connection.execute(statement, {"match": match, "limit": limit})]
