@@ -22,7 +22,7 @@ NOW = datetime(2026, 3, 16, 9, 0, tzinfo=UTC)
 # What is put together from parts in the code: `words(f"skip-{reason}")`.
 BUILT = {
     "button", "author", "card", "cause", "channel", "command", "delivery", "file", "history", "list", "missing",
-    "outcome", "refused", "skip", "state", "unanswerable", "when", "reply",
+    "outcome", "refused", "skip", "state", "trouble", "unanswerable", "when", "reply",
 }  # fmt: skip
 
 
