@@ -23,6 +23,7 @@ def new_text(lines: list[Line], *, forwarded: bool = False) -> str:
     `forwarded` says that the subject calls the letter a forward: then a block of From, Sent, To and Subject
     introduces what is sent and not what is answered. Doing it again to the result changes nothing.
     """
+    lines = _single_blanks(lines)
     own = _own(lines, forwarded)
     text = join(own)
     # When only the end was cut, every line left has been looked at with more below it than there is now.
@@ -30,7 +31,7 @@ def new_text(lines: list[Line], *, forwarded: bool = False) -> str:
         return text
     for _ in range(PASSES):
         shorter = join(_own(read_plain(text), forwarded))
-        if shorter == text or not shorter:
+        if shorter == text:
             break
         text = shorter
     return text
@@ -39,6 +40,18 @@ def new_text(lines: list[Line], *, forwarded: bool = False) -> str:
 def is_forward(subject: str) -> bool:
     """Whether a subject calls its letter a forward: "Fwd: …", "Пересл: …", but not an answer to one."""
     return bool(patterns.FORWARD_SUBJECT.match(subject)) and not patterns.REPLY_SUBJECT.match(subject)
+
+
+def _single_blanks(lines: list[Line]) -> list[Line]:
+    """Never two blank lines in a row, as in the text that comes out: what is looked at is what is left."""
+    kept: list[Line] = []
+    blank = True
+    for line in lines:
+        visible = line.mark is Mark.CUT or bool(line.text.strip())
+        if visible or not blank:
+            kept.append(line)
+        blank = not visible
+    return kept
 
 
 def _own(lines: list[Line], forwarded: bool) -> list[Line]:
@@ -82,7 +95,7 @@ def _own(lines: list[Line], forwarded: bool) -> list[Line]:
                 continue
         kept.append(line)
         number += 1
-    return _without_signature(_without_rules(kept))
+    return _without_signature(kept)
 
 
 _DASHES = frozenset("-_=*—–>")
@@ -233,26 +246,20 @@ def _next_visible(lines: list[Line], number: int) -> Line | None:
     return None
 
 
-def _without_rules(lines: list[Line]) -> list[Line]:
-    """Drop the dashes and underscores that stood above what was cut."""
-    end = len(lines)
-    while end and (not lines[end - 1].text.strip() or patterns.RULE.match(lines[end - 1].text)):
-        end -= 1
-    return lines[:end]
-
-
 def _without_signature(lines: list[Line]) -> list[Line]:
-    """Drop what a program adds under the text: signatures after dashes, "Sent from my iPhone", list
-    footers.
+    """Drop what stands under the text.
+
+    Signatures after dashes, "Sent from my iPhone", list footers, and the rules above what was cut.
     """
     end = len(lines)
-    while True:
-        while end and (not lines[end - 1].text.strip() or lines[end - 1].mark is Mark.SIGNATURE):
+    while end:
+        last = lines[end - 1]
+        if not last.text.strip() or last.mark is Mark.SIGNATURE or patterns.RULE.match(last.text):
             end -= 1
-        shorter = _before_footer(lines, end)
-        if shorter == end:
+        elif (shorter := _before_footer(lines, end)) < end:
+            end = shorter
+        else:
             break
-        end = shorter
     return lines[:end]
 
 
