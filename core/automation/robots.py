@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from core.automation import conditions
 from core.automation.model import Robot, Start
 from core.automation.templates import first_name, render
 from core.contacts.model import Contact
-from core.conversations.model import Delivery
+from core.conversations.model import Delivery, Direction, Message
 from core.conversations.notices import Wish, notify_all
 from core.conversations.outbound import Utterance, say
 from core.conversations.routes import Route, open_routes
@@ -23,6 +24,10 @@ from core.language import in_language
 from core.leads.model import Lead, LeadOutcome
 from core.leads.stages import Move, enter_stages
 from core.lines.model import Line
+
+# Two machines that greet each other stop here: five to one conversation in two hours.
+AUTOMATIC_AT_MOST = 5
+AUTOMATIC_WITHIN = timedelta(hours=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,7 @@ class Facts:
     wants_follow_ups: bool
 
 
-_ROBOT = (
+_ROBOT = select(
     Robot.id,
     Robot.name,
     Robot.stage_id,
@@ -87,37 +92,60 @@ _ROBOT = (
     Robot.stops_on_answer,
     Robot.once_per_lead,
     Robot.late_seconds,
+).where(Robot.is_active)
+_OF_STAGES = _ROBOT.where(among(Robot.stage_id, "stages")).order_by(Robot.position, Robot.id)
+_BY_ID = _ROBOT.where(among(Robot.id, "ids"))
+_FACTS = (
+    select(
+        Lead.id,
+        Lead.number,
+        Lead.contact_id,
+        Contact.name,
+        Lead.outcome,
+        Lead.visit_id,
+        Lead.channel,
+        Lead.source,
+        Lead.is_repeat,
+        Lead.responsible_id,
+        Lead.title,
+        Contact.language,
+        Line.language,
+        Line.title,
+        Lead.waiting_since,
+        Contact.wants_follow_ups,
+    )
+    .join(Contact, Contact.id == Lead.contact_id)
+    .join(Line, Line.id == Lead.line_id)
+    .where(among(Lead.id, "leads"))
 )
+_SAID = select(Delivery.key).where(among(Delivery.key, "keys"))
 
 
 def robots_of(tx: Transaction, stage_ids: Collection[int]) -> dict[int, list[RobotRef]]:
     """The active robots of these stages, in their order."""
     found: dict[int, list[RobotRef]] = {}
-    for row in tx.connection.execute(
-        select(*_ROBOT)
-        .where(among(Robot.stage_id, stage_ids), Robot.is_active)
-        .order_by(Robot.position, Robot.id)
-    ):
+    for row in tx.connection.execute(_OF_STAGES, {"stages": stage_ids}):
         found.setdefault(row.stage_id, []).append(RobotRef(*row))
     return found
 
 
 def robots_by_id(tx: Transaction, ids: Collection[int]) -> dict[int, RobotRef]:
     """These robots, without those that have been switched off."""
-    rows = tx.connection.execute(select(*_ROBOT).where(among(Robot.id, ids), Robot.is_active))
-    return {row.id: RobotRef(*row) for row in rows}
+    return {row.id: RobotRef(*row) for row in tx.connection.execute(_BY_ID, {"ids": ids})}
 
 
 def perform(tx: Transaction, runs: Sequence[Run]) -> dict[str, str | None]:
     """Do what these robots do, each after looking at the world as it is now.
 
     Returns per run's key None when it was done, or the reason for which it was skipped: "closed", "stage-left",
-    "customer-wrote", "unsubscribed", "condition", "excluded", "blocked", "no-way", "already-said", "no-text".
+    "customer-wrote", "unsubscribed", "condition", "excluded", "blocked", "no-way", "already-said", "no-text",
+    "too-many" (a machine may be answering us that neither its headers nor its address gave away).
     """
     facts = _facts(tx, {run.lead_id for run in runs})
     routes = open_routes(tx, {run.conversation_id for run in runs if run.conversation_id is not None})
     excluded = excluded_contacts(tx, {fact.contact_id for fact in facts.values()})
     said = _already_said(tx, [run.key for run in runs])
+    lately = _said_lately(tx, {route.conversation_id for route in routes.values()})
     results: dict[str, str | None] = {}
     utterances: list[Utterance] = []
     wishes: list[Wish] = []
@@ -125,13 +153,17 @@ def perform(tx: Transaction, runs: Sequence[Run]) -> dict[str, str | None]:
     for run in runs:
         fact = facts.get(run.lead_id)
         route = routes.get(run.conversation_id) if run.conversation_id is not None else None
-        reason = _why_not(run, fact, route, run.key in said, bool(fact and fact.contact_id in excluded))
+        is_loop = route is not None and lately[route.conversation_id] >= AUTOMATIC_AT_MOST
+        reason = _why_not(
+            run, fact, route, run.key in said, bool(fact and fact.contact_id in excluded), is_loop
+        )
         results[run.key] = reason
         if reason is not None or fact is None:
             continue
         match run.robot.action:
             case "message" if route is not None:
                 utterances.append(_utterance(run, fact, route))
+                lately[route.conversation_id] += 1
             case "notify":
                 if fact.responsible_id is not None:
                     text = in_language(run.robot.parameters["text"], fact.line_language, fact.line_language)
@@ -155,7 +187,7 @@ def perform(tx: Transaction, runs: Sequence[Run]) -> dict[str, str | None]:
 
 
 def _why_not(
-    run: Run, fact: Facts | None, route: Route | None, is_said: bool, is_excluded: bool
+    run: Run, fact: Facts | None, route: Route | None, is_said: bool, is_excluded: bool, is_loop: bool
 ) -> str | None:
     if fact is None or fact.outcome != LeadOutcome.OPEN:
         return "closed"
@@ -179,6 +211,8 @@ def _why_not(
         return "already-said"
     if not run.robot.parameters.get("text"):
         return "no-text"
+    if is_loop:
+        return "too-many"
     return None
 
 
@@ -212,32 +246,23 @@ def _condition_facts(fact: Facts) -> dict[str, Any]:
 
 
 def _facts(tx: Transaction, lead_ids: Collection[int]) -> dict[int, Facts]:
+    return {row[0]: Facts(*row[1:]) for row in tx.connection.execute(_FACTS, {"leads": lead_ids})}
+
+
+def _said_lately(tx: Transaction, conversation_ids: Collection[int]) -> Counter[int]:
+    """How many automatic messages each conversation has got within `AUTOMATIC_WITHIN`."""
     rows = tx.connection.execute(
-        select(
-            Lead.id,
-            Lead.number,
-            Lead.contact_id,
-            Contact.name,
-            Lead.outcome,
-            Lead.visit_id,
-            Lead.channel,
-            Lead.source,
-            Lead.is_repeat,
-            Lead.responsible_id,
-            Lead.title,
-            Contact.language,
-            Line.language,
-            Line.title,
-            Lead.waiting_since,
-            Contact.wants_follow_ups,
+        select(Message.conversation_id, func.count())
+        .where(
+            among(Message.conversation_id, conversation_ids),
+            Message.direction == Direction.OUT,
+            Message.is_automatic,
+            Message.sent_at > tx.now - AUTOMATIC_WITHIN,
         )
-        .join(Contact, Contact.id == Lead.contact_id)
-        .join(Line, Line.id == Lead.line_id)
-        .where(among(Lead.id, lead_ids))
+        .group_by(Message.conversation_id)
     )
-    return {row[0]: Facts(*tuple(row)[1:]) for row in rows}
+    return Counter({row[0]: row[1] for row in rows})
 
 
 def _already_said(tx: Transaction, keys: Collection[str]) -> set[str]:
-    rows = tx.connection.execute(select(Delivery.key).where(among(Delivery.key, keys)))
-    return {row[0] for row in rows}
+    return {row[0] for row in tx.connection.execute(_SAID, {"keys": keys})}

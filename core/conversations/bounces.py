@@ -2,87 +2,149 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 
 from core import journal
-from core.channel import InboundMessage
+from core.channel import Bounce, InboundMessage
 from core.conversations import deliveries
 from core.conversations.model import Conversation, Delivery, DeliveryState, LetterId, Message
-from core.conversations.notices import notify, notify_admins
 from core.conversations.threads import letter_key
 from core.database import Transaction
 from core.events import ContactClosed
+
+REPORTED = "delivery"  # the field in which a channel names the delivery whose return path the report came to
 
 
 def bounce(tx: Transaction, account_id: int, message: InboundMessage) -> bool:
     """Settle what the report is about. False when it is about nothing we sent.
 
-    A permanent failure marks the address and closes the conversation; a temporary one is only noted: the mail
-    servers between us go on trying.
+    What has failed is refused, and whoever wrote it is told. A dead address is marked, and its conversation
+    closed; a full mailbox or a refused letter is no reason for that. A delay is only noted: the mail servers
+    between us go on trying.
     """
-    report = message.bounce
-    if report is None or report.original_message_id is None:
+    letter = _reported(tx, account_id, message)
+    if letter is None or message.bounce is None:
         return False
-    row = tx.connection.execute(
-        select(
-            LetterId.message_id,
-            LetterId.conversation_id,
-            Message.author,
-            Message.lead_id,
-            Conversation.contact_id,
-        )
-        .join(Message, Message.id == LetterId.message_id)
-        .join(Conversation, Conversation.id == LetterId.conversation_id)
-        .where(
-            LetterId.account_id == account_id,
-            LetterId.letter == letter_key(report.original_message_id),
-            Message.direction == "out",
-        )
-    ).first()
-    if row is None:
-        return False
-    permanent = [(address, status) for address, status, is_permanent in report.recipients if is_permanent]
-    detail = "; ".join(f"{address} {status}" for address, status, _ in report.recipients)[:500]
+    result = _result(message.bounce, letter)
     journal.note(
         tx,
         "system",
-        "bounced" if permanent else "delayed",
-        lead_id=row.lead_id,
-        contact_id=row.contact_id,
-        details={"message": row.message_id, "why": detail},
+        "bounced" if result.failed else "delayed",
+        lead_id=letter.lead_id,
+        contact_id=letter.contact_id,
+        details={"message": letter.message_id, "why": result.detail},
     )
-    if not permanent:
+    if not result.failed:
         return True
-    tx.connection.execute(
-        update(Delivery)
-        .where(
-            Delivery.message_id == row.message_id,
-            Delivery.state.in_((DeliveryState.SENT, DeliveryState.UNCERTAIN)),
+    facts: dict[str, Any] = {"cause": "bounced", "reason": result.detail}
+    if not result.only_copies:
+        tx.connection.execute(
+            update(Delivery)
+            .where(
+                Delivery.message_id == letter.message_id,
+                Delivery.state.in_((DeliveryState.SENT, DeliveryState.UNCERTAIN)),
+            )
+            .values(state=DeliveryState.REFUSED, cause="bounced", error=result.detail, settled_at=tx.now)
         )
-        .values(state=DeliveryState.REFUSED, cause="bounced", error=detail, settled_at=tx.now)
-    )
-    for address, _ in permanent:
-        deliveries.close_address(tx, "email", address.lower(), "bounced")
-    tx.connection.execute(
-        update(Conversation)
-        .where(Conversation.id == row.conversation_id)
-        .values(closed_at=tx.now, closed_why="bounced")
-    )
-    tx.record(ContactClosed(row.contact_id, "bounced"))
-    facts: dict[str, Any] = {"cause": "bounced", "reason": detail}
-    if row.author.startswith("manager:"):
-        manager_id = int(row.author.removeprefix("manager:"))
-        notify(
-            tx,
-            [manager_id],
-            "delivery-failed",
-            lead_id=row.lead_id,
-            conversation_id=row.conversation_id,
-            message_id=row.message_id,
-            **facts,
+    for address in result.dead:
+        deliveries.close_address(tx, "email", address, "bounced")
+    if letter.address in result.dead:
+        tx.connection.execute(
+            update(Conversation)
+            .where(Conversation.id == letter.conversation_id)
+            .values(closed_at=tx.now, closed_why="bounced")
         )
-    else:
-        notify_admins(tx, "delivery-failed", lead_id=row.lead_id, message_id=row.message_id, **facts)
+        tx.record(ContactClosed(letter.contact_id, "bounced"))
+    deliveries.tell_author(
+        tx,
+        "delivery-failed",
+        message_id=letter.message_id,
+        lead_id=letter.lead_id,
+        conversation_id=letter.conversation_id,
+        **facts,
+    )
     return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Letter:
+    """The letter of ours that a report is about."""
+
+    message_id: int
+    conversation_id: int
+    lead_id: int | None
+    contact_id: int
+    address: str  # whom the conversation is with
+    copies: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    failed: bool
+    only_copies: bool  # it did arrive where the conversation is; somebody in Cc did not get it
+    dead: frozenset[str]
+    detail: str
+
+
+def _result(report: Bounce, letter: _Letter) -> _Result:
+    """What the report means for the addresses the letter went to, and for no others: anyone may name any."""
+    failed: set[str] = set()
+    dead: set[str] = set()
+    for reported, status, is_permanent in report.recipients:
+        # An address we did not write to is where one of ours was forwarded to.
+        address = reported.lower() if reported.lower() in letter.copies else letter.address
+        if is_permanent or status.startswith("5"):
+            failed.add(address)
+        if is_permanent:
+            dead.add(address)
+    detail = "; ".join(f"{address} {status}" for address, status, _ in report.recipients)[:500]
+    return _Result(bool(failed), bool(failed) and letter.address not in failed, frozenset(dead), detail)
+
+
+def _reported(tx: Transaction, account_id: int, message: InboundMessage) -> _Letter | None:
+    """By the id of the letter that came back, else by the return path the report was sent to."""
+    if message.bounce is None:
+        return None
+    found = None
+    if (letter_id := message.bounce.original_message_id) is not None:
+        found = tx.connection.execute(
+            _letters()
+            .join(LetterId, LetterId.message_id == Message.id)
+            .where(LetterId.account_id == account_id, LetterId.letter == letter_key(letter_id))
+        ).first()
+    reported = message.fields.get(REPORTED, "")
+    if found is None and reported.isdecimal() and len(reported) < 20:
+        found = tx.connection.execute(
+            _letters()
+            .join(Delivery, Delivery.message_id == Message.id)
+            .where(Delivery.id == int(reported), Delivery.account_id == account_id)
+        ).first()
+    if found is None:
+        return None
+    copies = frozenset(address.lower() for address in (found.fields or {}).get("cc", ()))
+    return _Letter(
+        found.id,
+        found.conversation_id,
+        found.lead_id,
+        found.contact_id,
+        found.thread.removeprefix("mail:"),
+        copies,
+    )
+
+
+def _letters() -> Select[Any]:
+    return (
+        select(
+            Message.id,
+            Message.conversation_id,
+            Message.lead_id,
+            Message.fields,
+            Conversation.contact_id,
+            Conversation.thread,
+        )
+        .join(Conversation, Conversation.id == Message.conversation_id)
+        .where(Message.direction == "out")
+    )

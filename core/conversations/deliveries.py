@@ -272,6 +272,36 @@ def confirm_arrival(tx: Transaction, message_ids: Sequence[int], state: Delivery
     )
 
 
+def tell_author(
+    tx: Transaction,
+    kind: str,
+    *,
+    message_id: int | None,
+    lead_id: int | None,
+    conversation_id: int | None,
+    **facts: Any,
+) -> None:
+    """Whoever wrote it learns, else whoever has the lead, else the admins: somebody always does."""
+    author = tx.connection.execute(
+        select(Message.author).where(Message.id == message_id)
+    ).scalar_one_or_none()
+    if "delivery_id" not in facts:
+        facts["message_id"] = message_id
+    if author is not None and author.startswith("manager:"):
+        managers = [int(author.removeprefix("manager:"))]
+        notify(tx, managers, kind, lead_id=lead_id, conversation_id=conversation_id, **facts)
+        return
+    responsible = tx.connection.execute(
+        text("SELECT responsible_id FROM lead WHERE id = :id"), {"id": lead_id}
+    ).scalar_one_or_none()
+    if responsible is not None:
+        notify(
+            tx, [responsible], kind, lead_id=lead_id, conversation_id=conversation_id, silent=True, **facts
+        )
+    else:
+        notify_admins(tx, kind, lead_id=lead_id, conversation_id=conversation_id, **facts)
+
+
 def confirm_letters(tx: Transaction, account_id: int, letters: Mapping[int, str]) -> None:
     """Letters of ours were seen: answered, returned, or lying in the folder of what was sent.
 
@@ -387,7 +417,8 @@ def _customer_message(
         subject=message.subject or conversation.subject,
         to=(conversation.thread.removeprefix("mail:"),) if conversation.channel == "email" else (),
         cc=tuple(fields.get("cc", ())),
-        references=tuple(letters),
+        # A subject of its own begins a thread of its own, in every program that shows threads.
+        references=() if message.subject and message.subject != conversation.subject else tuple(letters),
         follow_up=bool(fields.get("follow_up")),
         conversation_id=row.conversation_id,
         delivery_id=row.id,
@@ -610,37 +641,16 @@ def _note_uncertain(tx: Transaction, claimed: Claimed) -> None:
 
 
 def _tell_author(tx: Transaction, claimed: Claimed, kind: str, **facts: Any) -> None:
-    """Whoever wrote it learns, else whoever has the lead, else the admins: somebody always does."""
-    author = tx.connection.execute(
-        select(Message.author).where(Message.id == claimed.message_id)
-    ).scalar_one_or_none()
     journal.note(tx, "system", kind, lead_id=claimed.lead_id, details={"delivery": claimed.id, **facts})
-    facts |= {"delivery_id": claimed.id}
-    if author is not None and author.startswith("manager:"):
-        notify(
-            tx,
-            [int(author.removeprefix("manager:"))],
-            kind,
-            lead_id=claimed.lead_id,
-            conversation_id=claimed.conversation_id,
-            **facts,
-        )
-        return
-    responsible = tx.connection.execute(
-        text("SELECT responsible_id FROM lead WHERE id = :id"), {"id": claimed.lead_id}
-    ).scalar_one_or_none()
-    if responsible is not None:
-        notify(
-            tx,
-            [responsible],
-            kind,
-            lead_id=claimed.lead_id,
-            conversation_id=claimed.conversation_id,
-            silent=True,
-            **facts,
-        )
-    else:
-        notify_admins(tx, kind, lead_id=claimed.lead_id, conversation_id=claimed.conversation_id, **facts)
+    tell_author(
+        tx,
+        kind,
+        message_id=claimed.message_id,
+        lead_id=claimed.lead_id,
+        conversation_id=claimed.conversation_id,
+        delivery_id=claimed.id,
+        **facts,
+    )
 
 
 def _settle_abandoned(tx: Transaction) -> None:

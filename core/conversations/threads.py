@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, bindparam, select
 
 from core.channel import InboundMessage
 from core.conversations.model import Conversation, LetterId, Message
@@ -16,6 +16,19 @@ from core.database import Transaction, among
 from core.lines.accounts import AccountRef
 
 SIGNED = "conversation:"  # the channel found our own signed id in the message: it names the conversation
+_CONVERSATION = select(
+    Conversation.id,
+    Conversation.thread,
+    Conversation.contact_id,
+    Conversation.lead_id,
+    Conversation.last_in_at,
+    Conversation.closed_at,
+).where(Conversation.account_id == bindparam("account"))
+_BY_THREAD = _CONVERSATION.where(among(Conversation.thread, "keys"))
+_BY_ID = _CONVERSATION.where(among(Conversation.id, "keys"))
+_MESSAGES = select(
+    Message.id, Message.conversation_id, Message.external_id, Message.text, Message.lead_id
+).where(among(Message.conversation_id, "conversations"), among(Message.external_id, "ids"))
 
 
 @dataclass(slots=True)
@@ -48,7 +61,7 @@ class Threads:
         """Read the conversations these messages name, the letters they answer, and which of them we have."""
         signed = {int(m.thread.removeprefix(SIGNED)) for m in messages if m.thread.startswith(SIGNED)}
         names = {m.thread for m in messages if not m.thread.startswith(SIGNED)}
-        self._read(names=names)
+        self._read(_BY_THREAD, names)
         letters = {letter_key(reference): reference for m in messages for reference in m.references}
         rows: Sequence[Any] = ()
         if letters:
@@ -59,17 +72,13 @@ class Threads:
             ).all()
             signed |= {row.conversation_id for row in rows}
         if signed:
-            self._read(ids=signed)
+            self._read(_BY_ID, signed)
         for row in rows:
             if thread := self._by_id.get(row.conversation_id):
                 self._by_letter[row.letter] = (thread, row.direction == "out")
         ids = [m.message_id for m in messages if m.message_id]
         if self._by_id and ids:
-            for row in self._tx.connection.execute(
-                select(
-                    Message.id, Message.conversation_id, Message.external_id, Message.text, Message.lead_id
-                ).where(among(Message.conversation_id, list(self._by_id)), among(Message.external_id, ids))
-            ):
+            for row in self._tx.connection.execute(_MESSAGES, {"conversations": self._by_id, "ids": ids}):
                 self._messages[(row.conversation_id, row.external_id)] = row
 
     def find(self, message: InboundMessage) -> Thread | None:
@@ -85,7 +94,7 @@ class Threads:
             return thread
         for reference in message.references:
             known = self._by_letter.get(letter_key(reference))
-            if known and (known[1] or self._is_with(known[0], message)):
+            if known and (known[1] or self.is_with(known[0], message)):
                 return known[0]
         return None
 
@@ -104,6 +113,10 @@ class Threads:
         """A message filed just now, so that an edit or a double in the same batch finds it."""
         if external_id:
             self._messages[(thread.id, external_id)] = row
+
+    def is_with(self, thread: Thread, message: InboundMessage) -> bool:
+        """Whether a letter comes from the address its conversation is with."""
+        return any(thread.thread == f"mail:{address.value}" for address in message.sender.addresses)
 
     @property
     def contact_ids(self) -> set[int]:
@@ -153,17 +166,8 @@ class Threads:
             ],
         )
 
-    def _read(self, names: Collection[str] = (), ids: Iterable[int] = ()) -> None:
-        found = select(
-            Conversation.id,
-            Conversation.thread,
-            Conversation.contact_id,
-            Conversation.lead_id,
-            Conversation.last_in_at,
-            Conversation.closed_at,
-        ).where(Conversation.account_id == self._account.id)
-        wanted = among(Conversation.thread, names) if names else among(Conversation.id, ids)
-        for row in self._tx.connection.execute(found.where(wanted)):
+    def _read(self, statement: Select[Any], keys: Collection[Any]) -> None:
+        for row in self._tx.connection.execute(statement, {"account": self._account.id, "keys": keys}):
             thread = Thread(
                 row.id,
                 row.thread,
@@ -173,9 +177,6 @@ class Threads:
                 is_closed=row.closed_at is not None,
             )
             self._by_thread[thread.thread] = self._by_id[thread.id] = thread
-
-    def _is_with(self, thread: Thread, message: InboundMessage) -> bool:
-        return any(thread.thread == f"mail:{address.value}" for address in message.sender.addresses)
 
 
 def letter_key(message_id: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -21,7 +21,6 @@ from core.channel import Ignored, InboundMessage, Kind, Received, Unreadable
 from core.contacts.people import Match, People, note_matches, suggest_merges
 from core.conversations.model import (
     Attachment,
-    Conversation,
     Direction,
     FileState,
     LetterId,
@@ -112,6 +111,8 @@ def file_batch(
                 _hand_to_bot(tx, account, entry)
             case Unreadable(error):
                 entry.state, entry.reason = LedgerState.PARKED, error
+            case InboundMessage() if account.channel == "staff":
+                entry.state, entry.reason = LedgerState.IGNORED, "nobody is a customer of the managers' bot"
             case Ignored(reason):
                 entry.state, entry.reason = LedgerState.IGNORED, reason
             case InboundMessage() as message:
@@ -137,7 +138,7 @@ class _File:
         self.messages: list[dict[str, Any]] = []
         self.attachments: list[dict[str, Any]] = []
         self.versions: list[dict[str, Any]] = []
-        self.edits: list[dict[str, Any]] = []
+        self.edits: dict[int, dict[str, Any]] = {}
         self.letters: list[dict[str, Any]] = []
         self.matches: list[tuple[int, Match]] = []
         self.wrote: list[tuple[Thread, OpenLead | None, Match, dict[str, Any]]] = []
@@ -187,10 +188,15 @@ class _File:
             and message.kind is not Kind.EDIT
             and (have := self.threads.message(thread, message.message_id))
         ):
-            # The same message under another key of the network: we have it, and it stays one.
-            entry.state, entry.reason = LedgerState.IGNORED, "already filed"
-            entry.message_id, entry.lead_id = have.id, have.lead_id
-            return
+            if self.account.channel != "email" or _says_the_same(have.text, message.text):
+                # The same message under another key of the network: we have it, and it stays one.
+                entry.state, entry.reason = LedgerState.IGNORED, "already filed"
+                entry.message_id, entry.lead_id = have.id, have.lead_id
+                return
+            # Some programs give every letter the same Message-ID: what differs is another letter.
+            message = replace(message, message_id=None)
+        if thread and self.account.channel == "email":
+            message = replace(message, author=message.author or self._third_person(message, thread))
         match message.kind:
             case Kind.MESSAGE:
                 self._message(entry, message, thread)
@@ -236,13 +242,25 @@ class _File:
         thread.lead_id = lead.id if lead else thread.lead_id
         thread.contact_id = owner.id
         thread.last_in_at = max(thread.last_in_at or message.sent_at, message.sent_at)
+        thread.closed_at = thread.closed_why = None  # who writes can be written to, whatever was true before
         if lead:
             self.leads.touch(lead, message.sent_at, waits=not message.automatic)
         entry.lead_id = lead.id if lead else None
-        if was_born or (match.by not in (None, "conversation") and not match.person.is_new):
+        is_recognised = match.by not in (None, "conversation") and not match.person.is_new
+        if was_born or (is_recognised and not message.author):
             self.matches.append((lead.id if lead else 0, match))
         if not message.automatic:
             self.wrote.append((thread, lead, match, row))
+
+    def _third_person(self, message: InboundMessage, thread: Thread) -> str | None:
+        """Who wrote into somebody else's conversation; None when it is the person it is with, from any address."""
+        if self.threads.is_with(thread, message):
+            return None
+        known = self.people.recognise(message.sender, None)
+        if isinstance(known, Match) and known.person.id == self.people.get(thread.contact_id).id:
+            return None
+        address = message.sender.addresses[0].value
+        return f"{message.sender.name} <{address}>"[:300] if message.sender.name else address[:300]
 
     def _is_known(self, message: InboundMessage, thread: Thread | None) -> bool:
         return thread is not None or isinstance(self.people.recognise(message.sender, None), Match)
@@ -268,7 +286,7 @@ class _File:
                 "replaced_at": self.tx.now,
             }
         )
-        self.edits.append({"id": known.id, "text": message.text, "edited_at": message.sent_at})
+        self.edits[known.id] = {"id": known.id, "text": message.text, "edited_at": message.sent_at}
         self.threads.remember(thread, message.message_id, _Known(known.id, known.lead_id, message.text))
         self.tx.record(MessageEdited(thread.id, known.lead_id, known.id))
 
@@ -292,11 +310,9 @@ class _File:
             entry.state, entry.reason = LedgerState.IGNORED, f"{message.kind} by somebody who never wrote"
             return
         closed = message.kind is Kind.BLOCKED
-        self.tx.connection.execute(
-            update(Conversation)
-            .where(Conversation.id == thread.id)
-            .values(closed_at=message.sent_at if closed else None, closed_why="blocked" if closed else None)
-        )
+        thread.closed_at = message.sent_at if closed else None
+        thread.closed_why = "blocked" if closed else None
+        thread.is_touched = True
         journal.note(
             self.tx, "customer", str(message.kind), lead_id=thread.lead_id, contact_id=thread.contact_id
         )
@@ -381,9 +397,10 @@ class _File:
         tx.insert(MessageVersion, self.versions)
         tx.insert(Attachment, self.attachments)
         tx.insert_ignoring(LetterId, self.letters)
-        tx.update(Message, self.edits)
+        edits = list(self.edits.values())
+        tx.update(Message, edits)
         search.index(tx, [(row["id"], row["text"]) for row in self.messages if row["content"] != "sticker"])
-        search.reindex(tx, [(row["id"], row["text"]) for row in self.edits])
+        search.reindex(tx, [(row["id"], row["text"]) for row in edits])
         if any(row["state"] == FileState.WAITING for row in self.attachments):
             tx.hint("files")
         suggest_merges(tx, self.matches)
@@ -407,6 +424,12 @@ class _Known:
     text: str
 
 
+def _says_the_same(one: str, other: str) -> bool:
+    """Whether two letters under one id are copies: a list adds a line at the end, nothing else differs."""
+    one, other = one.strip(), other.strip()
+    return one.startswith(other) or other.startswith(one)
+
+
 def _lock(tx: Transaction, parcels: Sequence[Parcel]) -> None:
     """First of all, the keys: two processes with messages of one person take turns from here on."""
     keys: set[str] = set()
@@ -423,16 +446,28 @@ def _book_in(
     tx: Transaction, account: AccountRef, parcels: Sequence[Parcel], again: Mapping[str, int], tally: Tally
 ) -> tuple[list[_Entry], dict[int, Filed]]:
     """Tell what is new from what has come before; doubles are counted and go no further."""
-    ids = {p.received.external_id for p in parcels}
+    ids = {p.received.external_id for p in parcels if p.received.external_id not in again}
+    look = select(
+        Ledger.external_id, Ledger.id, Ledger.state, Ledger.message_id, Ledger.lead_id, Ledger.received_at
+    )
     known = {
         row.external_id: row
         for row in tx.connection.execute(
-            select(Ledger.external_id, Ledger.id, Ledger.message_id, Ledger.lead_id).where(
-                Ledger.account_id == account.id, among(Ledger.external_id, ids)
-            )
+            look.where(Ledger.account_id == account.id, among(Ledger.external_id, ids))
         )
     }
-    clicks = _recent_clicks(tx, account, {id for id in ids if id.startswith(CLICK)})
+    _make_way(tx, known)
+    # Two who take the same entry again at once take turns.
+    taken = (
+        {
+            row.id: row
+            for row in tx.connection.execute(
+                look.where(among(Ledger.id, again.values())).order_by(Ledger.id).with_for_update()
+            )
+        }
+        if again
+        else {}
+    )
     entries: list[_Entry] = []
     results: dict[int, Filed] = {}
     seen: dict[str, int] = {}
@@ -440,9 +475,14 @@ def _book_in(
     for parcel in parcels:
         external_id = parcel.received.external_id
         if external_id in again:
-            entries.append(_Entry(parcel, again[external_id], external_id))
+            entry = taken[again[external_id]]
+            if entry.state in (LedgerState.PARKED, LedgerState.EXCLUDED):
+                tally.add(entry.state, -1)
+                entries.append(_Entry(parcel, entry.id, external_id))
+            else:  # somebody else has taken it meanwhile
+                results[id(parcel)] = Filed(entry.id, entry.state, entry.message_id, entry.lead_id)
             continue
-        double = known.get(external_id) or clicks.get(external_id)
+        double = known.get(external_id)
         if double is not None or external_id in seen:
             ledger_id = double.id if double is not None else seen[external_id]
             doubles.append(ledger_id)
@@ -456,32 +496,26 @@ def _book_in(
             continue
         ledger_id = tx.new_id()
         seen[external_id] = ledger_id
-        stored = f"{external_id}:{ledger_id}" if external_id.startswith(CLICK) else external_id
-        entries.append(_Entry(parcel, ledger_id, stored))
+        entries.append(_Entry(parcel, ledger_id, external_id))
     earlier = [ledger_id for ledger_id in doubles if ledger_id not in set(seen.values())]
     if earlier:
         tx.connection.execute(update(Ledger).where(among(Ledger.id, earlier)).values(seen=Ledger.seen + 1))
     return entries, results
 
 
-def _recent_clicks(tx: Transaction, account: AccountRef, clicks: set[str]) -> dict[str, Any]:
-    """The same form sent a moment ago is a second click on the button, not a second enquiry."""
-    found: dict[str, Any] = {}
-    for click in clicks:
-        row = tx.connection.execute(
-            select(Ledger.id, Ledger.message_id, Ledger.lead_id)
-            .where(
-                Ledger.account_id == account.id,
-                Ledger.external_id > f"{click}:",
-                Ledger.external_id < f"{click};",
-                Ledger.received_at > tx.now - CLICK_WINDOW,
-            )
-            .order_by(Ledger.external_id.desc())
-            .limit(1)
-        ).first()
-        if row is not None:
-            found[click] = row
-    return found
+def _make_way(tx: Transaction, known: dict[str, Any]) -> None:
+    """The same form sent a moment ago is a second click on the button; sent again later, it is a new enquiry.
+
+    An entry whose window has passed gives the key up and keeps it with its own id behind.
+    """
+    over = [
+        row
+        for external_id, row in known.items()
+        if external_id.startswith(CLICK) and row.received_at <= tx.now - CLICK_WINDOW
+    ]
+    tx.update(Ledger, [{"id": row.id, "external_id": f"{row.external_id}:{row.id}"} for row in over])
+    for row in over:
+        del known[row.external_id]
 
 
 def _hand_to_bot(tx: Transaction, account: AccountRef, entry: _Entry) -> None:
