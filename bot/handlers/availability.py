@@ -8,6 +8,7 @@ from aiogram.fsm.context import FSMContext
 from aiogram.types import CallbackQuery, Message
 
 from bot.callbacks import Action, data
+from bot.handlers.dialogue import leave
 from bot.handlers.filters import On
 from bot.handlers.showing import redraw, show
 from bot.office import Office
@@ -27,7 +28,7 @@ async def away(
     message: Message, bot: Bot, office: Office, words: Words, person: Person, state: FSMContext
 ) -> None:
     """No new leads until /back."""
-    await state.clear()
+    await leave(state)
     await show(office, bot, message.chat.id, await _away(office, words, person))
 
 
@@ -36,7 +37,7 @@ async def back(
     message: Message, bot: Bot, office: Office, words: Words, person: Person, state: FSMContext
 ) -> None:
     """New leads again; those that waited for anybody are given out at once."""
-    await state.clear()
+    await leave(state)
     await show(office, bot, message.chat.id, await _back(office, words, person))
 
 

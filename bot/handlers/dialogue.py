@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +18,7 @@ from bot.office import Office
 from bot.texts import Words
 from core.channel import Button, Screen
 from core.conversations.shown import ShownMessage
+from core.errors import Refusal
 
 
 async def ask(
@@ -54,3 +56,9 @@ async def answered(
     if not isinstance(begun, str) or now - datetime.fromisoformat(begun) > FRESH:
         return None
     return content
+
+
+async def leave(state: FSMContext) -> None:
+    """The person does something else: an unfinished dialog is over. Where it cannot be ended, that is no obstacle."""
+    with suppress(Refusal):
+        await state.clear()

@@ -16,7 +16,7 @@ from aiogram.types import (
 from bot.callbacks import Action, Tap
 from bot.dialogs import Writing
 from bot.handlers.contents import text_of
-from bot.handlers.dialogue import answered, ask
+from bot.handlers.dialogue import answered, ask, leave
 from bot.handlers.errors import Toast
 from bot.handlers.filters import On
 from bot.handlers.showing import redraw, say, show
@@ -69,7 +69,7 @@ async def exclude(
     state: FSMContext,
 ) -> None:
     """`/exclude +7…; comment`, several lines at once, or the question whom."""
-    await state.clear()
+    await leave(state)
     if written := (command.args or "").strip():
         await _add(office, bot, words, message.chat.id, person, written)
     else:
@@ -104,7 +104,7 @@ async def listing(
     state: FSMContext,
 ) -> None:
     """The list, or what of it fits `/exclusions …`."""
-    await state.clear()
+    await leave(state)
     query = (command.args or "").strip()[:100]
     page = await office.db.read(
         lambda connection: exclusions.page(connection, words.now, query=query or None)
@@ -123,7 +123,7 @@ async def include(
     state: FSMContext,
 ) -> None:
     """`/include …` takes it off the list; where several fit, they are shown to choose from."""
-    await state.clear()
+    await leave(state)
     query = (command.args or "").strip()[:100]
     if not query:
         await say(office, bot, message.chat.id, words("include-how"))
@@ -149,7 +149,7 @@ async def check(
     state: FSMContext,
 ) -> None:
     """`/check …`: would this be stopped, and whom would it cover? Nothing is changed."""
-    await state.clear()
+    await leave(state)
     written = (command.args or "").strip()
     if not written:
         await say(office, bot, message.chat.id, words("check-how"))

@@ -8,6 +8,7 @@ from aiogram.fsm.context import FSMContext
 from aiogram.types import CallbackQuery, Message
 
 from bot.callbacks import Action, Tap
+from bot.handlers.dialogue import leave
 from bot.handlers.filters import On
 from bot.handlers.showing import redraw, say, show
 from bot.office import Office
@@ -31,7 +32,7 @@ async def leads(
     message: Message, bot: Bot, office: Office, words: Words, person: Person, state: FSMContext
 ) -> None:
     """Who waits, or one's own leads when nobody does."""
-    await state.clear()
+    await leave(state)
     counts = await office.db.read(lambda connection: board.counts(connection, person))
     view = View.WAITING if counts.get(View.WAITING) else View.MINE
     await show(office, bot, message.chat.id, await _list(office, words, person, view))
@@ -48,7 +49,7 @@ async def lead(
     state: FSMContext,
 ) -> None:
     """`/lead 12`: that lead's card."""
-    await state.clear()
+    await leave(state)
     written = (command.args or "").strip().lstrip("#№ ")
     if not (written.isascii() and written.isdecimal() and len(written) < 10):
         await say(office, bot, message.chat.id, words("lead-which"))

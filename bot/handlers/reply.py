@@ -6,6 +6,8 @@ for is for the dialog; anything else goes to nobody, and the manager is told so.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from aiogram import Bot, F, Router
 from aiogram.filters import StateFilter
 from aiogram.fsm.context import FSMContext
@@ -14,7 +16,7 @@ from aiogram.types import CallbackQuery, Message, MessageOriginUser
 from bot.callbacks import Action, data
 from bot.dialogs import Writing
 from bot.handlers.contents import draft_of, text_of
-from bot.handlers.dialogue import answered
+from bot.handlers.dialogue import answered, leave
 from bot.handlers.errors import Toast
 from bot.handlers.filters import On, ToShown
 from bot.handlers.following import follow
@@ -51,7 +53,7 @@ async def to_shown(
     staff_update_id: int,
 ) -> None:
     """A reply to a card or to a relayed message: an answer to the customer."""
-    await state.clear()
+    await leave(state)
     await _answer(office, bot, message, words, person, about, staff_update_id)
     await _expect_album(state, message, about)
 
@@ -125,7 +127,7 @@ async def cancel(
     callback: CallbackQuery, bot: Bot, office: Office, words: Words, state: FSMContext, toast: Toast
 ) -> None:
     """Leave the dialog; the question loses its button."""
-    await state.clear()
+    await leave(state)
     toast.say(words("cancelled"))
     if isinstance(callback.message, Message):
         await strip(office, bot, callback.message.chat.id, callback.message.message_id)
@@ -243,9 +245,14 @@ async def _content(
 async def _expect_album(state: FSMContext, message: Message, about: ShownMessage) -> None:
     """Telegram gives each part of an album as a message of its own; the others follow at once."""
     if message.media_group_id:
-        await state.set_data(
-            {"album": message.media_group_id, "lead": about.lead_id, "conversation": about.conversation_id}
-        )
+        with suppress(Refusal):  # the answer itself is on its way; it must not be called refused
+            await state.set_data(
+                {
+                    "album": message.media_group_id,
+                    "lead": about.lead_id,
+                    "conversation": about.conversation_id,
+                }
+            )
 
 
 async def _was_answer(office: Office, message: Message) -> bool:

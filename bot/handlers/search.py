@@ -10,7 +10,7 @@ from aiogram.types import CallbackQuery, Message
 from bot.callbacks import Action
 from bot.dialogs import Writing
 from bot.handlers.contents import text_of
-from bot.handlers.dialogue import answered, ask
+from bot.handlers.dialogue import answered, ask, leave
 from bot.handlers.filters import On
 from bot.handlers.showing import show
 from bot.office import Office
@@ -28,7 +28,7 @@ async def find_command(
     message: Message, command: CommandObject, bot: Bot, office: Office, words: Words, state: FSMContext
 ) -> None:
     """`/find …`, or the question what to look for."""
-    await state.clear()
+    await leave(state)
     if query := (command.args or "").strip():
         await _find(office, bot, words, message.chat.id, query)
     else:

@@ -16,6 +16,7 @@ from aiogram.types import (
 )
 
 from bot.callbacks import Action, data
+from bot.handlers.dialogue import leave
 from bot.handlers.errors import Toast
 from bot.handlers.filters import On, Works
 from bot.handlers.people import language_of_user
@@ -68,7 +69,7 @@ async def start(
         await say(office, bot, message.chat.id, words("stranger"))
         return
     here = person
-    await state.clear()
+    await leave(state)
     name = line_of(user.full_name, 200) or here.name
     await office.db.transact(lambda tx: managers.greet(tx, here, name=name, username=user.username))
     words = office.words(here.language)

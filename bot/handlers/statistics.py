@@ -8,6 +8,7 @@ from aiogram.fsm.context import FSMContext
 from aiogram.types import CallbackQuery, Message
 
 from bot.callbacks import Action, Tap
+from bot.handlers.dialogue import leave
 from bot.handlers.filters import On
 from bot.handlers.showing import redraw, show
 from bot.office import Office
@@ -22,7 +23,7 @@ router = Router(name="statistics")
 @router.message(Command("stats"))
 async def stats(message: Message, bot: Bot, office: Office, words: Words, state: FSMContext) -> None:
     """Today's figures; a button leads to the week's."""
-    await state.clear()
+    await leave(state)
     await show(office, bot, message.chat.id, await _figures(office, words, 1))
 
 

@@ -15,10 +15,10 @@ from pydantic import SecretStr
 from openlines.application import Program, opened
 from openlines.settings import Bot as BotSettings
 from openlines.settings import Http, Settings, Telegram
-from sandbox.telegram import TelegramSandbox
 from sandbox.accounts import Bot
 from sandbox.messages import Message
 from sandbox.people import Person
+from sandbox.telegram import TelegramSandbox
 
 LINE_TOKEN = "1000:LINE"
 STAFF_TOKEN = "2000:STAFF"
@@ -37,12 +37,13 @@ class HurriedClock:
         return self._start + self._ahead + timedelta(seconds=(time.monotonic() - self._began) * self._times)
 
     async def sleep_until(self, moment: datetime) -> None:
-        while (left := (moment - self.now()).total_seconds()) > 0:
+        if (left := (moment - self.now()).total_seconds()) > 0:
             await asyncio.sleep(left / self._times)
+            await self.sleep_until(moment)
 
-    def skip(self, span: timedelta) -> None:
+    def skip(self, *, hours: int) -> None:
         """Let that much time pass at once; who sleeps is not woken by it."""
-        self._ahead += span
+        self._ahead += timedelta(hours=hours)
 
 
 @dataclass(slots=True)
@@ -65,14 +66,14 @@ class Story:
         await person.sees(self.staff, name)
         return person
 
-    async def answer(self, person: Person, sent: Message, timeout: float = 8.0) -> Message:
+    async def answer(self, person: Person, sent: Message) -> Message:
         """The first thing the managers' bot said to this person after that message."""
 
         def first() -> Message | None:
             later = (m for m in person.chat(self.staff) if m.id > sent.id and m.sender is self.staff)
             return next(later, None)
 
-        found = await self.telegram.until(first, timeout)
+        found = await self.telegram.until(first, 8.0)
         assert found is not None
         return found
 

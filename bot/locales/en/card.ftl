@@ -131,3 +131,6 @@ colleague-here = { $name }
 colleague-away = { $name } (away)
 ask-exclude = Exclude { $name }?
 exclude-means = Nothing from this person becomes a lead any more, and nothing goes out to them. Their open leads close as spam. You can undo this.
+skip-machine = a machine wrote
+skip-unsubscribed = the person asked for no reminders
+skip-too-many = too many automatic messages in a row
