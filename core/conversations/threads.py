@@ -23,6 +23,7 @@ _CONVERSATION = select(
     Conversation.lead_id,
     Conversation.last_in_at,
     Conversation.closed_at,
+    Conversation.closed_why,
 ).where(Conversation.account_id == bindparam("account"))
 _BY_THREAD = _CONVERSATION.where(among(Conversation.thread, "keys"))
 _BY_ID = _CONVERSATION.where(among(Conversation.id, "keys"))
@@ -41,7 +42,8 @@ class Thread:
     lead_id: int | None
     last_in_at: datetime | None = None
     is_new: bool = False
-    is_closed: bool = False
+    closed_at: datetime | None = None  # since when nothing can be delivered here
+    closed_why: str | None = None
     is_touched: bool = False
     subject: str | None = None
 
@@ -142,8 +144,8 @@ class Threads:
                     "last_in_at": thread.last_in_at,
                     "last_out_at": None,
                     "seen_id": 0,
-                    "closed_at": None,
-                    "closed_why": None,
+                    "closed_at": thread.closed_at,
+                    "closed_why": thread.closed_why,
                 }
                 for thread in touched
                 if thread.is_new
@@ -157,9 +159,8 @@ class Threads:
                     "contact_id": thread.contact_id,
                     "lead_id": thread.lead_id,
                     "last_in_at": thread.last_in_at,
-                    # Somebody who writes can be written to, whatever was true before.
-                    "closed_at": None,
-                    "closed_why": None,
+                    "closed_at": thread.closed_at,
+                    "closed_why": thread.closed_why,
                 }
                 for thread in touched
                 if not thread.is_new
@@ -174,7 +175,8 @@ class Threads:
                 row.contact_id,
                 row.lead_id,
                 row.last_in_at,
-                is_closed=row.closed_at is not None,
+                closed_at=row.closed_at,
+                closed_why=row.closed_why,
             )
             self._by_thread[thread.thread] = self._by_id[thread.id] = thread
 
