@@ -35,6 +35,8 @@ from core.staff import managers
 log = structlog.get_logger("automation")
 
 ROUNDS = 8  # how often one lead may change by rules that answer rules, in one transaction
+_RESPONSIBLE = select(Lead.id, Lead.responsible_id).where(among(Lead.id, "leads"))
+_STAGES = select(Lead.id, Lead.stage_id, Lead.visit_id, Lead.outcome).where(among(Lead.id, "leads"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +81,17 @@ class Reactions:
         robots = robots_of(tx, {event.stage_id for event in entered})
         runs: list[Run] = []
         appointments: list[Appointment] = []
+        skipped: list[tuple[Run, str]] = []
         for event in entered:
             for robot in robots.get(event.stage_id, ()):
                 if robot.start != Start.ENTERED:
                     continue
                 if robot.delay_seconds == 0:
-                    if robot.action != "message" or self._may_speak(tx, event):
+                    reason = self._why_silent(tx, event) if robot.action == "message" else None
+                    if reason is None:
                         runs.append(_run(robot, event))
+                    else:
+                        skipped.append((_run(robot, event), reason))
                 else:
                     appointments.append(
                         Appointment(
@@ -98,11 +104,15 @@ class Reactions:
                         )
                     )
         if runs:
-            perform(tx, runs)
+            results = perform(tx, runs)
+            skipped += [(run, reason) for run in runs if (reason := results[run.key]) is not None]
+        timers.note_skipped(tx, skipped)
         timers.schedule(tx, appointments)
 
-    def _may_speak(self, tx: Transaction, event: StageEntered) -> bool:
-        return not event.machine and tx.now - event.occurred_at <= self._policy.confirm_max_age
+    def _why_silent(self, tx: Transaction, event: StageEntered) -> str | None:
+        if event.machine:
+            return "machine"
+        return "too-late" if tx.now - event.occurred_at > self._policy.confirm_max_age else None
 
 
 def _run(robot: RobotRef, event: StageEntered) -> Run:
@@ -112,14 +122,8 @@ def _run(robot: RobotRef, event: StageEntered) -> Run:
 
 def _await_silence(tx: Transaction, answered: Sequence[Answered]) -> None:
     """We have answered: robots that wait for the customer's silence count from now."""
-    leads = {
-        row.id: row
-        for row in tx.connection.execute(
-            select(Lead.id, Lead.stage_id, Lead.visit_id, Lead.outcome).where(
-                among(Lead.id, {event.lead_id for event in answered})
-            )
-        )
-    }
+    asked = {"leads": {event.lead_id for event in answered}}
+    leads = {row.id: row for row in tx.connection.execute(_STAGES, asked)}
     robots = robots_of(tx, {lead.stage_id for lead in leads.values()})
     timers.schedule(
         tx,
@@ -151,10 +155,7 @@ def _tell_managers(
     leads = born | {event.lead_id for event in happened if event.lead_id is not None}
     if not leads:
         return
-    responsible = {
-        row.id: row.responsible_id
-        for row in tx.connection.execute(select(Lead.id, Lead.responsible_id).where(among(Lead.id, leads)))
-    }
+    responsible = {row[0]: row[1] for row in tx.connection.execute(_RESPONSIBLE, {"leads": leads})}
     everyone = managers.active(tx.connection)
     here = [person.id for person in everyone if person.is_available]
     admins = [person.id for person in everyone if person.is_admin]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, select, text, update
+from sqlalchemy import Connection, bindparam, select, text, update
 
 from core.automation.model import Timer, TimerState
 from core.automation.robots import Run, perform, robots_by_id
@@ -15,6 +15,23 @@ from core.database import BATCH, Transaction, among
 from core.leads.model import Lead
 
 _WAITING = text("timer.state = 'waiting'")  # a constant, so that the partial indexes serve it
+_OF_VISITS = select(Timer.visit_id, Timer.robot_id, Timer.id).where(among(Timer.visit_id, "visits"), _WAITING)
+_DUE = (
+    select(
+        Timer.id,
+        Timer.robot_id,
+        Timer.lead_id,
+        Timer.visit_id,
+        Timer.conversation_id,
+        Timer.due_at,
+    )
+    .where(_WAITING, Timer.due_at <= bindparam("now"))
+    .order_by(Timer.due_at, Timer.id)
+    .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True)
+)
+_FREE = select(Lead.id).where(among(Lead.id, "leads")).with_for_update(skip_locked=True)
+_NEXT = select(Timer.due_at).where(_WAITING).order_by(Timer.due_at).limit(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +52,7 @@ def schedule(tx: Transaction, appointments: Sequence[Appointment]) -> None:
         return
     waiting = {
         (row.visit_id, row.robot_id): row.id
-        for row in tx.connection.execute(
-            select(Timer.visit_id, Timer.robot_id, Timer.id).where(
-                among(Timer.visit_id, {a.visit_id for a in appointments}), _WAITING
-            )
-        )
+        for row in tx.connection.execute(_OF_VISITS, {"visits": {a.visit_id for a in appointments}})
     }
     rows: list[dict[str, Any]] = []
     moved: list[dict[str, Any]] = []
@@ -72,6 +85,28 @@ def schedule(tx: Transaction, appointments: Sequence[Appointment]) -> None:
     tx.hint("timers")
 
 
+def note_skipped(tx: Transaction, skipped: Sequence[tuple[Run, str]]) -> None:
+    """What should have happened at once and did not is kept with its reason, like any run whose time came."""
+    tx.insert(
+        Timer,
+        [
+            {
+                "id": tx.new_id(),
+                "robot_id": run.robot.id,
+                "lead_id": run.lead_id,
+                "visit_id": run.visit_id,
+                "conversation_id": run.conversation_id,
+                "stops_on_answer": run.robot.stops_on_answer,
+                "due_at": tx.now,
+                "state": TimerState.SKIPPED,
+                "reason": reason,
+                "settled_at": tx.now,
+            }
+            for run, reason in skipped
+        ],
+    )
+
+
 def cancel_visits(tx: Transaction, visit_ids: Collection[int], reason: str) -> None:
     """The stage is left: nothing scheduled for that stay happens any more."""
     _cancel(tx, reason, among(Timer.visit_id, visit_ids))
@@ -94,31 +129,11 @@ def fire(tx: Transaction, limit: int = BATCH) -> int:
     A timer held by somebody else (its lead is being worked on this instant) is passed over, never waited for:
     waiting would embrace with whoever holds the lead and is cancelling its timers.
     """
-    rows = tx.connection.execute(
-        select(
-            Timer.id,
-            Timer.robot_id,
-            Timer.lead_id,
-            Timer.visit_id,
-            Timer.conversation_id,
-            Timer.due_at,
-        )
-        .where(_WAITING, Timer.due_at <= tx.now)
-        .order_by(Timer.due_at, Timer.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    ).all()
+    rows = tx.connection.execute(_DUE, {"now": tx.now, "limit": limit}).all()
     if not rows:
         return 0
     if not tx.is_sqlite:
-        free = {
-            row[0]
-            for row in tx.connection.execute(
-                select(Lead.id)
-                .where(among(Lead.id, {row.lead_id for row in rows}))
-                .with_for_update(skip_locked=True)
-            )
-        }
+        free = {row[0] for row in tx.connection.execute(_FREE, {"leads": {row.lead_id for row in rows}})}
         rows = [row for row in rows if row.lead_id in free]
     robots = robots_by_id(tx, {row.robot_id for row in rows})
     runs: list[Run] = []
@@ -169,9 +184,7 @@ def fail(tx: Transaction, error: str) -> int:
 
 def next_due(connection: Connection) -> datetime | None:
     """When the earliest waiting timer is due."""
-    return connection.execute(
-        select(Timer.due_at).where(_WAITING).order_by(Timer.due_at).limit(1)
-    ).scalar_one_or_none()
+    return connection.execute(_NEXT).scalar_one_or_none()
 
 
 def run_key(robot_id: int, lead_id: int, occasion: str, *, once: bool) -> str:

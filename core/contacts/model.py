@@ -47,7 +47,7 @@ class Address(Model):
     key: Mapped[str] = mapped_column(Text)
     kind: Mapped[str] = mapped_column(String(16))
     value: Mapped[str] = mapped_column(Text)
-    username: Mapped[str | None] = mapped_column(String(64))
+    username: Mapped[str | None] = mapped_column(String(64))  # lower case
     is_exclusive: Mapped[bool] = mapped_column(Boolean)
     is_proved: Mapped[bool] = mapped_column(Boolean)
     closed_at: Mapped[datetime | None]  # since when nothing can be delivered: blocked us, mailbox gone
@@ -58,4 +58,5 @@ class Address(Model):
         Index("uq_address_key_contact", "key", "contact_id", unique=True),
         partial_index("uq_address_exclusive", "key", where="is_exclusive", unique=True),
         Index("ix_address_contact", "contact_id"),
+        partial_index("ix_address_username", "username", where="username IS NOT NULL"),
     )

@@ -23,6 +23,7 @@ SHARED_BY = (
     3  # a phone or an e-mail held by more contacts than this says nothing about who writes (info@, a family)
 )
 EVERYWHERE = frozenset(("phone", "email"))  # kinds that several people may share; all others are one person's
+_HOLDERS = select(Address.contact_id).where(among(Address.key, "keys"))
 
 
 @dataclass(slots=True)
@@ -65,11 +66,7 @@ class People:
     def load(self, keys: Collection[str], contact_ids: Collection[int] = ()) -> None:
         """Read and lock the contacts behind these keys and ids, following merges, with all their addresses."""
         tx = self._tx
-        found = {
-            row[0]
-            for row in tx.connection.execute(select(Address.contact_id).where(among(Address.key, keys)))
-        }
-        found |= set(contact_ids)
+        found = {row[0] for row in tx.connection.execute(_HOLDERS, {"keys": keys})} | set(contact_ids)
         if not found:
             return
         survivors = lock_contacts(tx, found)
@@ -183,9 +180,9 @@ class People:
                 person.keys.add(key)
                 self._by_key[key].append(person)
                 self._new_addresses.append(_row(self._tx, person.id, address))
-                self._known_usernames[key] = address.username
-            elif address.username and self._known_usernames.get(key) != address.username:
-                self._known_usernames[key] = self._usernames[key] = address.username
+                self._known_usernames[key] = _username(address)
+            elif address.username and self._known_usernames.get(key) != _username(address):
+                self._known_usernames[key] = self._usernames[key] = address.username.lower()
         if not person.name and sender.name:
             person.name = sender.name
             if not person.is_new:
@@ -265,13 +262,18 @@ def _row(tx: Transaction, contact_id: int, address: Known) -> dict[str, Any]:
         "key": address.key,
         "kind": address.kind,
         "value": address.value,
-        "username": address.username,
+        "username": _username(address),
         "is_exclusive": address.kind not in EVERYWHERE,
         "is_proved": address.proved,
         "closed_at": None,
         "closed_why": None,
         "created_at": tx.now,
     }
+
+
+def _username(address: Known) -> str | None:
+    """Lower case, in which it is looked for: networks take no account of case in it."""
+    return address.username.lower() if address.username else None
 
 
 def _name_of(sender: Sender) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, or_, select
 
 from core.contacts.model import Address, Contact
 from core.database import among
@@ -38,7 +38,7 @@ def covered_contacts(connection: Connection, patterns: Collection[str]) -> dict[
     for pattern in patterns:
         kind, value = pattern.split(":", 1)
         if kind == "username":
-            held = func.lower(Address.username) == value
+            held = Address.username == value
         elif kind == "domain":
             held = (Address.kind == "email") & or_(
                 Address.value.endswith(f"@{value}", autoescape=True),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from core import search
 from core.contacts.emails import emails_in
@@ -114,7 +114,7 @@ def _by_address(connection: Connection, text: str, region: str | None) -> Sequen
     if username := _USERNAME.fullmatch(text):
         held = connection.execute(
             select(Address.contact_id)
-            .where(func.lower(Address.username) == username[1].lower())
+            .where(Address.username == username[1].lower())
             .order_by(Address.id.desc())
             .limit(100)
         )

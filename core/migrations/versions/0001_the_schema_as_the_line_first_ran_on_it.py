@@ -99,6 +99,13 @@ def upgrade() -> None:
             postgresql_where=sa.text("state = 'sending'"),
         )
         batch_op.create_index(
+            "ix_delivery_uncertain",
+            ["account_id", "id"],
+            unique=False,
+            sqlite_where=sa.text("state = 'uncertain'"),
+            postgresql_where=sa.text("state = 'uncertain'"),
+        )
+        batch_op.create_index(
             "uq_delivery_topic",
             ["topic"],
             unique=True,
@@ -408,6 +415,13 @@ def upgrade() -> None:
     with op.batch_alter_table("address", schema=None) as batch_op:
         batch_op.create_index("ix_address_contact", ["contact_id"], unique=False)
         batch_op.create_index(
+            "ix_address_username",
+            ["username"],
+            unique=False,
+            sqlite_where=sa.text("username IS NOT NULL"),
+            postgresql_where=sa.text("username IS NOT NULL"),
+        )
+        batch_op.create_index(
             "uq_address_exclusive",
             ["key"],
             unique=True,
@@ -490,6 +504,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("number", name=op.f("uq_lead_number")),
     )
     with op.batch_alter_table("lead", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_lead_answered",
+            ["first_answer_at"],
+            unique=False,
+            sqlite_where=sa.text("first_answer_at IS NOT NULL"),
+            postgresql_where=sa.text("first_answer_at IS NOT NULL"),
+        )
         batch_op.create_index("ix_lead_closed", ["closed_at"], unique=False)
         batch_op.create_index("ix_lead_contact", ["contact_id", "id"], unique=False)
         batch_op.create_index("ix_lead_created", ["created_at"], unique=False)
@@ -501,11 +522,25 @@ def upgrade() -> None:
             postgresql_where=sa.text("outcome = 'open'"),
         )
         batch_op.create_index(
+            "ix_lead_open",
+            ["active_at", "id"],
+            unique=False,
+            sqlite_where=sa.text("outcome = 'open'"),
+            postgresql_where=sa.text("outcome = 'open'"),
+        )
+        batch_op.create_index(
             "ix_lead_stage",
             ["stage_id", "active_at", "id"],
             unique=False,
             sqlite_where=sa.text("outcome = 'open'"),
             postgresql_where=sa.text("outcome = 'open'"),
+        )
+        batch_op.create_index(
+            "ix_lead_taken",
+            ["taken_at"],
+            unique=False,
+            sqlite_where=sa.text("taken_at IS NOT NULL"),
+            postgresql_where=sa.text("taken_at IS NOT NULL"),
         )
         batch_op.create_index(
             "ix_lead_waiting",
