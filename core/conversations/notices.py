@@ -16,6 +16,10 @@ from core.lines.model import Account
 from core.staff.model import Manager, Role
 
 GATHERING = timedelta(seconds=1)  # parts of an album and quick second lines arrive in one notice
+_REACHABLE = select(Manager.id).where(among(Manager.id, "managers"), Manager.is_reachable)
+_BOTS = (
+    select(Account.id, Account.channel).where(Account.channel.in_(("staff", "telegram"))).order_by(Account.id)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +63,8 @@ def notify_all(tx: Transaction, wishes: Sequence[Wish]) -> None:
     account_id = staff_account(tx.connection)
     if account_id is None:
         return  # no managers' bot: a line of forms and letters only, worked elsewhere
-    reachable = {
-        row[0]
-        for row in tx.connection.execute(
-            select(Manager.id).where(
-                among(Manager.id, {wish.manager_id for wish in wishes}), Manager.is_reachable
-            )
-        )
-    }
+    readers = {wish.manager_id for wish in wishes}
+    reachable = {row[0] for row in tx.connection.execute(_REACHABLE, {"managers": readers})}
     tx.insert_ignoring(
         Delivery,
         [
@@ -149,11 +147,7 @@ def tell_trouble(tx: Transaction, account_id: int, why: str | None) -> None:
 
 def staff_account(connection: Connection) -> int | None:
     """The account of the managers' bot: its own where there is one, else the line's Telegram."""
-    rows = connection.execute(
-        select(Account.id, Account.channel)
-        .where(Account.channel.in_(("staff", "telegram")))
-        .order_by(Account.id)
-    ).all()
+    rows = connection.execute(_BOTS).all()
     own = [row.id for row in rows if row.channel == "staff"]
     first: list[int] = own or [row.id for row in rows]
     return first[0] if first else None

@@ -13,6 +13,20 @@ from core.database import Transaction, among
 from core.lines.accounts import ONE_WAY
 from core.lines.model import Account
 
+_COLUMNS = (
+    Conversation.id,
+    Conversation.account_id,
+    Conversation.channel,
+    Conversation.contact_id,
+    Conversation.closed_why,
+)
+_ASKED = select(*_COLUMNS).where(among(Conversation.id, "conversations"))
+_OTHERS = (
+    select(*_COLUMNS)
+    .where(among(Conversation.contact_id, "contacts"), Conversation.channel.not_in(ONE_WAY))
+    .order_by(Conversation.last_in_at.asc().nulls_first(), Conversation.id)
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -30,29 +44,16 @@ def routes(connection: Connection, conversation_ids: Collection[int]) -> dict[in
 
     A conversation of a one-way channel (a site form) is answered in the person's latest other conversation.
     """
-    columns = (
-        Conversation.id,
-        Conversation.account_id,
-        Conversation.channel,
-        Conversation.contact_id,
-        Conversation.closed_why,
-    )
     found: dict[int, Route] = {}
     one_way: dict[int, int] = {}
-    for row in connection.execute(select(*columns).where(among(Conversation.id, conversation_ids))):
+    for row in connection.execute(_ASKED, {"conversations": conversation_ids}):
         if row.channel in ONE_WAY:
             one_way[row.id] = row.contact_id
         else:
             found[row.id] = Route(*row)
     if one_way:
         others: dict[int, Route] = {}
-        for row in connection.execute(
-            select(*columns)
-            .where(
-                among(Conversation.contact_id, set(one_way.values())), Conversation.channel.not_in(ONE_WAY)
-            )
-            .order_by(Conversation.last_in_at.asc().nulls_first(), Conversation.id)
-        ):
+        for row in connection.execute(_OTHERS, {"contacts": set(one_way.values())}):
             if row.closed_why is None or row.contact_id not in others:
                 others[row.contact_id] = Route(*row)
         found |= {id: others[contact] for id, contact in one_way.items() if contact in others}

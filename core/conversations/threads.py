@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import Executable, bindparam, select
 
 from core.channel import InboundMessage
 from core.conversations.model import Conversation, LetterId, Message
@@ -167,7 +167,7 @@ class Threads:
             ],
         )
 
-    def _read(self, statement: Select[Any], keys: Collection[Any]) -> None:
+    def _read(self, statement: Executable, keys: Collection[Any]) -> None:
         for row in self._tx.connection.execute(statement, {"account": self._account.id, "keys": keys}):
             thread = Thread(
                 row.id,

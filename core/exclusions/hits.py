@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Connection, bindparam, or_, select, update
 
 from core.contacts.model import Address
 from core.database import Transaction, among
 from core.exclusions.model import Exclusion
 from core.exclusions.patterns import pattern_keys
+
+_ACTIVE = select(Exclusion.pattern, Exclusion.id).where(
+    among(Exclusion.pattern, "patterns"),
+    Exclusion.lifted_at.is_(None),
+    or_(Exclusion.expires_at.is_(None), Exclusion.expires_at > bindparam("now")),
+)
+_ADDRESSES = select(Address.contact_id, Address.kind, Address.value, Address.username).where(
+    among(Address.contact_id, "contacts")
+)
 
 
 class Gate:
@@ -46,14 +55,8 @@ class Gate:
 
 def active(tx: Transaction, patterns: Collection[str]) -> dict[str, int]:
     """Which of these keys are excluded now: pattern → exclusion."""
-    rows = tx.connection.execute(
-        select(Exclusion.pattern, Exclusion.id).where(
-            among(Exclusion.pattern, patterns),
-            Exclusion.lifted_at.is_(None),
-            or_(Exclusion.expires_at.is_(None), Exclusion.expires_at > tx.now),
-        )
-    )
-    return {row.pattern: row.id for row in rows}
+    rows = tx.connection.execute(_ACTIVE, {"patterns": patterns, "now": tx.now})
+    return {pattern: exclusion_id for pattern, exclusion_id in rows}
 
 
 def excluded_contacts(tx: Transaction, contact_ids: Collection[int]) -> dict[int, int]:
@@ -78,11 +81,6 @@ def excluded_contacts(tx: Transaction, contact_ids: Collection[int]) -> dict[int
 def contact_patterns(connection: Connection, contact_ids: Collection[int]) -> dict[int, set[str]]:
     """Every key under which each of these people would be excluded."""
     found: dict[int, set[str]] = {}
-    rows = connection.execute(
-        select(Address.contact_id, Address.kind, Address.value, Address.username).where(
-            among(Address.contact_id, contact_ids)
-        )
-    )
-    for row in rows:
-        found.setdefault(row.contact_id, set()).update(pattern_keys(row.kind, row.value, row.username))
+    for contact_id, kind, value, username in connection.execute(_ADDRESSES, {"contacts": contact_ids}):
+        found.setdefault(contact_id, set()).update(pattern_keys(kind, value, username))
     return found

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from core import journal, search
 from core.channel import Ignored, InboundMessage, Kind, Received, Unreadable
@@ -44,6 +44,11 @@ from core.staff.model import StaffUpdate
 CLICK = "click:"  # an external id that is only good against double clicks, within the window
 CLICK_WINDOW = timedelta(seconds=60)
 INLINE_RAW = 64 * 1024  # bytes; larger raw input lies in the store as a file
+_ENTRY = select(
+    Ledger.external_id, Ledger.id, Ledger.state, Ledger.message_id, Ledger.lead_id, Ledger.received_at
+)
+_KNOWN = _ENTRY.where(Ledger.account_id == bindparam("account"), among(Ledger.external_id, "ids"))
+_TAKEN = _ENTRY.where(among(Ledger.id, "ids")).order_by(Ledger.id).with_for_update()
 
 
 @dataclass(frozen=True, slots=True)
@@ -447,27 +452,11 @@ def _book_in(
 ) -> tuple[list[_Entry], dict[int, Filed]]:
     """Tell what is new from what has come before; doubles are counted and go no further."""
     ids = {p.received.external_id for p in parcels if p.received.external_id not in again}
-    look = select(
-        Ledger.external_id, Ledger.id, Ledger.state, Ledger.message_id, Ledger.lead_id, Ledger.received_at
-    )
-    known = {
-        row.external_id: row
-        for row in tx.connection.execute(
-            look.where(Ledger.account_id == account.id, among(Ledger.external_id, ids))
-        )
-    }
+    asked = {"account": account.id, "ids": ids}
+    known = {row.external_id: row for row in tx.connection.execute(_KNOWN, asked)}
     _make_way(tx, known)
     # Two who take the same entry again at once take turns.
-    taken = (
-        {
-            row.id: row
-            for row in tx.connection.execute(
-                look.where(among(Ledger.id, again.values())).order_by(Ledger.id).with_for_update()
-            )
-        }
-        if again
-        else {}
-    )
+    taken = {row.id: row for row in tx.connection.execute(_TAKEN, {"ids": again.values()})} if again else {}
     entries: list[_Entry] = []
     results: dict[int, Filed] = {}
     seen: dict[str, int] = {}
