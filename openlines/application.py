@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
+import errno
 import os
-import secrets
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,39 +12,46 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from importlib import import_module
+from importlib.metadata import version
+from ipaddress import ip_network
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 from aiohttp import ClientSession, TCPConnector, web
 
 from bot.notices import Notices
 from bot.texts import Texts
-from channels.limits import Limits, ProcessLimits, RedisLimits
+from channels.limits import Limits, ProcessLimits
 from channels.telegram.api import Answered, ApiError, BotApi
 from channels.telegram.outbound import TelegramChannel
 from channels.telegram.pacing import PacedTelegram
 from channels.telegram.polling import KINDS, Polling
-from core.automation.preset import ensure_line
 from core.automation.reactions import Policy, Reactions
 from core.channel import Channel
 from core.clock import Clock, SystemClock
 from core.conversations.notices import tell_trouble
-from core.database import Database, Transaction
-from core.errors import Misconfigured
+from core.database import Database
+from core.errors import Misconfigured, OpenLinesError
 from core.files import FileStore
 from core.housekeeping import Retention
 from core.intake.edge import Intake
-from core.lines.accounts import AccountRef, ensure_account, read_cursor
+from core.lines.accounts import AccountRef, read_cursor
 from core.migrations import migrate
-from core.staff.managers import ensure_admins
 from core.worker import Post, Worker
+from openlines.ground import (
+    Accounts,
+    database_at_hand,
+    ensure_rows,
+    first_line,
+    run_lock,
+    secret_key,
+    shared_limits,
+    shown,
+)
 from openlines.refiling import refile
-from openlines.settings import Settings
+from openlines.settings import Settings, unknown_settings
 from webhooks.application import Edge, build
-
-if TYPE_CHECKING:
-    from redis.asyncio import Redis
 
 log = structlog.get_logger("openlines")
 
@@ -54,20 +60,13 @@ WATCH = timedelta(minutes=5)  # how often the webhook is looked at
 Work = Callable[[], Coroutine[Any, Any, None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Accounts:
-    """The accounts the settings ask for, as rows."""
+class PartFailed(OpenLinesError):
+    """A part has ended by a bug; the whole process ends, and whoever started it starts it again."""
 
-    line_id: int
-    form: AccountRef
-    telegram: AccountRef | None = None
-    staff: AccountRef | None = None  # the managers' bot, when it has a token of its own
-    email: AccountRef | None = None
-
-    @property
-    def of_managers(self) -> AccountRef | None:
-        """The account of the managers' bot."""
-        return self.staff or self.telegram
+    def __init__(self, part: str, error: Exception) -> None:
+        while isinstance(error, ExceptionGroup):
+            error = error.exceptions[0]
+        super().__init__(f"{part} has failed: {type(error).__name__}: {first_line(error)}")
 
 
 @dataclass(slots=True)
@@ -83,14 +82,17 @@ class Program:
     intake: Intake
     http: ClientSession
     limits: Limits
-    redis: Redis | None
     poll: timedelta
     apis: dict[int, BotApi] = field(default_factory=dict)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     worker: Worker | None = None
     port: int | None = None  # the HTTP edge's, once it listens
+    leases: dict[str, str] = field(
+        default_factory=dict
+    )  # what only one process does: "held" here, or "waiting"
     ready: asyncio.Event = field(default_factory=asyncio.Event)  # everything that files is up
     bot_ready: asyncio.Event = field(default_factory=asyncio.Event)  # the managers' bot answers
+    _failure: OpenLinesError | None = None
 
     def stop(self) -> None:
         """Finish what is in hand and return from `run`."""
@@ -99,31 +101,56 @@ class Program:
             self.worker.stop()
 
     async def run(self) -> None:
-        """Serve until `stop`. A part that fails takes the process down: whoever started it starts it again."""
-        works: list[Work] = []
-        edges: list[Work] = []
+        """Serve until `stop`.
+
+        A part that fails stops all of them: what is in hand is finished, then its error is raised, PartFailed
+        or Misconfigured. Whoever has started the process starts it again.
+        """
+        works: list[tuple[str, Work]] = []
+        edges: list[tuple[str, Work]] = []
         if "web" in self.parts:
-            edges += self._telegram_edges()
-            works.append(self._serve_http)
+            edges += [("web", edge) for edge in self._telegram_edges()]
+            works.append(("web", self._serve_http))
+        else:
+            self.ready.set()
         if "mail" in self.parts:
-            edges += self._mail_edges()
+            edges += [("mail", edge) for edge in self._mail_edges()]
         if "bot" in self.parts and self.accounts.of_managers is not None:
-            edges.append(self._serve_bot)
+            edges.append(("bot", self._serve_bot))
         if "worker" in self.parts:
             self.worker = self._build_worker()
-            works.append(self.worker.run)
-        async with asyncio.TaskGroup() as group:
-            running = [group.create_task(work()) for work in edges]
-            for work in works:
-                group.create_task(work())
-            if "web" not in self.parts:
-                self.ready.set()
+            works.append(("worker", self.worker.run))
+        running = [asyncio.create_task(self._guarded(*edge)) for edge in edges]
+        finishing = [asyncio.create_task(self._guarded(*work)) for work in works]
+        try:
             await self.stopping.wait()
             # Edges may be cut off anywhere: what they have not filed they have not acknowledged.
             for task in running:
                 task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+            if tasks := running + finishing:
+                _, late = await asyncio.wait(tasks, timeout=GRACE)
+                if late:
+                    log.warning("not everything in hand could be finished", seconds=GRACE)
+        finally:
+            for task in running + finishing:
+                task.cancel()
+            await asyncio.gather(*running, *finishing, return_exceptions=True)
             await self.intake.close()
+        if self._failure is not None:
+            raise self._failure
+
+    async def _guarded(self, part: str, work: Work) -> None:
+        try:
+            await work()
+        except Exception as error:
+            if isinstance(error, Misconfigured):
+                failure: OpenLinesError = error
+            else:
+                log.exception("a part has failed, all of them stop", part=part)
+                failure = PartFailed(part, error)
+                failure.__cause__ = error
+            self._failure = self._failure or failure
+            self.stop()
 
     # --- the edges -------------------------------------------------------------------------------
 
@@ -140,15 +167,26 @@ class Program:
         return works
 
     def _polling_of(self, account: AccountRef) -> Work:
+        name = f"polling:{account.channel}:{account.scope}"
+        self.leases[name] = "waiting"
+
         async def poll() -> None:
+            self.leases[name] = "held"
+            try:
+                await poll_on()
+            finally:
+                self.leases[name] = "waiting"
+
+        async def poll_on() -> None:
             api = self.apis[account.id]
+            log.info("polling", bot=account.scope, account_id=account.id)
             # A webhook left behind by another installation would make every poll a conflict.
             await api.call("deleteWebhook")
             cursor = await self.db.read(lambda c: read_cursor(c, account.id))
             polling = Polling(api, account, self.intake, self.clock, trouble=self.note_trouble)
             await polling.run((cursor or {}).get("offset"))
 
-        return lambda: self.db.hold(f"polling:{account.channel}:{account.scope}", poll)
+        return lambda: self.db.hold(name, poll)
 
     async def _announce_webhook(self) -> None:
         settings, account = self.settings, self.accounts.telegram
@@ -204,8 +242,10 @@ class Program:
             telegram_secret=settings.telegram.secret.get_secret_value().encode()
             if settings.telegram.secret and settings.telegram.mode == "webhook"
             else None,
+            trusted_proxies=[ip_network(network) for network in settings.http.trusted_proxies],
             letters_secret=secret_key(settings),
             parts=self.parts,
+            leases=self.leases,
         )
         runner = web.AppRunner(build(edge), handle_signals=False, access_log=None, shutdown_timeout=10)
         await runner.setup()
@@ -214,9 +254,7 @@ class Program:
             try:
                 await site.start()
             except OSError as error:
-                raise Misconfigured(
-                    "OPENLINES_HTTP__PORT", f"port {settings.http.port} cannot be had: {error.strerror}"
-                ) from error
+                raise _not_listening(settings, error) from error
             self.port = runner.addresses[0][1]
             log.info("listening", host=settings.http.host, port=self.port, parts=list(self.parts))
             self.ready.set()
@@ -286,19 +324,23 @@ async def opened(
                 raise Misconfigured(
                     "OPENLINES_DATABASE_URL", "SQLite is one process: run without --only, or use PostgreSQL"
                 )
-            stack.enter_context(_run_lock(Path(settings.database.split("///", 1)[1])))
-        await migrate(settings.database)
-        policy = Policy(confirm_max_age=settings.confirm.max_age)
-        db = await stack.enter_async_context(
-            Database.opened(settings.database, clock=clock, react=Reactions(policy), node=0)
-        )
+            stack.enter_context(run_lock(Path(settings.database.split("///", 1)[1])))
+        log.info("starting", version=version("openlines"), parts=list(parts), database=shown(settings))
+        with database_at_hand():
+            await migrate(settings.database)
+            policy = Policy(confirm_max_age=settings.confirm.max_age)
+            db = await stack.enter_async_context(
+                Database.opened(settings.database, clock=clock, react=Reactions(policy), node=0)
+            )
+            accounts = await db.transact(lambda tx: ensure_rows(tx, settings))
         store = FileStore(settings.data_dir / "files")
-        accounts = await db.transact(lambda tx: ensure_rows(tx, settings))
         session = await stack.enter_async_context(ClientSession(connector=TCPConnector(limit=200)))
-        redis = _redis(settings)
-        if redis is not None:
-            stack.push_async_callback(redis.aclose)
-        limits: Limits = RedisLimits(redis, clock) if redis is not None else ProcessLimits(clock)
+        limits: Limits = ProcessLimits(clock)
+        if settings.redis_url is not None:
+            shared = shared_limits(settings.redis_url.get_secret_value(), clock)
+            stack.push_async_callback(shared.close)
+            await shared.look()
+            limits = shared
         program = Program(
             settings=settings,
             parts=parts,
@@ -309,72 +351,28 @@ async def opened(
             intake=Intake(db, store),
             http=session,
             limits=limits,
-            redis=redis,
             poll=poll,
         )
         _bots(program)
+        _say_what_is_missing(program)
         yield program
 
 
-@asynccontextmanager
-async def opened_database(settings: Settings) -> AsyncIterator[Database]:
-    """The database for a command that does one thing beside the running program."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    await migrate(settings.database)
-    policy = Policy(confirm_max_age=settings.confirm.max_age)
-    async with Database.opened(settings.database, react=Reactions(policy)) as db:
-        yield db
-
-
 async def serve(settings: Settings, parts: Sequence[str] = PARTS) -> None:
-    """Run until SIGTERM or SIGINT; what is in hand is finished first."""
+    """Run until SIGTERM or SIGINT; what is in hand is finished first. The second signal ends it at once."""
     async with opened(settings, parts) as program:
         loop = asyncio.get_running_loop()
+
+        def obey(number: signal.Signals) -> None:
+            log.info("stopping, what is in hand is finished first", signal=number.name)
+            for obeyed in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(obeyed)
+            program.stop()
+
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, program.stop)
+            loop.add_signal_handler(number, obey, number)
         await program.run()
-        log.info("stopped")
-
-
-def ensure_rows(tx: Transaction, settings: Settings) -> Accounts:
-    """The line, its accounts and its admins, as the settings name them."""
-    line_id = ensure_line(tx, language=settings.language, timezone=settings.timezone)
-    ensure_admins(tx, settings.admins, settings.language)
-    telegram = staff = email = None
-    if token := settings.telegram.token:
-        scope = bot_id(token.get_secret_value(), "OPENLINES_TELEGRAM__TOKEN")
-        telegram = ensure_account(tx, line_id, "telegram", scope, "Telegram")
-    if token := settings.bot.token:
-        scope = bot_id(token.get_secret_value(), "OPENLINES_BOT__TOKEN")
-        if telegram is None or scope != telegram.scope:
-            staff = ensure_account(tx, line_id, "staff", scope, "Telegram")
-    if settings.email.address:
-        address = settings.email.address.strip().lower()
-        email = ensure_account(tx, line_id, "email", address, address)
-    form = ensure_account(tx, line_id, "form", "main", "main")
-    return Accounts(line_id, form, telegram, staff, email)
-
-
-def bot_id(token: str, setting: str) -> str:
-    """The bot's id, which every token begins with. Raises Misconfigured for what is no token, never showing it."""
-    number, colon, rest = token.partition(":")
-    if not (colon and number.isdecimal() and rest):
-        raise Misconfigured(setting, "is not a bot token; @BotFather gives one like 123456:AbC…")
-    return number
-
-
-def secret_key(settings: Settings) -> bytes:
-    """What signs letters' ids and links: the setting, else a key made once and kept beside the data."""
-    if settings.secret_key is not None:
-        return settings.secret_key.get_secret_value().encode()
-    path = settings.data_dir / "secret.key"
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_bytes()
-    with os.fdopen(handle, "wb") as file:
-        file.write(secrets.token_hex(32).encode())
-    return path.read_bytes()
+    log.info("stopped")
 
 
 def _bots(program: Program) -> None:
@@ -387,40 +385,24 @@ def _bots(program: Program) -> None:
             program.apis[account.id] = BotApi(token, settings.telegram.api_url, program.http)
 
 
-def _redis(settings: Settings) -> Redis | None:
-    if settings.redis_url is None:
-        return None
-    from redis.asyncio import Redis
-    from redis.asyncio.retry import Retry
-    from redis.backoff import NoBackoff
+def _say_what_is_missing(program: Program) -> None:
+    """A part with nothing to serve waits in silence otherwise, and its owner wonders."""
+    accounts, settings = program.accounts, program.settings
+    missing = []
+    if {"web", "bot"} & set(program.parts) and accounts.of_managers is None:
+        missing.append("OPENLINES_TELEGRAM__TOKEN")
+    if program.parts == ("mail",) and accounts.email is None:
+        missing.append("OPENLINES_EMAIL__ADDRESS")
+    if "bot" in program.parts and not settings.admins:
+        missing.append("OPENLINES_ADMINS")
+    for name in missing:
+        log.warning("not set", setting=name, remedy="`openlines doctor` says what it is for")
+    for name in unknown_settings(os.environ):
+        log.warning("no such setting", setting=name)
 
-    # The library's own patience is ten silent retries: a dead Redis would cost four seconds a call.
-    return Redis.from_url(
-        settings.redis_url.get_secret_value(),
-        socket_timeout=1,
-        socket_connect_timeout=1,
-        retry=Retry(NoBackoff(), 1),
-    )
 
-
-class _run_lock:  # noqa: N801 - a context manager, used like a function
-    """One running program per SQLite file; commands may write beside it."""
-
-    def __init__(self, database: Path) -> None:
-        self._path = database.with_name(database.name + ".lock")
-        self._file: IO[str] | None = None
-
-    def __enter__(self) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self._path.open("w")
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._file.close()
-            raise Misconfigured(
-                "OPENLINES_DATABASE_URL", f"another openlines runs on {self._path.with_suffix('')}"
-            ) from None
-
-    def __exit__(self, *_: object) -> None:
-        if self._file is not None:
-            self._file.close()
+def _not_listening(settings: Settings, error: OSError) -> Misconfigured:
+    why = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error.strerror)
+    if error.errno in (errno.EADDRINUSE, errno.EACCES):
+        return Misconfigured("OPENLINES_HTTP__PORT", f"port {settings.http.port} cannot be had: {why}")
+    return Misconfigured("OPENLINES_HTTP__HOST", f"{settings.http.host} cannot be listened on: {why}")

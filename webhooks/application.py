@@ -11,19 +11,19 @@ import structlog
 from aiohttp import web
 
 from core.clock import Clock
-from core.database import Database
+from core.database import Database, DatabaseError
 from core.errors import InvalidInput
 from core.files import FileStore
 from core.intake.edge import Intake
 from core.lines.accounts import AccountRef
 from webhooks import form, health, telegram, unsubscribe
 from webhooks.metrics import Metrics
+from webhooks.refusals import Network, Refusals
 
 log = structlog.get_logger("http")
 
-MAX_BODY = (
-    256 * 1024 * 1024
-)  # bytes; multipart forms stream their files, everything else has limits of its own
+# Bytes. Multipart forms stream their files, everything else has limits of its own.
+MAX_BODY = 256 * 1024 * 1024
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -43,14 +43,16 @@ class Edge:
     region: str = "RU"
     telegrams: Mapping[str, AccountRef] = field(default_factory=dict)  # line → its bot
     telegram_secret: bytes | None = None
+    trusted_proxies: Sequence[Network] = ()
     letters_secret: bytes | None = None  # signs the links that stop follow-ups
     oldest_allowed: timedelta = timedelta(minutes=5)
     parts: Sequence[str] = ()
+    leases: Mapping[str, str] = field(default_factory=dict)  # name → "held" by this process, or "waiting"
 
 
 def build(edge: Edge) -> web.Application:
     """The application with its routes. It knows no networks, only what the edge was given."""
-    metrics = Metrics(edge.db)
+    metrics, refusals = Metrics(edge.db), Refusals(edge.clock, edge.trusted_proxies)
 
     @web.middleware
     async def answered(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -59,15 +61,21 @@ def build(edge: Edge) -> web.Application:
             response = await handler(request)
         except web.HTTPException as error:
             response = web.json_response({"error": error.reason}, status=error.status, headers=_kept(error))
+            if error.status in (401, 403):
+                refusals.note(request, error.status)
         except InvalidInput as error:
             response = web.json_response({"error": error.reason, "field": error.field}, status=error.status)
-        except ConnectionError:
-            raise
+        except (OSError, DatabaseError) as error:
+            if isinstance(error, ConnectionError) and (
+                not request.transport or request.transport.is_closing()
+            ):
+                raise  # whoever asked has hung up
+            log.error("a request cannot be served", route=_route(request), why=type(error).__name__)
+            response = _later()
         except Exception:
-            log.exception("a request failed", path=_route(request))
-            response = web.json_response(
-                {"error": "try again later"}, status=503, headers={"Retry-After": "5"}
-            )
+            log.exception("a request failed", route=_route(request))
+            response = _later()
+        form.let_read(request, response, edge.form_origins)
         metrics.request(_route(request), response.status, time.perf_counter() - started)
         return response
 
@@ -77,6 +85,10 @@ def build(edge: Edge) -> web.Application:
     unsubscribe.add_routes(app, edge)
     health.add_routes(app, edge, metrics)
     return app
+
+
+def _later() -> web.Response:
+    return web.json_response({"error": "try again later"}, status=503, headers={"Retry-After": "5"})
 
 
 def _route(request: web.Request) -> str:

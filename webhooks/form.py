@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,11 +16,11 @@ from channels.form.names import HONEYPOTS
 from core.channel import Received
 from core.errors import InvalidInput
 from core.files import Sink
-from core.intake.model import LedgerState
 
 if TYPE_CHECKING:
     from webhooks.application import Edge
 
+PATH = "/lines/{line}/form"
 MAX_PLAIN = 1024 * 1024  # bytes of a JSON or urlencoded form
 KEY_HEADER = "X-Form-Key"
 
@@ -34,34 +34,38 @@ def add_routes(app: web.Application, edge: Edge) -> None:
             raise web.HTTPNotFound(reason="there is no such line")
         _check_key(request, edge)
         received = await _read(request, edge)
+        # What is parked is kept too, and seen by the admins: the visitor need not send it again.
         filed = await edge.intake.file(account, received)
-        status = 202 if filed.state != LedgerState.PARKED else 500
-        return _allow(request, edge, web.json_response({"id": str(filed.ledger_id)}, status=status))
+        return web.json_response({"id": str(filed.ledger_id)}, status=202)
 
     async def preflight(request: web.Request) -> web.StreamResponse:
-        response = _allow(request, edge, web.Response(status=204))
+        response = web.Response(status=204)
         response.headers["Access-Control-Allow-Methods"] = "POST"
         response.headers["Access-Control-Allow-Headers"] = f"Content-Type, {KEY_HEADER}, Idempotency-Key"
         response.headers["Access-Control-Max-Age"] = "86400"
         return response
 
-    async def refused_too(request: web.Request) -> web.StreamResponse:
-        # A refusal must reach the page's script too, or its developer sees only "network error".
-        try:
-            return await post(request)
-        except web.HTTPException as error:
-            return _allow(request, edge, web.json_response({"error": error.reason}, status=error.status))
-        except InvalidInput as error:
-            body = {"error": error.reason, "field": error.field}
-            return _allow(request, edge, web.json_response(body, status=error.status))
+    app.router.add_post(PATH, post)
+    app.router.add_options(PATH, preflight)
 
-    app.router.add_post("/lines/{line}/form", refused_too)
-    app.router.add_options("/lines/{line}/form", preflight)
+
+def let_read(request: web.Request, response: web.StreamResponse, origins: Collection[str]) -> None:
+    """Let the script of a page of the company's site read the answer, a refusal too: it says what to mend.
+
+    https://fetch.spec.whatwg.org/#http-cors-protocol
+    """
+    resource = request.match_info.route.resource
+    if resource is None or resource.canonical != PATH:
+        return
+    response.headers["Vary"] = "Origin"
+    origin = request.headers.get("Origin")
+    if origin and (origin in origins or "*" in origins):
+        response.headers["Access-Control-Allow-Origin"] = origin
 
 
 def _check_key(request: web.Request, edge: Edge) -> None:
     if edge.form_key is None:
-        raise web.HTTPForbidden(reason="the form is shut: OPENLINES_FORM__KEY is not set")
+        raise web.HTTPForbidden(reason="this form takes nothing: it has no key yet")
     given = request.headers.get(KEY_HEADER) or request.query.get("key") or ""
     # Bytes: comparing text in constant time raises on anything but ASCII.
     if not hmac.compare_digest(given.encode("utf-8", "surrogatepass"), edge.form_key):
@@ -100,11 +104,3 @@ async def _sink(edge: Edge) -> AsyncIterator[Sink]:
     finally:
         if not sink.is_closed:
             await sink.abandon()
-
-
-def _allow(request: web.Request, edge: Edge, response: web.Response) -> web.Response:
-    origin = request.headers.get("Origin")
-    if origin and (origin in edge.form_origins or "*" in edge.form_origins):
-        response.headers["Access-Control-Allow-Origin"] = origin
-        response.headers["Vary"] = "Origin"
-    return response

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import structlog
 from aiohttp import web
-from core.database import DatabaseError
 
 from core import workload
+from core.database import DatabaseError
 from webhooks.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def add_routes(app: web.Application, edge: Edge, metrics: Metrics) -> None:
             "ready": not late,
             "database": "here",
             "parts": list(edge.parts),
+            "leases": dict(edge.leases),
             "oldest_due_seconds": round(age, 1),
         }
         return web.json_response(body, status=503 if late else 200)

@@ -29,12 +29,12 @@ def add_routes(app: web.Application, edge: Edge) -> None:
             raise web.HTTPUnauthorized(reason="the secret token is missing or wrong")
         if request.content_length is not None and request.content_length > MAX_UPDATE:
             raise web.HTTPRequestEntityTooLarge(MAX_UPDATE, request.content_length)
-        raw = await request.content.read(MAX_UPDATE)
-        while not request.content.at_eof():
-            chunk = await request.content.read(64 * 1024)
-            raw += chunk
-            if len(raw) > MAX_UPDATE:
-                raise web.HTTPRequestEntityTooLarge(MAX_UPDATE, len(raw))
+        body = bytearray()
+        async for chunk in request.content.iter_any():
+            body += chunk
+            if len(body) > MAX_UPDATE:
+                raise web.HTTPRequestEntityTooLarge(MAX_UPDATE, len(body))
+        raw = bytes(body)
         try:
             update = json.loads(raw)
         except (ValueError, RecursionError):
