@@ -1,4 +1,4 @@
-"""Send limits: how long to wait for a slot that several rates allow at once, in one process or in several.
+"""Send limits: how long to wait for a slot that several rates allow at once.
 
 The generic cell rate algorithm over several keys taken together: a message to a group counts against the bot, the
 chat and the group, and reserves its place in all of them or in none. Kept libraries limit one key at a time and read
@@ -12,20 +12,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-import structlog
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
-
 from core.clock import Clock
 
-log = structlog.get_logger("limits")
-
 PATIENCE = timedelta(seconds=2)  # a longer wait goes back to the delivery's row instead of holding a worker
+KEYS = 10_000  # remembered before those that limit nothing any more are forgotten
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """At most one per `gap` for `key`, of which `burst` may come at once."""
+    """At most one per `gap` for `key`, of which `burst` may come at once: `span / gap + burst` in any span."""
 
     key: str
     gap: timedelta
@@ -35,8 +30,12 @@ class Rate:
 class Limits(Protocol):
     """Where slots are reserved."""
 
-    async def reserve(self, rates: Sequence[Rate]) -> timedelta:
-        """How long until the slot: zero or up to `PATIENCE`, and the slot is taken. Longer: nothing is taken."""
+    async def reserve(self, rates: Sequence[Rate], count: int = 1) -> timedelta:
+        """How long until `count` may go together: up to `PATIENCE`, and the slots are taken; longer, none is.
+
+        What goes together (the files of an album) begins as soon as the first of it may, and whoever comes next
+        waits for all of it: otherwise more than a burst would never find room.
+        """
         ...
 
     async def block(self, key: str, until: datetime) -> None:
@@ -49,74 +48,30 @@ class ProcessLimits:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._next: dict[str, float] = {}  # key → when the theoretical next slot arrives
+        self._next: dict[str, float] = {}  # key → when its next slot comes, were there no bursts
+        self._blocked: dict[str, float] = {}  # key → until when; no burst goes through it
+        self._sweep_at = KEYS
 
-    async def reserve(self, rates: Sequence[Rate]) -> timedelta:
+    async def reserve(self, rates: Sequence[Rate], count: int = 1) -> timedelta:
         now = self._clock.now().timestamp()
-        if len(self._next) > 10_000:  # chats nobody has written to for a while need no memory
-            self._next = {key: at for key, at in self._next.items() if at > now}
+        self._forget(now)
         wait = 0.0
         for rate in rates:
-            due = max(self._next.get(rate.key, 0.0), now)
-            wait = max(wait, due - (rate.burst - 1) * rate.gap.total_seconds() - now)
-        if wait > PATIENCE.total_seconds():
-            return timedelta(seconds=wait)
-        for rate in rates:
-            due = max(self._next.get(rate.key, 0.0), now)
-            self._next[rate.key] = max(due, now + wait) + rate.gap.total_seconds()
-        return timedelta(seconds=max(wait, 0.0))
+            due = self._next.get(rate.key, 0.0) - (rate.burst - 1) * rate.gap.total_seconds()
+            wait = max(wait, due - now, self._blocked.get(rate.key, 0.0) - now)
+        if wait <= PATIENCE.total_seconds():
+            for rate in rates:
+                begin = max(self._next.get(rate.key, 0.0), now + wait)
+                self._next[rate.key] = begin + count * rate.gap.total_seconds()
+        return timedelta(seconds=wait)
 
     async def block(self, key: str, until: datetime) -> None:
-        self._next[key] = max(self._next.get(key, 0.0), until.timestamp())
+        self._blocked[key] = max(self._blocked.get(key, 0.0), until.timestamp())
 
-
-# The server's own time, so that the clocks of several machines need not agree.
-_RESERVE = """
-local t = redis.call('TIME')
-local now = tonumber(t[1]) + tonumber(t[2]) / 1000000
-local wait, patience, due = 0, tonumber(ARGV[1]), {}
-for i, key in ipairs(KEYS) do
-  local gap, burst = tonumber(ARGV[2 * i]), tonumber(ARGV[2 * i + 1])
-  due[i] = math.max(tonumber(redis.call('GET', key) or '0'), now)
-  wait = math.max(wait, due[i] - (burst - 1) * gap - now)
-end
-if wait <= patience then
-  for i, key in ipairs(KEYS) do
-    local next = math.max(due[i], now + wait) + tonumber(ARGV[2 * i])
-    redis.call('SET', key, string.format('%.6f', next), 'PX', math.ceil((next - now) * 1000) + 1000)
-  end
-end
-return string.format('%.6f', wait)
-"""
-
-
-class RedisLimits:
-    """Limits several processes share. While Redis is away each process keeps its own."""
-
-    def __init__(self, redis: Redis, clock: Clock, prefix: str = "openlines:{limits}:") -> None:
-        self._redis = redis
-        self._prefix = prefix
-        self._alone = ProcessLimits(clock)
-        self._clock = clock
-        self._reserve = redis.register_script(_RESERVE)
-
-    async def reserve(self, rates: Sequence[Rate]) -> timedelta:
-        arguments: list[float | int] = [PATIENCE.total_seconds()]
-        for rate in rates:
-            arguments += [rate.gap.total_seconds(), rate.burst]
-        try:
-            waited = await self._reserve(keys=[self._prefix + rate.key for rate in rates], args=arguments)
-            return timedelta(seconds=float(waited))
-        except (RedisError, OSError) as error:
-            log.warning("redis is away, this process limits alone", why=type(error).__name__)
-            return await self._alone.reserve(rates)
-
-    async def block(self, key: str, until: datetime) -> None:
-        left = (until - self._clock.now()).total_seconds()
-        await self._alone.block(key, until)
-        try:
-            seconds, micros = await self._redis.time()
-            due = seconds + micros / 1_000_000 + left
-            await self._redis.set(self._prefix + key, f"{due:.6f}", px=max(int(left * 1000), 1) + 1000)
-        except (RedisError, OSError) as error:
-            log.warning("redis is away, this process limits alone", why=type(error).__name__)
+    def _forget(self, now: float) -> None:
+        """Chats nobody has written to for a while need no memory. Seldom enough to cost nothing."""
+        if len(self._next) + len(self._blocked) <= self._sweep_at:
+            return
+        self._next = {key: at for key, at in self._next.items() if at > now}
+        self._blocked = {key: at for key, at in self._blocked.items() if at > now}
+        self._sweep_at = max(KEYS, 2 * (len(self._next) + len(self._blocked)))

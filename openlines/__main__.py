@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -18,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not hasattr(given, "module"):
         parser().print_help()
         return 0
-    from core.errors import Misconfigured, OpenLinesError  # noqa: PLC0415 - not for --help
+    from core.errors import Misconfigured, OpenLinesError  # not for --help
 
     try:
         return int(import_module(given.module).command(given) or 0)
@@ -31,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        sys.stderr.close()
+        # Whoever read our output (`| head`) has gone; the interpreter would complain when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
 

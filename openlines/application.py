@@ -56,6 +56,7 @@ from webhooks.application import Edge, build
 log = structlog.get_logger("openlines")
 
 PARTS = ("web", "bot", "mail", "worker")
+GRACE = 25.0  # seconds to finish what is in hand; docker-compose.yml kills after thirty
 WATCH = timedelta(minutes=5)  # how often the webhook is looked at
 Work = Callable[[], Coroutine[Any, Any, None]]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -15,8 +16,8 @@ from sqlalchemy import text
 from channels.telegram.api import Answered, ApiError, BotApi
 from core.errors import Misconfigured
 from core.staff import managers
-from openlines.application import bot_id, opened_database
-from openlines.settings import Settings, read_settings
+from openlines.ground import bot_id, first_line, opened_database
+from openlines.settings import Settings, read_settings, unknown_settings
 
 LEAST_SPACE = 500 * 1024 * 1024  # bytes
 
@@ -30,7 +31,7 @@ class Finding:
     remedy: str | None = None
 
 
-def command(given: argparse.Namespace) -> int:
+def command(_: argparse.Namespace) -> int:
     """Print what was found; 0 only when nothing is to be mended."""
     settings = read_settings()
     return asyncio.run(_report(settings))
@@ -49,6 +50,8 @@ async def _report(settings: Settings) -> int:
 
 async def examine(settings: Settings) -> AsyncIterator[Finding]:
     """Look at everything the settings name, one finding after the other."""
+    for name in unknown_settings(os.environ):
+        yield Finding("settings", f"{name} is none", "mistyped? the README lists them all")
     yield _folder(settings.data_dir)
     yield await _database(settings)
     if settings.redis_url is not None:
@@ -56,7 +59,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     async for finding in _telegram(settings):
         yield finding
     if settings.email.address:
-        from openlines.letters import examine as examine_mail  # noqa: PLC0415 - only with a mailbox
+        from openlines.letters import examine as examine_mail  # only with a mailbox
 
         async for finding in examine_mail(settings):
             yield finding
@@ -94,19 +97,18 @@ async def _database(settings: Settings) -> Finding:
                 ).scalar_one()
             )
             people = await db.read(managers.active)
-    except Exception as error:
-        return Finding(
-            "database", f"{kind}: {_first_line(error)}", "OPENLINES_DATABASE_URL: address, user, password"
-        )
-    if not people:
+    except Misconfigured as error:
+        return Finding("database", f"{kind} {error.remedy}", f"{error.setting}: address, user, password")
+    admitted = {person.telegram_id for person in people} | set(settings.admins)  # those are, once it runs
+    if not admitted:
         remedy = "OPENLINES_ADMINS: your Telegram id, or `openlines managers invite --admin`"
         return Finding("database", f"{kind} {version}, nobody works here yet", remedy)
-    return Finding("database", f"{kind} {version}, {len(people)} people work here")
+    return Finding("database", f"{kind} {version}, people who work here: {len(admitted)}")
 
 
 async def _redis(settings: Settings) -> Finding:
-    from redis.asyncio import Redis  # noqa: PLC0415 - only with Redis
-    from redis.exceptions import RedisError  # noqa: PLC0415
+    from redis.asyncio import Redis  # only with Redis
+    from redis.exceptions import RedisError
 
     assert settings.redis_url is not None  # noqa: S101 - the caller looked
     redis = Redis.from_url(settings.redis_url.get_secret_value(), socket_timeout=3, socket_connect_timeout=3)
@@ -114,7 +116,7 @@ async def _redis(settings: Settings) -> Finding:
         information = await redis.info("server")
         return Finding("redis", f"version {information['redis_version']}")
     except (RedisError, OSError) as error:
-        return Finding("redis", _first_line(error), "OPENLINES_REDIS_URL: address and password")
+        return Finding("redis", first_line(error), "OPENLINES_REDIS_URL: address and password")
     finally:
         await redis.aclose()
 
@@ -156,11 +158,3 @@ async def _telegram(settings: Settings) -> AsyncIterator[Finding]:
                 )
             else:
                 yield Finding("telegram", state)
-
-
-def _first_line(error: Exception) -> str:
-    return (
-        str(getattr(error, "orig", None) or error).splitlines()[0][:200]
-        if str(error)
-        else type(error).__name__
-    )

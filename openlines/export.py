@@ -12,7 +12,7 @@ from io import TextIOWrapper
 from typing import IO, Any
 
 from core.export import PAGES, Page
-from openlines.application import opened_database
+from openlines.ground import opened_database
 from openlines.settings import Settings, read_settings
 
 # A spreadsheet takes a cell that begins with one of these for a formula.
@@ -42,7 +42,8 @@ async def _export(settings: Settings, what: str, form: str, file: IO[str], *, pr
             rows = await db.read(_reading(page, after))
             if not rows:
                 break
-            for after, row in rows:
+            after = rows[-1][0]
+            for _, row in rows:
                 if writer:
                     writer.writerow([cell(row.get(column)) for column in columns])
                 else:

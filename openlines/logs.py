@@ -15,7 +15,10 @@ def set_up(log_format: str) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        # People read the clock on their wall, machines compare.
+        structlog.processors.TimeStamper(fmt="iso", utc=True)
+        if log_format == "json"
+        else structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=False),
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -32,7 +35,7 @@ def set_up(log_format: str) -> None:
     else:
         last = [
             structlog.dev.ConsoleRenderer(
-                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+                colors=sys.stderr.isatty(), pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
             )
         ]
     handler = logging.StreamHandler(sys.stderr)

@@ -6,13 +6,15 @@ import argparse
 import asyncio
 
 from core.migrations import migrate
+from openlines.ground import database_at_hand
 from openlines.settings import read_settings
 
 
-def command(given: argparse.Namespace) -> int:
+def command(_: argparse.Namespace) -> int:
     """Migrate the database the settings name."""
     settings = read_settings()
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    asyncio.run(migrate(settings.database))
+    with database_at_hand():
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        asyncio.run(migrate(settings.database))
     print("The database is up to date.")
     return 0

@@ -11,7 +11,7 @@ from channels.telegram.api import Answered, BotApi
 from core.errors import Misconfigured
 from core.staff import managers
 from core.staff.model import Role
-from openlines.application import opened_database
+from openlines.ground import opened_database
 from openlines.settings import Settings, read_settings
 
 

@@ -60,7 +60,7 @@ def understand(
             except InvalidInput as error:
                 return Received(external_id, raw, Unreadable(str(error)))
         case "email":
-            from openlines.letters import understand_letter  # noqa: PLC0415 - the mail libraries, only for letters
+            from openlines.letters import understand_letter  # the mail libraries, only for letters
 
             return understand_letter(account, raw, now, settings)
     return Received(external_id, raw, Unreadable(f"no channel {account.channel}"))

@@ -11,7 +11,7 @@ from core.database import Database
 from core.files import FileStore
 from core.intake import parked
 from core.intake.model import LedgerState
-from openlines.application import opened_database
+from openlines.ground import opened_database
 from openlines.refiling import refile
 from openlines.settings import Settings, read_settings
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 
-from core.errors import Misconfigured
 from openlines import logs
 from openlines.application import serve
 from openlines.settings import read_settings
@@ -15,8 +14,5 @@ def command(given: argparse.Namespace) -> int:
     """Run the parts asked for; returns when SIGTERM or SIGINT has been obeyed."""
     settings = read_settings()
     logs.set_up(settings.log_format)
-    try:
-        asyncio.run(serve(settings, given.only))
-    except* Misconfigured as wrong:
-        raise wrong.exceptions[0] from None
+    asyncio.run(serve(settings, given.only))
     return 0

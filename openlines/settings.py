@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, BeforeValidator, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from core.errors import Misconfigured
 
 PREFIX = "OPENLINES_"
+TELEGRAM = "https://api.telegram.org"
 
 
 def _listed(value: Any) -> Any:
     """Lists may be written with commas, as people write them, or as JSON."""
-    if isinstance(value, str) and not value.strip().startswith("["):
+    if not isinstance(value, str):
+        return value
+    if not value.strip().startswith("["):
         return [part.strip() for part in value.split(",") if part.strip()]
-    if isinstance(value, str):
-        import json  # noqa: PLC0415 - only for those who write JSON
-
+    try:
         return json.loads(value)
-    return value
+    except ValueError:
+        raise ValueError("is neither a list separated by commas nor one in JSON") from None
+
+
+def _web_address(url: str) -> str:
+    if not re.match("https?://[^/]", url):
+        raise ValueError("begins with https:// or http://")
+    return url.rstrip("/")
 
 
 Names = Annotated[list[str], NoDecode, BeforeValidator(_listed)]
@@ -41,14 +54,24 @@ class Http(BaseModel):
         default_factory=list, description="Addresses whose X-Forwarded-For is believed, separated by commas"
     )
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _addresses(cls, given: list[str]) -> list[str]:
+        for one in given:
+            try:
+                ip_network(one)
+            except ValueError:
+                raise ValueError(
+                    f"{one!r} is neither an address nor a network such as 172.18.0.0/16"
+                ) from None
+        return given
+
 
 class Telegram(BaseModel):
     """The bot customers write to."""
 
     token: SecretStr | None = Field(default=None, description="Token of the line's bot, from @BotFather")
-    api_url: str = Field(
-        default="https://api.telegram.org", description="Another Bot API server, e.g. one's own"
-    )
+    api_url: str = Field(default=TELEGRAM, description="Another Bot API server, e.g. one's own")
     mode: Literal["polling", "webhook"] = Field(
         default="polling", description="How updates come: `polling`, or `webhook` at PUBLIC_URL"
     )
@@ -58,6 +81,19 @@ class Telegram(BaseModel):
     limits: bool = Field(
         default=True, description="Keep Telegram's send limits; off only for one's own Bot API server"
     )
+
+    @field_validator("api_url")
+    @classmethod
+    def _address(cls, url: str) -> str:
+        return _web_address(url)
+
+    @field_validator("secret")
+    @classmethod
+    def _sendable(cls, secret: SecretStr | None) -> SecretStr | None:
+        # https://core.telegram.org/bots/api#setwebhook
+        if secret is not None and not re.fullmatch("[A-Za-z0-9_-]{1,256}", secret.get_secret_value()):
+            raise ValueError("Telegram takes only letters, digits, _ and -, 256 at most")
+        return secret
 
 
 class Bot(BaseModel):
@@ -109,6 +145,12 @@ class Form(BaseModel):
         default_factory=list, description="Further names of hidden fields that only machines fill in"
     )
 
+    @field_validator("origins")
+    @classmethod
+    def _as_browsers_say(cls, given: list[str]) -> list[str]:
+        # A browser names the site without a path, and compares it letter by letter.
+        return [one if one == "*" else _web_address(one).lower() for one in given]
+
 
 class Retention(BaseModel):
     """How long things are kept."""
@@ -137,7 +179,9 @@ class Settings(BaseSettings):
     )
 
     database_url: str = Field(
-        default="", description="`sqlite+aiosqlite:///path` or `postgresql+asyncpg://user:password@host/name`"
+        default="",
+        repr=False,  # a password may stand in it
+        description="`sqlite+aiosqlite:///path` or `postgresql+asyncpg://user:password@host/name`",
     )
     redis_url: SecretStr | None = Field(
         default=None, description="`redis://host:6379/0`: dialogs and send limits shared by several processes"
@@ -172,6 +216,18 @@ class Settings(BaseSettings):
     retention: Retention = Field(default_factory=Retention)
     confirm: Confirm = Field(default_factory=Confirm)
 
+    @field_validator("public_url")
+    @classmethod
+    def _address(cls, url: str | None) -> str | None:
+        return url and _web_address(url)
+
+    @field_validator("redis_url")
+    @classmethod
+    def _known_redis(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("begins with redis://, rediss:// or unix://")
+        return url
+
     @field_validator("timezone")
     @classmethod
     def _known_timezone(cls, name: str) -> str:
@@ -186,12 +242,13 @@ class Settings(BaseSettings):
             ("sqlite+aiosqlite:///", "postgresql+asyncpg://", "postgresql://", "sqlite:///")
         ):
             raise ValueError("begins with sqlite+aiosqlite:/// or postgresql+asyncpg://")
-        url = (
-            url.replace("postgresql://", "postgresql+asyncpg://", 1)
-            if url.startswith("postgresql://")
-            else url
-        )
-        return url.replace("sqlite:///", "sqlite+aiosqlite:///", 1) if url.startswith("sqlite:///") else url
+        for plain, ours in (
+            ("postgresql://", "postgresql+asyncpg://"),
+            ("sqlite:///", "sqlite+aiosqlite:///"),
+        ):
+            if url.startswith(plain):
+                return ours + url.removeprefix(plain)
+        return url
 
     @property
     def database(self) -> str:
@@ -217,9 +274,15 @@ def read_settings() -> Settings:
         first = error.errors()[0]
         name = PREFIX + "__".join(str(part) for part in first["loc"] if not isinstance(part, int)).upper()
         raise Misconfigured(name, first["msg"].removeprefix("Value error, ")) from None
+    except SettingsError as error:  # a whole group given at once, and not as JSON
+        group = re.search('"([a-z_]+)"', str(error))
+        name = PREFIX + (group[1].upper() if group else "")
+        raise Misconfigured(name, f"is set by its parts, such as {name}__…") from None
     if settings.telegram.mode == "webhook" and settings.telegram.token:
         if not settings.public_url:
             raise Misconfigured("OPENLINES_PUBLIC_URL", "wanted when OPENLINES_TELEGRAM__MODE is webhook")
+        if settings.telegram.api_url == TELEGRAM and not settings.public_url.startswith("https://"):
+            raise Misconfigured("OPENLINES_PUBLIC_URL", "Telegram brings updates to https:// only")
         if not settings.telegram.secret:
             raise Misconfigured(
                 "OPENLINES_TELEGRAM__SECRET", "wanted when OPENLINES_TELEGRAM__MODE is webhook"
@@ -234,18 +297,27 @@ def read_settings() -> Settings:
 
 
 def documented() -> list[tuple[str, str, str]]:
-    """Every setting as (name, default, meaning), for the README and for `openlines doctor`."""
+    """Every setting as (name, default, meaning), for the README."""
     rows: list[tuple[str, str, str]] = []
-
-    def add(model: type[BaseModel], prefix: str) -> None:
-        for name, field in model.model_fields.items():
-            inner = field.annotation
-            if isinstance(inner, type) and issubclass(inner, BaseModel):
-                add(inner, f"{prefix}{name.upper()}__")
-                continue
-            default = field.get_default(call_default_factory=True)
-            shown = "" if default in (None, "", [], ()) else str(default)
-            rows.append((f"{prefix}{name.upper()}", shown, field.description or ""))
-
-    add(Settings, PREFIX)
+    for name, field in _fields(Settings, PREFIX):
+        default = field.get_default(call_default_factory=True)
+        rows.append((name, "" if default in (None, "", [], ()) else str(default), field.description or ""))
     return rows
+
+
+def unknown_settings(environment: Iterable[str]) -> list[str]:
+    """Names in the environment that look like settings and are none: mistyped, most likely."""
+    known = {name for name, _ in _fields(Settings, PREFIX)}
+    groups = {name.rpartition("__")[0] for name in known}
+    return sorted(
+        name for name in environment if name.upper().startswith(PREFIX) and name.upper() not in known | groups
+    )
+
+
+def _fields(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, FieldInfo]]:
+    for name, field in model.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from _fields(inner, f"{prefix}{name.upper()}__")
+        else:
+            yield f"{prefix}{name.upper()}", field

@@ -6,7 +6,7 @@ import argparse
 from importlib.metadata import version
 
 
-def command(given: argparse.Namespace) -> int:
+def command(_: argparse.Namespace) -> int:
     """Print the version that is installed."""
     print(version("openlines"))
     return 0

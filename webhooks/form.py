@@ -38,7 +38,7 @@ def add_routes(app: web.Application, edge: Edge) -> None:
         filed = await edge.intake.file(account, received)
         return web.json_response({"id": str(filed.ledger_id)}, status=202)
 
-    async def preflight(request: web.Request) -> web.StreamResponse:
+    async def preflight(_: web.Request) -> web.StreamResponse:
         response = web.Response(status=204)
         response.headers["Access-Control-Allow-Methods"] = "POST"
         response.headers["Access-Control-Allow-Headers"] = f"Content-Type, {KEY_HEADER}, Idempotency-Key"

@@ -21,9 +21,11 @@ from core.channel import (
 )
 from core.clock import Clock
 
-BOT_GAP = timedelta(seconds=1 / 28)  # a little under thirty: the clocks are not ours alone
-CHAT_GAP = timedelta(seconds=1)
-GROUP_GAP = timedelta(seconds=3)
+# A rate lets `span / gap + burst` through in any span: 28 + 2 in a second, 18 + 2 in a group's minute.
+BOT_GAP, BOT_BURST = timedelta(seconds=1 / 28), 2
+GROUP_GAP, GROUP_BURST = timedelta(seconds=60 / 18), 2
+# Short bursts to one chat are allowed; three at once are a card with its pictures.
+CHAT_GAP, CHAT_BURST = timedelta(seconds=1), 3
 
 
 class PacedTelegram:
@@ -40,12 +42,11 @@ class PacedTelegram:
 
     async def send(self, message: OutboundMessage) -> Outcome:
         """As the channel itself, in time. An album counts as one message per file."""
-        for _ in range(max(1, len(message.files))):
-            wait = await self._limits.reserve(self._rates(message.thread))
-            if wait > PATIENCE:
-                return Postponed("waiting for Telegram's limits", wait, delivered=())
-            if wait:
-                await self._clock.sleep_until(self._clock.now() + wait)
+        wait = await self._limits.reserve(self._rates(message.thread), max(1, len(message.files)))
+        if wait > PATIENCE:
+            return Postponed("waiting for Telegram's limits", wait)
+        if wait:
+            await self._clock.sleep_until(self._clock.now() + wait)
         outcome = await self._channel.send(message)
         if isinstance(outcome, Postponed) and outcome.retry_after is not None:
             key = f"bot:{self._bot}" if outcome.whole_account else f"chat:{self._bot}:{message.thread}"
@@ -57,9 +58,10 @@ class PacedTelegram:
         return await self._channel.fetch(reference, into)
 
     def _rates(self, thread: str) -> list[Rate]:
-        chat = f"chat:{self._bot}:{thread}"
-        # Short bursts to one chat are allowed; three at once are a card with its pictures.
-        rates = [Rate(f"bot:{self._bot}", BOT_GAP, burst=3), Rate(chat, CHAT_GAP, burst=3)]
+        rates = [
+            Rate(f"bot:{self._bot}", BOT_GAP, BOT_BURST),
+            Rate(f"chat:{self._bot}:{thread}", CHAT_GAP, CHAT_BURST),
+        ]
         if thread.startswith("-"):
-            rates.append(Rate(f"group:{self._bot}:{thread}", GROUP_GAP, burst=3))
+            rates.append(Rate(f"group:{self._bot}:{thread}", GROUP_GAP, GROUP_BURST))
         return rates

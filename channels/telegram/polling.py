@@ -6,7 +6,6 @@ update in six.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -17,6 +16,7 @@ from channels.telegram.api import Answered, ApiError, BotApi
 from channels.telegram.inbound import normalise
 from core.channel import Received
 from core.clock import Clock
+from core.database import DatabaseError
 from core.intake.edge import Intake
 from core.lines.accounts import AccountRef
 
@@ -33,7 +33,7 @@ KINDS = (
     "edited_business_message",
     "deleted_business_messages",
 )
-LONGEST_PAUSE = timedelta(seconds=60)
+SHORTEST_PAUSE, LONGEST_PAUSE = timedelta(seconds=1), timedelta(seconds=60)
 
 Trouble = Callable[[AccountRef, str | None], Awaitable[None]]
 
@@ -65,31 +65,32 @@ class Polling:
 
         Cancelling is safe at any moment: what was not filed is not acknowledged, what was filed is known.
         """
-        pause = timedelta(seconds=1)
+        pause = SHORTEST_PAUSE
         told_alive = None
         while True:
             reply = await self._api.get_updates(offset, seconds=self._wait_seconds, kinds=KINDS)
-            if not isinstance(reply, Answered) or not isinstance(reply.result, list):
+            try:
+                if isinstance(reply, Answered) and isinstance(reply.result, list):
+                    offset = await self._file(reply.result, offset)
+                    now = self._clock.now()
+                    if told_alive is None or now - told_alive >= self._alive_every:
+                        await self._trouble(self._account, None)
+                        told_alive = now
+                    pause = SHORTEST_PAUSE
+                    continue
                 why, wait = self._complaint(reply)
                 log.warning("no updates", account_id=self._account.id, why=why)
+                told_alive = None  # once it is well again the admins hear of it at once
                 await self._trouble(self._account, why)
-                await self._clock.sleep_until(self._clock.now() + (wait or pause))
-                pause = min(pause * 2, LONGEST_PAUSE)
-                continue
-            now = self._clock.now()
-            if told_alive is None or now - told_alive >= self._alive_every:
-                await self._trouble(self._account, None)
-                told_alive = now
-            try:
-                offset = await self._file(reply.result, offset)
-                pause = timedelta(seconds=1)
-            except asyncio.CancelledError:
-                raise
-            except Exception as error:
+            except (OSError, DatabaseError) as error:
                 # The database is away: nothing is acknowledged, the same page comes again.
-                log.error("a page cannot be filed", account_id=self._account.id, why=repr(error)[:300])
-                await self._clock.sleep_until(self._clock.now() + pause)
-                pause = min(pause * 2, LONGEST_PAUSE)
+                log.error("a page cannot be filed", account_id=self._account.id, why=type(error).__name__)
+                wait = None
+            except Exception:
+                log.exception("a page cannot be filed", account_id=self._account.id)
+                wait = None
+            await self._clock.sleep_until(self._clock.now() + (wait or pause))
+            pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _file(self, updates: list[object], offset: int | None) -> int | None:
         if not updates:

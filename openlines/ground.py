@@ -1,0 +1,160 @@
+"""What a program stands on before any part of it runs: the database, the rows of the settings, keys and locks."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from alembic.util import CommandError
+from sqlalchemy import make_url
+
+from core.automation.preset import ensure_line
+from core.automation.reactions import Policy, Reactions
+from core.clock import Clock
+from core.database import Database, DatabaseError, Transaction
+from core.errors import Misconfigured
+from core.lines.accounts import AccountRef, ensure_account
+from core.migrations import migrate
+from core.staff.managers import ensure_admins
+from openlines.settings import Settings
+
+if TYPE_CHECKING:
+    from channels.redis_limits import RedisLimits
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """The accounts the settings ask for, as rows."""
+
+    line_id: int
+    form: AccountRef
+    telegram: AccountRef | None = None
+    staff: AccountRef | None = None  # the managers' bot, when it has a token of its own
+    email: AccountRef | None = None
+
+    @property
+    def of_managers(self) -> AccountRef | None:
+        """The account of the managers' bot."""
+        return self.staff or self.telegram
+
+
+@asynccontextmanager
+async def opened_database(settings: Settings) -> AsyncIterator[Database]:
+    """The database for a command that does one thing beside the running program."""
+    async with AsyncExitStack() as stack:
+        with database_at_hand():
+            settings.data_dir.mkdir(parents=True, exist_ok=True)
+            await migrate(settings.database)
+            policy = Policy(confirm_max_age=settings.confirm.max_age)
+            db = await stack.enter_async_context(Database.opened(settings.database, react=Reactions(policy)))
+        yield db
+
+
+def ensure_rows(tx: Transaction, settings: Settings) -> Accounts:
+    """The line, its accounts and its admins, as the settings name them."""
+    line_id = ensure_line(tx, language=settings.language, timezone=settings.timezone)
+    ensure_admins(tx, settings.admins, settings.language)
+    telegram = staff = email = None
+    if token := settings.telegram.token:
+        scope = bot_id(token.get_secret_value(), "OPENLINES_TELEGRAM__TOKEN")
+        telegram = ensure_account(tx, line_id, "telegram", scope, "Telegram")
+    if token := settings.bot.token:
+        scope = bot_id(token.get_secret_value(), "OPENLINES_BOT__TOKEN")
+        if telegram is None or scope != telegram.scope:
+            staff = ensure_account(tx, line_id, "staff", scope, "Telegram")
+    if settings.email.address:
+        address = settings.email.address.strip().lower()
+        email = ensure_account(tx, line_id, "email", address, address)
+    form = ensure_account(tx, line_id, "form", "main", "main")
+    return Accounts(line_id, form, telegram, staff, email)
+
+
+def bot_id(token: str, setting: str) -> str:
+    """The bot's id, which every token begins with. Raises Misconfigured for what is no token, never showing it."""
+    number, colon, rest = token.partition(":")
+    if not (colon and number.isdecimal() and rest):
+        raise Misconfigured(setting, "is not a bot token; @BotFather gives one like 123456:AbC…")
+    return number
+
+
+def secret_key(settings: Settings) -> bytes:
+    """What signs letters' ids and links: the setting, else a key made once and kept beside the data."""
+    if settings.secret_key is not None:
+        return settings.secret_key.get_secret_value().encode()
+    path = settings.data_dir / "secret.key"
+    if not path.exists():
+        handle, name = tempfile.mkstemp(dir=settings.data_dir, prefix=".secret.")
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_hex(32))
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(name, path)  # whole or not at all, and the first of several processes wins
+        os.unlink(name)
+    return path.read_bytes()
+
+
+def shown(settings: Settings) -> str:
+    """The database's address without its password."""
+    return make_url(settings.database).render_as_string(hide_password=True)
+
+
+@contextmanager
+def database_at_hand() -> Iterator[None]:
+    """Around opening it: a database that cannot be opened is a setting to be mended, told in one line."""
+    try:
+        yield
+    except CommandError as error:  # Alembic knows no such revision
+        remedy = f"a newer openlines has been at work there: install that one ({first_line(error)})"
+        raise Misconfigured("OPENLINES_DATABASE_URL", remedy) from error
+    except (OSError, DatabaseError) as error:
+        raise Misconfigured("OPENLINES_DATABASE_URL", f"cannot be opened: {first_line(error)}") from error
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, as one short line for the admin."""
+    said = str(getattr(error, "orig", None) or error).strip()
+    return said.splitlines()[0][:200] if said else type(error).__name__
+
+
+class run_lock:  # noqa: N801 - a context manager, used like a function
+    """One running program per SQLite file; commands may write beside it."""
+
+    def __init__(self, database: Path) -> None:
+        self._path = database.with_name(database.name + ".lock")
+        self._file: IO[str] | None = None
+
+    def __enter__(self) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = self._path.open("w")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._file.close()
+            raise Misconfigured(
+                "OPENLINES_DATABASE_URL", f"another openlines runs on {self._path.with_suffix('')}"
+            ) from None
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+def shared_limits(url: str, clock: Clock) -> RedisLimits:
+    """Send limits shared by all processes, over a Redis that nobody waits for long."""
+    from redis.asyncio import Redis  # a quarter of a second, only for those who use it
+    from redis.asyncio.retry import Retry
+    from redis.backoff import NoBackoff
+
+    from channels.redis_limits import RedisLimits
+
+    # The library's own patience is ten silent retries: a dead Redis would cost four seconds a call.
+    client = Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 1))
+    return RedisLimits(client, clock)
