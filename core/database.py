@@ -45,6 +45,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -68,6 +69,11 @@ T = TypeVar("T")
 Reading: TypeAlias = Connection  # what a read-only query is given; rooms without SQL name it so
 ATTEMPTS = 5
 NOT_NOW = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock timeout
+# Connection lost, out of resources, shut down or cancelled, the machine's own trouble, a standby that takes no writes.
+_AWAY = (
+    *NOT_NOW, "08", "53", "57", "58", "25006",
+    *(f"SQLITE_{name}" for name in "BUSY LOCKED FULL IOERR CANTOPEN READONLY NOMEM CORRUPT NOTADB".split()),
+)  # fmt: skip
 NOTIFY_CHANNEL = "openlines"
 BATCH = 256  # rows a bulk job handles in one transaction
 
@@ -636,6 +642,22 @@ def worth_repeating(error: BaseException, attempt: int) -> bool:
     state = _name_of(error)
     unique = state in ("23505", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
     return state in NOT_NOW or state.startswith("SQLITE_BUSY") or (unique and attempt <= 2)
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether the database cannot serve now: gone, full, read-only, overloaded. What is wrong lies not in the input.
+
+    Then nothing is acknowledged and nothing given up; everything else is the fault of what was to be written.
+    """
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, (OSError, PoolTimeoutError)) or getattr(seen, "connection_invalidated", False):
+            return True
+        state = str(getattr(seen, "sqlstate", None) or getattr(seen, "sqlite_errorname", None) or "")
+        if state.startswith(_AWAY) or type(seen).__name__ == "InterfaceError":
+            return True
+        seen = getattr(seen, "orig", None) or seen.__cause__
+    return False
 
 
 def _name_of(error: DBAPIError) -> str:

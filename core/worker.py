@@ -15,11 +15,11 @@ import structlog
 
 from core import housekeeping
 from core.automation import timers
-from core.channel import Channel, Fetched, Outcome, Postponed, Refused, Uncertain
+from core.channel import Cause, Channel, Fetched, Outcome, Postponed, Refused, Uncertain
 from core.conversations import deliveries, files
 from core.conversations.deliveries import Claimed, Renderer
 from core.conversations.files import Wanted
-from core.database import Database, Transaction
+from core.database import Database, Reading, Transaction, is_away
 from core.files import FileStore
 
 log = structlog.get_logger("worker")
@@ -28,6 +28,7 @@ IN_FLIGHT = 64  # deliveries on the network at once
 FETCHING = 4  # files at once
 POLL = timedelta(seconds=1)
 HOUSEKEEPING = timedelta(minutes=10)
+REFUSED_PAUSE = timedelta(minutes=1)  # before an account whose token is refused is tried again
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,6 @@ class Worker:
         self._stopping = asyncio.Event()
         self._paused: dict[int, datetime] = {}
         self._sending: dict[asyncio.Task[Outcome], Claimed] = {}
-        self.on_account_refused: Callable[[int, str], None] | None = None
 
     def stop(self) -> None:
         """Finish what is in hand, begin nothing new."""
@@ -85,24 +85,26 @@ class Worker:
 
     async def _serve_timers(self) -> None:
         while not self._stopping.is_set():
+            began = self._db.clock.now()
             try:
                 fired = await fire_due(self._db)
             except Exception:
                 log.exception("timers cannot be fired")
                 fired = 0
             if not fired:
-                await self._wait("timers", await self._soonest(timers.next_due))
+                await self._rest("timers", timers.next_due, began)
 
     async def _serve_deliveries(self) -> None:
         results: list[tuple[Claimed, Outcome]] = []
         while not (self._stopping.is_set() and not self._sending and not results):
             room = 0 if self._stopping.is_set() else IN_FLIGHT - len(self._sending)
+            began = self._db.clock.now()
             try:
                 claimed = await self._db.transact(partial(self._turn, list(results), room))
                 results.clear()
             except Exception:
                 log.exception("deliveries cannot be claimed")
-                claimed = []
+                claimed, results = [], await self._settle_apart(results)
                 await self._db.clock.sleep_until(self._db.clock.now() + self._poll)
             for one in claimed:
                 self._sending[asyncio.create_task(self._send(one))] = one
@@ -111,7 +113,7 @@ class Worker:
                     wait_for_more=bool(claimed) and len(self._sending) < IN_FLIGHT
                 )
             elif not claimed and not results and not self._stopping.is_set():
-                await self._wait("deliveries", await self._soonest(deliveries.next_due))
+                await self._rest("deliveries", deliveries.next_due, began)
 
     def _turn(self, results: list[tuple[Claimed, Outcome]], room: int, tx: Transaction) -> list[Claimed]:
         """One transaction: what has been sent is settled, what is due is claimed."""
@@ -121,6 +123,22 @@ class Worker:
             return []
         paused = [account for account, until in self._paused.items() if until > tx.now]
         return deliveries.claim(tx, room, self._post.renderer, paused=paused)
+
+    async def _settle_apart(
+        self, results: list[tuple[Claimed, Outcome]]
+    ) -> list[tuple[Claimed, Outcome]]:
+        """Settle one by one, so that a bad one keeps nobody else; returns those to be tried again.
+
+        What cannot be settled although the database is there is left to its lease: it becomes uncertain, visibly.
+        """
+        for position, one in enumerate(results):
+            try:
+                await self._db.transact(partial(deliveries.settle, results=[one]))
+            except Exception as error:
+                if is_away(error):
+                    return results[position:]
+                log.exception("a delivery cannot be settled", delivery_id=one[0].id)
+        return []
 
     async def _some_sent(self, *, wait_for_more: bool) -> list[tuple[Claimed, Outcome]]:
         """Wait until something has been sent, or something new may be claimed meanwhile."""
@@ -151,12 +169,14 @@ class Worker:
             lead_id=claimed.lead_id,
             outcome=type(outcome).__name__,
         )
-        if isinstance(outcome, Postponed) and outcome.whole_account and outcome.retry_after:
-            self._paused[claimed.account_id] = self._db.clock.now() + outcome.retry_after
+        pause = _pause_of_account(outcome)
+        if pause is not None:
+            self._paused[claimed.account_id] = self._db.clock.now() + pause
         return outcome
 
     async def _serve_files(self) -> None:
         while not self._stopping.is_set():
+            began = self._db.clock.now()
             try:
                 wanted = await self._db.transact(partial(files.claim, limit=FETCHING))
                 if wanted:
@@ -165,7 +185,7 @@ class Worker:
                     continue
             except Exception:
                 log.exception("files cannot be fetched")
-            await self._wait("files", await self._soonest(files.next_due))
+            await self._rest("files", files.next_due, began)
 
     async def _fetch(self, wanted: Wanted) -> tuple[Wanted, Fetched | Refused | Postponed]:
         channel = self._post.channels.get(wanted.account_id)
@@ -189,16 +209,28 @@ class Worker:
                     await asyncio.sleep(0)
             except Exception:
                 log.exception("housekeeping failed")
-            await self._wait("housekeeping", None, at_most=HOUSEKEEPING)
+            if not self._stopping.is_set():
+                clock = self._db.clock
+                await self._db.hints.wait("housekeeping", clock, clock.now() + HOUSEKEEPING)
 
-    async def _soonest(self, next_due: Callable[..., datetime | None]) -> datetime | None:
-        return await self._db.read(next_due)
+    async def _rest(
+        self, hint: str, next_due: Callable[[Reading], datetime | None], began: datetime
+    ) -> None:
+        """Wait for a hint, for what is due next, at most for a poll.
 
-    async def _wait(self, hint: str, due: datetime | None, at_most: timedelta | None = None) -> None:
+        What was due already when the last look `began` was passed over (its lane is busy, its account waits,
+        somebody else holds it), and looking again at once would only burn.
+        """
         if self._stopping.is_set():
             return
-        latest = self._db.clock.now() + (at_most or self._poll)
-        await self._db.hints.wait(hint, self._db.clock, min(due, latest) if due else latest)
+        try:
+            due = await self._db.read(next_due)
+        except Exception as error:  # noqa: BLE001 - whatever ails it, the next look tells; the process lives on
+            log.warning("the database cannot be read", why=repr(error)[:300])
+            due = None
+        latest = self._db.clock.now() + self._poll
+        until = min(due, latest) if due is not None and due > began else latest
+        await self._db.hints.wait(hint, self._db.clock, until)
 
 
 async def fire_due(db: Database) -> int:
@@ -206,10 +238,28 @@ async def fire_due(db: Database) -> int:
     try:
         return await db.transact(timers.fire)
     except Exception as error:
+        if is_away(error):
+            raise
         log.warning("a lot of timers fails, one by one now", error=repr(error)[:300])
-    try:
-        return await db.transact(partial(timers.fire, limit=1))
-    except Exception as error:
-        log.exception("a timer fails")
-        reason = f"{type(error).__name__}: {error}"
-        return await db.transact(lambda tx: timers.fail(tx, reason))
+    done = 0
+    for timer_id in await db.transact(timers.due):
+        try:
+            done += await db.transact(partial(timers.fire, only=timer_id))
+        except Exception as error:
+            if is_away(error):
+                raise
+            log.exception("a timer fails", timer_id=timer_id)
+            done += await db.transact(
+                partial(timers.fail, timer_id=timer_id, error=f"{type(error).__name__}: {error}")
+            )
+    return done
+
+
+def _pause_of_account(outcome: Outcome) -> timedelta | None:
+    """How long nothing of the account goes out: the network said so, or does not take our token."""
+    match outcome:
+        case Postponed(whole_account=True) as wait:
+            return wait.retry_after
+        case Refused(cause=Cause.ACCOUNT):
+            return REFUSED_PAUSE
+    return None

@@ -64,10 +64,14 @@ class Reactions:
         if left := [event.visit_id for event in events if isinstance(event, StageLeft)]:
             timers.cancel_visits(tx, left, "stage-left")
         if known := [event for event in wrote if not event.is_new_lead]:
-            timers.cancel_on_answer(tx, {event.lead_id for event in known if event.lead_id is not None})
-            deliveries.cancel_on_answer(tx, {event.conversation_id for event in known})
+            of_leads = {event.lead_id for event in known if event.lead_id is not None}
+            timers.cancel_on_answer(tx, of_leads)
+            deliveries.cancel_on_answer(tx, {event.conversation_id for event in known}, of_leads)
         for event in closed:
-            timers.cancel_contacts(tx, [event.contact_id], event.reason)
+            # An exclusion is about the person; a blocked bot or a dead mailbox, about one way to them.
+            timers.cancel_contacts(
+                tx, [event.contact_id], event.reason, only_closed=event.reason != "excluded"
+            )
             deliveries.cancel_contact(tx, event.contact_id, event.reason)
         if any(isinstance(event, ManagerCame) for event in events):
             give_out_waiting(tx)
@@ -157,7 +161,10 @@ def _tell_managers(
         return
     responsible = {row[0]: row[1] for row in tx.connection.execute(_RESPONSIBLE, {"leads": leads})}
     everyone = managers.active(tx.connection)
-    here = [person.id for person in everyone if person.is_available]
+    # Whoever has left, or cannot be written to, does not hear it: then the others must.
+    reached = {person.id for person in everyone if person.is_reachable}
+    responsible = {lead: by if by in reached else None for lead, by in responsible.items()}
+    here = [person.id for person in everyone if person.is_available and person.is_reachable]
     admins = [person.id for person in everyone if person.is_admin]
     wishes: list[Wish] = []
     conversations: dict[int, int | None] = {e.lead_id: e.conversation_id for e in entered if e.is_new}

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, select, text, update
 
 from core.automation.model import Timer, TimerState
 from core.automation.robots import Run, perform, robots_by_id
+from core.conversations.model import Conversation
 from core.database import BATCH, Transaction, among
 from core.leads.model import Lead
 
@@ -30,6 +31,7 @@ _DUE = (
     .limit(bindparam("limit"))
     .with_for_update(skip_locked=True)
 )
+_ONE = _DUE.where(Timer.id == bindparam("only"))
 _FREE = select(Lead.id).where(among(Lead.id, "leads")).with_for_update(skip_locked=True)
 _NEXT = select(Timer.due_at).where(_WAITING).order_by(Timer.due_at).limit(1)
 
@@ -56,7 +58,11 @@ def schedule(tx: Transaction, appointments: Sequence[Appointment]) -> None:
     }
     rows: list[dict[str, Any]] = []
     moved: list[dict[str, Any]] = []
-    for appointment in appointments:
+    # Answered twice at once: one run, counted from the later answer.
+    latest = {
+        (one.visit_id, one.robot_id): one for one in sorted(appointments, key=lambda one: one.due_at)
+    }
+    for appointment in latest.values():
         if timer_id := waiting.get((appointment.visit_id, appointment.robot_id)):
             moved.append(
                 {
@@ -117,19 +123,36 @@ def cancel_on_answer(tx: Transaction, lead_ids: Collection[int]) -> None:
     _cancel(tx, "customer-wrote", among(Timer.lead_id, lead_ids), Timer.stops_on_answer)
 
 
-def cancel_contacts(tx: Transaction, contact_ids: Collection[int], reason: str) -> None:
-    """Nothing may be sent to these people any more."""
+def cancel_contacts(
+    tx: Transaction, contact_ids: Collection[int], reason: str, *, only_closed: bool = False
+) -> None:
+    """Nothing may be sent to these people any more; `only_closed`: not where they have closed a conversation."""
     leads = select(Lead.id).where(among(Lead.contact_id, contact_ids))
-    _cancel(tx, reason, Timer.lead_id.in_(leads))
+    conditions: list[Any] = [Timer.lead_id.in_(leads)]
+    if only_closed:
+        closed = select(Conversation.id).where(
+            among(Conversation.contact_id, contact_ids), Conversation.closed_at.is_not(None)
+        )
+        conditions.append(Timer.conversation_id.in_(closed))
+    _cancel(tx, reason, *conditions)
 
 
-def fire(tx: Transaction, limit: int = BATCH) -> int:
+def due(tx: Transaction, limit: int = BATCH) -> list[int]:
+    """The timers that `fire` would take now, for whoever takes them one by one."""
+    return [row.id for row in tx.connection.execute(_DUE, {"now": tx.now, "limit": limit})]
+
+
+def fire(tx: Transaction, limit: int = BATCH, *, only: int | None = None) -> int:
     """Fire what is due: look at the world again, act and settle in this one transaction. Returns how many.
 
-    A timer held by somebody else (its lead is being worked on this instant) is passed over, never waited for:
-    waiting would embrace with whoever holds the lead and is cancelling its timers.
+    `only` fires one timer alone, if it is due still. A timer held by somebody else (its lead is being worked on
+    this instant) is passed over, never waited for: waiting would embrace with whoever holds the lead and is
+    cancelling its timers.
     """
-    rows = tx.connection.execute(_DUE, {"now": tx.now, "limit": limit}).all()
+    if only is None:
+        rows = tx.connection.execute(_DUE, {"now": tx.now, "limit": limit}).all()
+    else:
+        rows = tx.connection.execute(_ONE, {"now": tx.now, "only": only, "limit": 1}).all()
     if not rows:
         return 0
     if not tx.is_sqlite:
@@ -165,21 +188,14 @@ def fire(tx: Transaction, limit: int = BATCH) -> int:
     return len(rows)
 
 
-def fail(tx: Transaction, error: str) -> int:
-    """The first timer due cannot be fired: keep it with its error, so that it does not block those behind it."""
-    timer_id = tx.connection.execute(
-        select(Timer.id)
-        .where(_WAITING, Timer.due_at <= tx.now)
-        .order_by(Timer.due_at, Timer.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    ).scalar_one_or_none()
-    if timer_id is None:
-        return 0
-    tx.update(
-        Timer, [{"id": timer_id, "state": TimerState.FAILED, "reason": error[:500], "settled_at": tx.now}]
+def fail(tx: Transaction, timer_id: int, error: str) -> int:
+    """A timer cannot be fired: keep it with its error, so that it does not block those behind it."""
+    failed = tx.connection.execute(
+        update(Timer)
+        .where(_WAITING, Timer.id == timer_id)
+        .values(state=TimerState.FAILED, reason=error[:500], settled_at=tx.now)
     )
-    return 1
+    return failed.rowcount
 
 
 def next_due(connection: Connection) -> datetime | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
+import structlog
 from sqlalchemy import Connection, and_, exists, func, select, text, update
 from sqlalchemy.orm import aliased
 
@@ -41,11 +42,13 @@ from core.conversations.model import (
 )
 from core.conversations.notices import notify, notify_admins, tell_trouble
 from core.conversations.threads import letter_key
-from core.database import Transaction, among
+from core.database import DatabaseError, Transaction, among
 from core.events import ContactClosed
 from core.exclusions.hits import excluded_contacts
 from core.staff.managers import set_reachable
 from core.staff.model import Manager
+
+log = structlog.get_logger("deliveries")
 
 LEASE = timedelta(minutes=2)  # a send that takes longer has died, or might as well have
 GIVE_UP = timedelta(days=3)  # after this long of "not yet" a person should know
@@ -54,6 +57,7 @@ FINAL = (DeliveryState.SENT, DeliveryState.REFUSED, DeliveryState.UNCERTAIN, Del
 _WAITING = text("delivery.state = 'waiting'")  # constants, so that the partial indexes serve them
 _SENDING = text("delivery.state = 'sending'")
 _UNCERTAIN = text("delivery.state = 'uncertain'")
+_OF_LEADS = select(Conversation.id).where(among(Conversation.lead_id, "leads"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,16 +172,26 @@ def claim(
 
 
 def settle(tx: Transaction, results: Sequence[tuple[Claimed, Outcome]]) -> None:
-    """Write down what became of each. States only move forward; every final failure reaches a human."""
-    still_ours = {
-        row[0]
+    """Write down what became of each. States only move forward; every final failure reaches a human.
+
+    Of a delivery whose lease has run out only its arrival is news: what was uncertain has been sent after all.
+    """
+    now = {
+        row.id: row
         for row in tx.connection.execute(
-            select(Delivery.id).where(among(Delivery.id, [c.id for c, _ in results]), _SENDING)
+            select(Delivery.id, Delivery.state, Delivery.attempts).where(
+                among(Delivery.id, [claimed.id for claimed, _ in results])
+            )
         )
     }
     rows: list[dict[str, Any]] = []
     for claimed, outcome in results:
-        if claimed.id not in still_ours:
+        known = now.get(claimed.id)
+        if known is None or known.attempts != claimed.attempts:
+            continue  # somebody else has it in hand
+        if known.state == DeliveryState.UNCERTAIN and not isinstance(outcome, Sent):
+            continue
+        if known.state not in (DeliveryState.SENDING, DeliveryState.UNCERTAIN):
             continue
         row: dict[str, Any] = {
             "id": claimed.id,
@@ -195,7 +209,8 @@ def settle(tx: Transaction, results: Sequence[tuple[Claimed, Outcome]]) -> None:
             case Postponed() as wait if tx.now - claimed.created_at < GIVE_UP:
                 row |= _waiting_again(tx, claimed, wait)
             case Postponed(reason):
-                row |= {"state": DeliveryState.REFUSED, "cause": "gave_up", "error": reason}
+                row |= {"state": DeliveryState.REFUSED, "cause": "gave_up", "error": reason[:500]}
+                row |= _arrived(claimed, outcome.delivered)
                 _note_refused(tx, claimed, "gave_up", reason)
             case Refused(Cause.ACCOUNT, reason):
                 # Our own token is refused: nothing is wrong with the message, and it goes out once that is mended.
@@ -205,14 +220,12 @@ def settle(tx: Transaction, results: Sequence[tuple[Claimed, Outcome]]) -> None:
                 row |= {"state": DeliveryState.REFUSED, "cause": cause, "error": reason[:500]}
                 row |= _arrived(claimed, outcome.delivered)
                 _note_refused(tx, claimed, cause, reason)
-            case Moved(thread):
+            case Moved(thread) if _follow(tx, claimed, thread):
                 row |= {"state": DeliveryState.WAITING, "settled_at": None}
-                if claimed.conversation_id is not None:
-                    tx.connection.execute(
-                        update(Conversation)
-                        .where(Conversation.id == claimed.conversation_id)
-                        .values(thread=thread)
-                    )
+            case Moved(thread):
+                reason = f"moved to {thread}, which is somebody else's"
+                row |= {"state": DeliveryState.REFUSED, "cause": Cause.NOT_FOUND, "error": reason[:500]}
+                _note_refused(tx, claimed, Cause.NOT_FOUND, reason)
             case Uncertain(reason):
                 row |= {"state": DeliveryState.UNCERTAIN, "error": reason[:500]}
                 row |= _arrived(claimed, outcome.delivered)
@@ -224,18 +237,44 @@ def settle(tx: Transaction, results: Sequence[tuple[Claimed, Outcome]]) -> None:
         tx.hint("deliveries")
 
 
-def cancel_on_answer(tx: Transaction, conversation_ids: Collection[int]) -> None:
-    """The customer has written: a follow-up that has not left yet stays here."""
-    lanes = [f"conversation:{id}" for id in conversation_ids]
+def cancel_on_answer(
+    tx: Transaction, conversation_ids: Collection[int], lead_ids: Collection[int] = ()
+) -> None:
+    """The customer has written: a follow-up that has not left yet stays here, wherever it was to go."""
+    conversations = set(conversation_ids)
+    if lead_ids:
+        conversations |= {row[0] for row in tx.connection.execute(_OF_LEADS, {"leads": lead_ids})}
+    lanes = [f"conversation:{id}" for id in conversations]
     _cancel(tx, "customer-wrote", among(Delivery.lane, lanes), Delivery.stops_on_answer)
 
 
 def cancel_contact(tx: Transaction, contact_id: int, reason: str) -> None:
-    """Nothing may be sent to this person any more."""
-    conversations = tx.connection.execute(
-        select(Conversation.id).where(Conversation.contact_id == contact_id)
-    )
-    _cancel(tx, reason, among(Delivery.lane, [f"conversation:{row[0]}" for row in conversations]))
+    """Nothing may be sent to this person any more; who had written it is told.
+
+    An exclusion shuts every way to them, anything else only the conversations that are closed.
+    """
+    conversations = select(Conversation.id).where(Conversation.contact_id == contact_id)
+    if reason != "excluded":
+        conversations = conversations.where(Conversation.closed_at.is_not(None))
+    lanes = [f"conversation:{row[0]}" for row in tx.connection.execute(conversations)]
+    if not lanes:
+        return
+    rows = tx.connection.execute(
+        select(
+            Delivery.id,
+            Delivery.account_id,
+            Delivery.attempts,
+            Delivery.created_at,
+            Delivery.conversation_id,
+            Delivery.lead_id,
+            Delivery.message_id,
+            Delivery.is_automatic,
+        )
+        .where(_WAITING, Delivery.message_id.is_not(None), among(Delivery.lane, lanes))
+        .order_by(Delivery.id)
+        .with_for_update()
+    ).all()
+    _write_cancelled(tx, [(row, reason) for row in rows])
 
 
 def cancel_message(tx: Transaction, message_id: int, reason: str) -> None:
@@ -447,9 +486,15 @@ def _notice(tx: Transaction, row: Any, reader: Any, renderer: Renderer | None) -
         return "no-bot"
     facts = dict(row.notice)
     kind, silent = facts.pop("kind"), bool(facts.pop("silent", False))
-    rendered = renderer(
-        tx.connection, NoticeRow(row.id, kind, facts, row.manager_id, row.lead_id, row.conversation_id)
-    )
+    wished = NoticeRow(row.id, kind, facts, row.manager_id, row.lead_id, row.conversation_id)
+    try:
+        rendered = renderer(tx.connection, wished)
+    except DatabaseError:
+        raise
+    except Exception as error:
+        # One notice nobody can word must not hold up all the others.
+        log.exception("a notice cannot be worded", delivery_id=row.id, kind=kind, lead_id=row.lead_id)
+        return f"cannot be worded: {type(error).__name__}"
     if rendered is None:
         return "nothing-to-say"
     return Claimed(
@@ -563,6 +608,23 @@ def _waiting_again(tx: Transaction, claimed: Claimed, wait: Postponed) -> dict[s
     }
 
 
+def _follow(tx: Transaction, claimed: Claimed, thread: str) -> bool:
+    """The conversation goes on under a new name; False when another one has it, or it is none of a customer's."""
+    if claimed.message_id is None:
+        return False
+    taken = tx.connection.execute(
+        select(Conversation.id).where(
+            Conversation.account_id == claimed.account_id, Conversation.thread == thread
+        )
+    ).scalar_one_or_none()
+    if taken is not None:
+        return False
+    tx.connection.execute(
+        update(Conversation).where(Conversation.id == claimed.conversation_id).values(thread=thread)
+    )
+    return True
+
+
 def _note_sent(tx: Transaction, claimed: Claimed, external_ids: Sequence[str]) -> None:
     if claimed.message_id is not None and external_ids:
         # The network numbers both directions in one row; the first part stands for the message.
@@ -599,9 +661,14 @@ def _remember_letter(
     tx: Transaction, account_id: int, conversation_id: int | None, message_id: int, external_id: str
 ) -> None:
     """What the network calls our message; a letter's id finds the conversation again when it is answered."""
+    taken = aliased(Message)  # a network that counts anew must not stop what is sent from being settled
     tx.connection.execute(
         update(Message)
-        .where(Message.id == message_id, Message.external_id.is_(None))
+        .where(
+            Message.id == message_id,
+            Message.external_id.is_(None),
+            ~exists().where(taken.conversation_id == conversation_id, taken.external_id == external_id),
+        )
         .values(external_id=external_id)
     )
     if "@" in external_id:
@@ -620,8 +687,8 @@ def _remember_letter(
 
 def _note_refused(tx: Transaction, claimed: Claimed, cause: str, reason: str) -> None:
     if claimed.manager_id is not None:
-        if cause in (Cause.BLOCKED, Cause.DEACTIVATED, Cause.NOT_FOUND):
-            set_reachable(tx, claimed.manager_id, False)
+        is_gone = cause in (Cause.BLOCKED, Cause.DEACTIVATED, Cause.NOT_FOUND)
+        if is_gone and set_reachable(tx, claimed.manager_id, False):
             notify_admins(tx, "manager-unreachable", manager_id=claimed.manager_id)
         return
     if cause in (Cause.BLOCKED, Cause.DEACTIVATED, Cause.NOT_FOUND):

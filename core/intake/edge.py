@@ -20,7 +20,7 @@ from sqlalchemy import literal_column, select
 
 from core.channel import Received, Unreadable
 from core.conversations.notices import notify_admins
-from core.database import BATCH, Database, Transaction
+from core.database import BATCH, Database, Transaction, is_away
 from core.files import FileStore
 from core.intake.filing import INLINE_RAW, Filed, Parcel, file_batch
 from core.intake.model import Ledger, LedgerState
@@ -120,11 +120,9 @@ class Intake:
     ) -> list[Filed]:
         try:
             return await self._db.transact(partial(_file_page, account, parcels, cursor), bulk=True)
-        except OSError:
-            raise  # the database is away: nothing is acknowledged, the network will bring it again
         except Exception as error:
-            if _is_absence(error):
-                raise
+            if is_away(error):
+                raise  # nothing is acknowledged, the network will bring it again
             if len(parcels) == 1:
                 return [await self._park(account, parcels[0], cursor, error)]
             log.warning(
@@ -178,16 +176,3 @@ def _tell_parked(tx: Transaction, account: AccountRef, parked: Sequence[int]) ->
     ).first()
     if earlier is None:
         notify_admins(tx, "parked", account_id=account.id, ledger_id=parked[0])
-
-
-def _is_absence(error: Exception) -> bool:
-    """Whether the database itself is away or full, so that nothing can be filed and nothing may be acknowledged."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, OSError):
-            return True
-        name = type(seen).__name__
-        if name in ("InterfaceError", "OperationalError", "ConnectionDoesNotExistError", "TimeoutError"):
-            return True
-        seen = seen.__cause__ or getattr(seen, "orig", None)
-    return False

@@ -214,9 +214,16 @@ def set_language(tx: Transaction, person: Person, language: str) -> None:
     tx.connection.execute(update(Manager).where(Manager.id == person.id).values(language=language))
 
 
-def set_reachable(tx: Transaction, manager_id: int, reachable: bool) -> None:
-    """Whether the bot can write to this person: false when they have blocked it."""
-    tx.connection.execute(update(Manager).where(Manager.id == manager_id).values(is_reachable=reachable))
+def set_reachable(tx: Transaction, manager_id: int, reachable: bool) -> bool:
+    """Whether the bot can write to this person: false when they have blocked it. True when that is news."""
+    changed = tx.connection.execute(
+        update(Manager)
+        .where(Manager.id == manager_id, Manager.is_reachable != reachable)
+        .values(is_reachable=reachable)
+    )
+    if changed.rowcount == 1 and reachable:
+        tx.record(ManagerCame(manager_id))
+    return changed.rowcount == 1
 
 
 def remove(tx: Transaction, by: Person, manager_id: int) -> None:
