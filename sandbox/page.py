@@ -1,0 +1,328 @@
+"""One page that shows telephones and what goes on in them, live: for the demo, and for looking while developing.
+
+    page = Page(title="…")
+    async with TelegramSandbox(port=8080, routes=page.routes()) as telegram:
+        page.show(telegram, [Phone(anna, bot, "customer"), Phone(boris, staff, "manager")])
+
+It is plain files and one stream of events. Whatever the page is told are texts, which it shows as texts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeAlias
+
+from aiohttp import web
+
+from sandbox.calls import Json
+from sandbox.chats import PrivateChat
+from sandbox.faults import HangUp, too_many_requests
+from sandbox.page_acts import Impossible, perform, sample, upload
+from sandbox.page_view import Phone, chat_view, commands_view, message_view, waiting_of
+from sandbox.telegram import TelegramSandbox
+from sandbox.world import Change
+
+Book: TypeAlias = Callable[[], Awaitable[Json]]
+
+_FILES = Path(__file__).with_name("page")
+_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_LOOK = 0.5  # seconds between two looks at the books
+_BEAT = 15.0  # seconds after which a silent stream says that it lives
+_LONGEST_STEP = timedelta(days=30)
+_MAX_UPLOAD = 20 * 1024 * 1024
+_SAFE = {
+    # Nothing from elsewhere and no markup in texts: should the script ever err, the browser stops it.
+    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "img-src 'self' data:; object-src 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+# What a browser may show in place, told by its first bytes and never by its name.
+_SHOWN = (
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"GIF8", "image/gif"),
+    (b"RIFF", "image/webp"),
+    (b"OggS", "audio/ogg"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What stands beside the telephones, given by whoever runs the page.
+
+    `book` reads what the program's books say, as JSON; `is_ready` whether the managers' bot answers; `advance`
+    lets time pass; `form_key` is the key of the site form at `/lines/main/form`, `mailbox` the line's address.
+    """
+
+    book: Book | None = None
+    is_ready: Callable[[], bool] = lambda: True
+    advance: Callable[[timedelta], None] | None = None
+    form_key: str | None = None
+    mailbox: str | None = None
+
+
+class Page:
+    """The page. Its routes can be served before there is anything to show: it says so and waits."""
+
+    def __init__(self) -> None:
+        self._telegram: TelegramSandbox | None = None
+        self._phones: dict[str, Phone] = {}
+        self._around = Surroundings()
+        self._shown = asyncio.Event()
+
+    def show(
+        self, telegram: TelegramSandbox, phones: Sequence[Phone], around: Surroundings | None = None
+    ) -> None:
+        """Show these telephones from now on, and what stands beside them."""
+        self._telegram = telegram
+        self._phones = {phone.key: phone for phone in phones}
+        self._around = around or Surroundings()
+        self._shown.set()
+
+    def routes(self) -> list[web.RouteDef]:
+        """What the page is served by, beside the Bot API."""
+        return [
+            web.get("/", self._index),
+            web.get("/page/events", self._events),
+            web.get("/page/files/{bot}/{file}", self._file),
+            web.get("/page/samples/{name}", self._sample),
+            web.get("/page/{name:[a-z]+\\.(?:js|css|svg)}", self._static),
+            web.post("/page/act", self._act),
+            web.post("/page/upload", self._upload),
+        ]
+
+    # --- what is looked at -----------------------------------------------------------------------
+
+    async def _index(self, _: web.Request) -> web.StreamResponse:
+        return _static("index.html")
+
+    async def _static(self, request: web.Request) -> web.StreamResponse:
+        return _static(request.match_info["name"])
+
+    async def _sample(self, request: web.Request) -> web.StreamResponse:
+        try:
+            return _shown(sample(request.match_info["name"]))
+        except LookupError as error:
+            raise web.HTTPNotFound from error
+
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        bot, file_id = request.match_info["bot"], request.match_info["file"]
+        found = None
+        if self._telegram is not None and bot.isdecimal():
+            found = self._telegram.world.files.find(file_id, int(bot))
+        if found is None:
+            raise web.HTTPNotFound
+        return _shown(found.data)
+
+    # --- what is done ----------------------------------------------------------------------------
+
+    async def _act(self, request: web.Request) -> web.StreamResponse:
+        # A page of another site cannot send this type without asking first, and is not answered.
+        if request.content_type != "application/json":
+            raise web.HTTPUnsupportedMediaType
+        try:
+            asked = await request.json()
+        except ValueError as error:
+            raise web.HTTPBadRequest from error
+        if not isinstance(asked, dict):
+            raise web.HTTPBadRequest
+        try:
+            return web.json_response(await self._do(asked))
+        except Impossible as error:
+            return web.json_response({"error": str(error)}, status=409)
+
+    async def _do(self, asked: Json) -> Json:
+        match asked.get("act"):
+            case "time":
+                return self._let_pass(asked.get("seconds"))
+            case "cut" | "busy":
+                return self._break_next(str(asked["act"]))
+        phone = self._phones.get(str(asked.get("phone")))
+        if phone is None:
+            raise Impossible("no such telephone")
+        return await perform(phone, asked)
+
+    def _let_pass(self, seconds: object) -> Json:
+        if self._around.advance is None or not isinstance(seconds, int):
+            raise Impossible("time cannot be moved here")
+        self._around.advance(min(timedelta(seconds=max(0, seconds)), _LONGEST_STEP))
+        if self._telegram is not None:
+            self._telegram.world.changed("clock")
+        return {}
+
+    def _break_next(self, how: str) -> Json:
+        """The next message to a customer meets a fault."""
+        if self._telegram is None:
+            raise Impossible("there is nobody yet")
+        customers = {phone.person.id for phone in self._phones.values() if phone.side == "customer"}
+        fault = HangUp(after_acting=True) if how == "cut" else too_many_requests(5)
+        self._telegram.fail("sendMessage", fault, where=lambda call: call.chat_id in customers)
+        return {}
+
+    async def _upload(self, request: web.Request) -> web.StreamResponse:
+        phone = self._phones.get(request.query.get("phone", ""))
+        # A header no plain form of another site can send.
+        if phone is None or "X-Page" not in request.headers:
+            raise web.HTTPBadRequest
+        if (request.content_length or 0) > _MAX_UPLOAD:
+            raise web.HTTPRequestEntityTooLarge(_MAX_UPLOAD, request.content_length or 0)
+        data = await request.read()
+        name = request.query.get("name", "file")[-100:]
+        try:
+            await upload(phone, data, name, request.content_type)
+        except Impossible as error:
+            return web.json_response({"error": str(error)}, status=409)
+        return web.json_response({})
+
+    # --- what is told ----------------------------------------------------------------------------
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(
+            headers={
+                "Content-Type": "text/event-stream",
+                "Cache-Control": "no-store",
+                "X-Accel-Buffering": "no",
+            }
+        )
+        await response.prepare(request)
+        with suppress(ConnectionError, asyncio.CancelledError):
+            await self._shown.wait()
+            await _Stream(response, self._telegram, self._phones, self._around).run()
+        return response
+
+
+class _Stream:
+    """What one open page is told: everything first, then whatever changes."""
+
+    def __init__(
+        self,
+        response: web.StreamResponse,
+        telegram: TelegramSandbox | None,
+        phones: dict[str, Phone],
+        around: Surroundings,
+    ) -> None:
+        if telegram is None:
+            raise RuntimeError("a stream begins when there is something to show")
+        self._response = response
+        self._telegram = telegram
+        self._phones = phones
+        self._around = around
+        self._by_chat: dict[PrivateChat, Phone] = {phone.chat: phone for phone in phones.values()}
+        self._waiting = {key: waiting_of(phone) for key, phone in phones.items()}
+        self._book: Json | None = None
+        self._ready: bool | None = None
+        self._looked = self._told = 0.0
+        self._number = 0
+
+    async def run(self) -> None:
+        """Tell until the page is closed."""
+        with self._telegram.changes() as changes:
+            await self._tell("state", self._state())
+            while True:
+                try:
+                    async with asyncio.timeout(_LOOK):
+                        change: Change | None = await changes.get()
+                except TimeoutError:
+                    change = None
+                if change is not None:
+                    await self._tell_of(change)
+                if time.monotonic() - self._looked >= _LOOK or (
+                    change is not None and change.kind == "clock"
+                ):
+                    await self._tell_books()
+
+    async def _tell_of(self, change: Change) -> None:
+        if self._number and change.number > self._number + 1:
+            await self._tell("state", self._state())  # some were lost: everything once more
+        self._number = change.number
+        for name, content in self._told_of(change):
+            await self._tell(name, content)
+
+    def _told_of(self, change: Change) -> Iterator[tuple[str, Json]]:
+        if change.kind in ("polling", "updates"):
+            yield from self._newly_taken()
+        if change.kind == "clock":
+            yield "clock", {"now": self._now()}
+        if change.kind == "commands":
+            for key, phone in self._phones.items():
+                if phone.bot is change.bot:
+                    yield "commands", {"phone": key, "commands": commands_view(phone)}
+        seen = self._by_chat.get(change.chat) if isinstance(change.chat, PrivateChat) else None
+        if seen is None:
+            return
+        match change.kind:
+            case "message" | "edit" | "reaction" if change.message is not None:
+                self._waiting[seen.key] = waiting = waiting_of(seen)
+                yield "message", {"phone": seen.key, "message": message_view(seen, change.message, waiting)}
+            case "delete" if change.message is not None:
+                yield "gone", {"phone": seen.key, "id": change.message.id}
+            case "membership":
+                yield "phone", seen.view()
+            case "action":
+                yield "action", {"phone": seen.key, "action": change.details.get("action", "")}
+
+    def _newly_taken(self) -> Iterator[tuple[str, Json]]:
+        for key, phone in self._phones.items():
+            before = self._waiting[key]
+            if before and (taken := before - (now := waiting_of(phone))):
+                self._waiting[key] = now
+                yield "taken", {"phone": key, "ids": sorted(taken)}
+
+    async def _tell_books(self) -> None:
+        self._looked = time.monotonic()
+        if (ready := self._around.is_ready()) != self._ready:
+            self._ready = ready
+            await self._tell("ready", {"ready": ready})
+        if self._around.book is not None and (book := await self._around.book()) != self._book:
+            self._book = book
+            await self._tell("book", book)
+        if time.monotonic() - self._told > _BEAT:
+            await self._tell("clock", {"now": self._now()})
+
+    def _state(self) -> Json:
+        phones = self._phones.values()
+        return {
+            "now": self._now(),
+            "ready": self._around.is_ready(),
+            "phones": [phone.view() for phone in phones],
+            "chats": {phone.key: chat_view(phone) for phone in phones},
+            "commands": {phone.key: commands_view(phone) for phone in phones},
+            "can": {"advance": self._around.advance is not None, "book": self._around.book is not None},
+            "form_key": self._around.form_key,
+            "mailbox": self._around.mailbox,
+        }
+
+    def _now(self) -> int:
+        return int(self._telegram.world.now().timestamp() * 1000)
+
+    async def _tell(self, name: str, content: Json) -> None:
+        self._told = time.monotonic()
+        body = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+        await self._response.write(f"event: {name}\ndata: {body}\n\n".encode("utf-8", "replace"))
+
+
+def _static(name: str) -> web.Response:
+    path = _FILES / name
+    if path.parent != _FILES or not path.is_file():
+        raise web.HTTPNotFound
+    return web.Response(
+        body=path.read_bytes(), content_type=_TYPES[path.suffix], charset="utf-8", headers=_SAFE
+    )
+
+
+def _shown(data: bytes) -> web.Response:
+    headers = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
+    for beginning, media_type in _SHOWN:
+        if data.startswith(beginning):
+            return web.Response(body=data, content_type=media_type, headers=headers)
+    headers["Content-Disposition"] = "attachment"
+    return web.Response(body=data, content_type="application/octet-stream", headers=headers)

@@ -1,0 +1,72 @@
+// Beside the telephones: the site form, the ledger, the time.
+import { act, el, language, say } from "./words.js";
+
+export class Form {
+  constructor(form, key) {
+    this.form = form; this.key = key; this.answer = document.getElementById("form-answer");
+    this.fresh();
+    form.addEventListener("input", () => this.fresh());
+    form.addEventListener("submit", (event) => { event.preventDefault(); this.send(); });
+    document.getElementById("form-fill").addEventListener("click", () => this.fill());
+  }
+
+  // A new content is a new enquiry; the same content sent again is the same one.
+  fresh() { this.idempotency = crypto.getRandomValues(new Uint32Array(4)).join("-"); this.last = null; }
+
+  fill(name = say("say-form-name"), phone = `+7 9${16 + Math.floor(Math.random() * 9)} ${100 + Math.floor(Math.random() * 899)}-${10 + Math.floor(Math.random() * 89)}-${10 + Math.floor(Math.random() * 89)}`, message = say("say-form-message")) {
+    const fields = this.form.elements;
+    fields.namedItem("name").value = name; fields.namedItem("phone").value = phone; fields.namedItem("message").value = message;
+    this.fresh();
+  }
+
+  async send() {
+    const values = Object.fromEntries([...new FormData(this.form)].filter(([, value]) => value.trim()));
+    const body = JSON.stringify({ ...values, utm_source: "demo", page: "https://lad.example/prices" });
+    try {
+      const answer = await fetch("/lines/main/form", { method: "POST", body, headers: { "Content-Type": "application/json", "X-Form-Key": this.key, "Idempotency-Key": this.idempotency, "Accept-Language": language() } });
+      const told = await answer.json().catch(() => ({}));
+      if (!answer.ok) throw new Error([told.field, told.error || answer.statusText].filter(Boolean).join(": "));
+      this.tell(`${answer.status} · ${say(told.id === this.last ? "form-again" : "form-sent", { id: `…${String(told.id).slice(-6)}` })}`, "good");
+      this.last = told.id;
+    } catch (error) { this.tell(say("form-failed", { why: error.message }), "bad"); }
+  }
+
+  tell(text, how) { this.answer.textContent = text; this.answer.className = how; this.answer.title = text; }
+}
+
+const PARTS = ["filed", "excluded", "duplicate", "ignored", "parked"];
+const WORK = ["leads_open", "leads_waiting", "deliveries_waiting", "timers_waiting"];
+let before = {};
+
+export function drawBook(book) {
+  if (!book) return;
+  const { total } = book;
+  const cell = (name) => {
+    const fresh = before[name] !== undefined && before[name] !== total[name] ? " fresh" : "";
+    const tone = total[name] === 0 ? " none" : name === "parked" ? " warn" : "";
+    return el("div", { class: `figure${tone}${fresh}`, "data-figure": name }, el("b", {}, String(total[name])), el("span", {}, say(name)));
+  };
+  document.getElementById("sum").replaceChildren(cell("received"), el("div", { class: "op", "aria-hidden": "true" }, "="), ...PARTS.map(cell));
+  before = { ...total };
+  const even = document.getElementById("book-even");
+  even.hidden = false; even.textContent = say(book.even ? "even" : "uneven"); even.classList.toggle("bad", !book.even); even.dataset.even = String(book.even);
+  document.getElementById("accounts").replaceChildren(...book.accounts.map((account) => {
+    const parts = PARTS.filter((name) => account[name]).map((name) => `${account[name]} ${say(name)}`).join(" + ");
+    return el("div", {}, say(account.channel === "form" ? "channel-form" : account.channel), el("i", { class: account.even ? "" : "bad" }, `${account.received} = ${parts || 0}`));
+  }));
+  document.getElementById("work").replaceChildren(...WORK.map((name) => el("span", {}, el("b", {}, String(book.work[name])), ` ${say(name)}`)));
+}
+
+export class Clock {
+  constructor() {
+    this.ahead = 0;
+    for (const button of document.querySelectorAll("[data-step]")) button.addEventListener("click", () => this.step(Number(button.dataset.step)));
+  }
+
+  set(milliseconds) { this.ahead = milliseconds - Date.now(); this.draw(); }
+  now() { return new Date(Date.now() + this.ahead); }
+  step(seconds) { return act({ act: "time", seconds }).catch(() => {}); }
+  draw() {
+    document.getElementById("now").textContent = this.now().toLocaleString(language(), { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+  }
+}
