@@ -90,12 +90,11 @@ class Reactions:
             for robot in robots.get(event.stage_id, ()):
                 if robot.start != Start.ENTERED:
                     continue
-                if robot.delay_seconds == 0:
-                    reason = self._why_silent(tx, event) if robot.action == "message" else None
-                    if reason is None:
-                        runs.append(_run(robot, event))
-                    else:
-                        skipped.append((_run(robot, event), reason))
+                reason = self._why_silent(tx, event) if robot.action == "message" else None
+                if reason is not None:
+                    skipped.append((_run(robot, event), reason))
+                elif robot.delay_seconds == 0:
+                    runs.append(_run(robot, event))
                 else:
                     appointments.append(
                         Appointment(

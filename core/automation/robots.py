@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from sqlalchemy import func, select
 
 from core.automation import conditions
@@ -20,6 +21,7 @@ from core.conversations.outbound import Utterance, say
 from core.conversations.routes import Route, open_routes
 from core.database import Transaction, among
 from core.exclusions.hits import excluded_contacts
+from core.errors import Refusal
 from core.language import in_language
 from core.leads.model import Lead, LeadOutcome
 from core.leads.stages import Move, enter_stages
@@ -28,6 +30,11 @@ from core.lines.model import Line
 # Two machines that greet each other stop here: five to one conversation in two hours.
 AUTOMATIC_AT_MOST = 5
 AUTOMATIC_WITHIN = timedelta(hours=2)
+
+
+log = structlog.get_logger("automation")
+
+FAILED = "failed: "  # what the reason of a run begins with that could not act
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +146,8 @@ def perform(tx: Transaction, runs: Sequence[Run]) -> dict[str, str | None]:
 
     Returns per run's key None when it was done, or the reason for which it was skipped: "closed", "stage-left",
     "customer-wrote", "unsubscribed", "condition", "excluded", "blocked", "no-way", "already-said", "no-text",
-    "too-many" (a machine may be answering us that neither its headers nor its address gave away).
+    "too-many" (a machine may be answering us that neither its headers nor its address gave away), or "failed: …"
+    with the error of a robot that is set up wrongly. One that fails keeps no other from acting.
     """
     facts = _facts(tx, {run.lead_id for run in runs})
     routes = open_routes(tx, {run.conversation_id for run in runs if run.conversation_id is not None})
@@ -149,41 +157,64 @@ def perform(tx: Transaction, runs: Sequence[Run]) -> dict[str, str | None]:
     results: dict[str, str | None] = {}
     utterances: list[Utterance] = []
     wishes: list[Wish] = []
-    moves: list[Move] = []
+    moves: dict[int, tuple[Run, Move]] = {}  # by lead: whatever comes after a move is for a stay that is over
     for run in runs:
+        if run.key in results and results[run.key] is None:
+            continue  # one wish, said twice
         fact = facts.get(run.lead_id)
         route = routes.get(run.conversation_id) if run.conversation_id is not None else None
         is_loop = route is not None and lately[route.conversation_id] >= AUTOMATIC_AT_MOST
-        reason = _why_not(
-            run, fact, route, run.key in said, bool(fact and fact.contact_id in excluded), is_loop
-        )
-        results[run.key] = reason
-        if reason is not None or fact is None:
-            continue
-        match run.robot.action:
-            case "message" if route is not None:
-                utterances.append(_utterance(run, fact, route))
-                lately[route.conversation_id] += 1
-            case "notify":
-                if fact.responsible_id is not None:
-                    text = in_language(run.robot.parameters["text"], fact.line_language, fact.line_language)
-                    wishes.append(
-                        Wish(
-                            fact.responsible_id,
-                            "robot",
-                            run.lead_id,
-                            None,
-                            None,
-                            (("text", _words(text, fact)),),
-                        )
-                    )
-            case "stage":
-                moves.append(Move(run.lead_id, int(run.robot.parameters["stage"]), f"robot:{run.robot.id}"))
+        is_excluded = bool(fact and fact.contact_id in excluded)
+        try:
+            reason = _why_not(run, fact, route, run.key in said, is_excluded, is_loop)
+            if run.lead_id in moves:
+                reason = reason or "stage-left"
+            results[run.key] = reason
+            if reason is not None or fact is None:
+                continue
+            match run.robot.action:
+                case "message" if route is not None:
+                    utterances.append(_utterance(run, fact, route))
+                    lately[route.conversation_id] += 1
+                case "notify" if fact.responsible_id is not None:
+                    wishes.append(_wish(run, fact, fact.responsible_id))
+                case "stage":
+                    stage_id = int(run.robot.parameters["stage"])
+                    moves[run.lead_id] = run, Move(run.lead_id, stage_id, f"robot:{run.robot.id}")
+        except Exception as error:
+            log.exception("a robot is set up wrongly", robot_id=run.robot.id, lead_id=run.lead_id)
+            results[run.key] = _failed(error)
     say(tx, utterances)
     notify_all(tx, wishes)
-    if moves:
-        enter_stages(tx, moves)
+    return results | _move(tx, list(moves.values()))
+
+
+def _move(tx: Transaction, moves: Sequence[tuple[Run, Move]]) -> dict[str, str | None]:
+    """All at once; where one is refused, one by one, so that the others are not held back. Refusals write nothing."""
+    if not moves:
+        return {}
+    try:
+        enter_stages(tx, [move for _, move in moves])
+    except (Refusal, LookupError) as error:
+        if len(moves) == 1:
+            ((run, _),) = moves
+            log.warning("a robot's move is refused", robot_id=run.robot.id, lead_id=run.lead_id, why=repr(error))
+            return {run.key: _failed(error)}
+    else:
+        return {}
+    results: dict[str, str | None] = {}
+    for one in moves:
+        results |= _move(tx, [one])
     return results
+
+
+def _failed(error: Exception) -> str:
+    return f"{FAILED}{type(error).__name__}: {error}"[:500]
+
+
+def _wish(run: Run, fact: Facts, responsible_id: int) -> Wish:
+    text = in_language(run.robot.parameters["text"], fact.line_language, fact.line_language)
+    return Wish(responsible_id, "robot", run.lead_id, None, None, (("text", _words(text, fact)),))
 
 
 def _why_not(
@@ -246,7 +277,7 @@ def _condition_facts(fact: Facts) -> dict[str, Any]:
 
 
 def _facts(tx: Transaction, lead_ids: Collection[int]) -> dict[int, Facts]:
-    return {row[0]: Facts(*row[1:]) for row in tx.connection.execute(_FACTS, {"leads": lead_ids})}
+    return {row[0]: Facts(*tuple(row)[1:]) for row in tx.connection.execute(_FACTS, {"leads": lead_ids})}
 
 
 def _said_lately(tx: Transaction, conversation_ids: Collection[int]) -> Counter[int]:

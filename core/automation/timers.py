@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select, text, update
 
 from core.automation.model import Timer, TimerState
-from core.automation.robots import Run, perform, robots_by_id
+from core.automation.robots import FAILED, Run, perform, robots_by_id
 from core.conversations.model import Conversation
 from core.database import BATCH, Transaction, among
 from core.leads.model import Lead
@@ -104,7 +104,7 @@ def note_skipped(tx: Transaction, skipped: Sequence[tuple[Run, str]]) -> None:
                 "conversation_id": run.conversation_id,
                 "stops_on_answer": run.robot.stops_on_answer,
                 "due_at": tx.now,
-                "state": TimerState.SKIPPED,
+                "state": _state(reason),
                 "reason": reason,
                 "settled_at": tx.now,
             }
@@ -178,7 +178,7 @@ def fire(tx: Transaction, limit: int = BATCH, *, only: int | None = None) -> int
         [
             {
                 "id": row.id,
-                "state": TimerState.DONE if reasons[row.id] is None else TimerState.SKIPPED,
+                "state": _state(reasons[row.id]),
                 "reason": reasons[row.id],
                 "settled_at": tx.now,
             }
@@ -206,6 +206,12 @@ def next_due(connection: Connection) -> datetime | None:
 def run_key(robot_id: int, lead_id: int, occasion: str, *, once: bool) -> str:
     """The key of what a robot says: one per lead, or one per occasion."""
     return f"robot:{robot_id}:lead:{lead_id}" if once else f"robot:{robot_id}:{occasion}"
+
+
+def _state(reason: str | None) -> TimerState:
+    if reason is None:
+        return TimerState.DONE
+    return TimerState.FAILED if reason.startswith(FAILED) else TimerState.SKIPPED
 
 
 def _cancel(tx: Transaction, reason: str, *conditions: Any) -> None:

@@ -198,6 +198,6 @@ def _latest_conversations(tx: Transaction, lead_ids: Sequence[int]) -> dict[int,
     rows = tx.connection.execute(
         select(Conversation.lead_id, Conversation.id)
         .where(among(Conversation.lead_id, lead_ids))
-        .order_by(Conversation.last_in_at, Conversation.id)
+        .order_by(Conversation.last_in_at.asc().nulls_first(), Conversation.id)
     )
     return {row.lead_id: row.id for row in rows}
