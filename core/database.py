@@ -20,11 +20,14 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Se
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
+from enum import Enum
+from operator import itemgetter
 from typing import Any, Never, TypeAlias, TypeVar, cast, overload
 
 import structlog
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     ColumnElement,
     Connection,
     DateTime,
@@ -43,8 +46,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.ext.compiler import compiles
@@ -127,11 +129,13 @@ class Json(TypeDecorator[Any]):
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
         if value is None or dialect.name == "postgresql":
             return value
-        return json.dumps(value, ensure_ascii=False)
+        return _json(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
         return json.loads(value) if isinstance(value, str) and dialect.name == "sqlite" else value
 
+
+_json = json.JSONEncoder(ensure_ascii=False).encode
 
 # On SQLite only a column declared INTEGER is the row's own id; as BIGINT each key would cost a second index.
 Id = BigInteger().with_variant(Integer(), "sqlite")
@@ -261,28 +265,32 @@ class Transaction:
 
         Ids are made beforehand with `tx.new_id()`: asking the database for them costs a statement per row.
         """
-        if not rows:
-            return
-        table = cast(Table, model.__table__)
-        plan = _insert_plan(table, tuple(rows[0]), self.connection.dialect)
-        self.connection.exec_driver_sql(plan.sql, plan.parameters(rows))
+        self._insert(model, rows, "")
 
     def insert_ignoring(self, model: type[Model], rows: Sequence[Mapping[str, Any]]) -> None:
         """Like `insert`, but a row whose unique key is already there is left out in silence."""
+        self._insert(model, rows, " ON CONFLICT DO NOTHING")
+
+    def _insert(self, model: type[Model], rows: Sequence[Mapping[str, Any]], ending: str) -> None:
         if not rows:
             return
         table = cast(Table, model.__table__)
-        plan = _insert_plan(table, tuple(rows[0]), self.connection.dialect)
-        self.connection.exec_driver_sql(plan.sql + " ON CONFLICT DO NOTHING", plan.parameters(rows))
+        columns = _columns(rows, tuple(rows[0]))
+        # Half of the values of a new lead are empty, and saying so costs the driver more than a value.
+        filled = {name: values for name, values in columns.items() if values.count(None) < len(values)}
+        plan = _insert_plan(table, tuple(filled), self.connection.dialect)
+        self.connection.exec_driver_sql(plan.sql + ending, plan.parameters(filled))
 
     def update(self, model: type[Model], rows: Sequence[Mapping[str, Any]]) -> None:
         """Change many rows of one table by their `id`; the other keys of each row are the new values."""
         if not rows:
             return
         table = cast(Table, model.__table__)
-        plan = _update_plan(table, tuple(rows[0]), self.connection.dialect)
+        names = (*(name for name in rows[0] if name != "id"), "id")
+        plan = _update_plan(table, names, self.connection.dialect)
         # Sorted, so that two transactions changing the same rows wait for each other instead of embracing.
-        self.connection.exec_driver_sql(plan.sql, plan.parameters(sorted(rows, key=lambda row: row["id"])))
+        ordered = sorted(rows, key=itemgetter("id"))
+        self.connection.exec_driver_sql(plan.sql, plan.parameters(_columns(ordered, names)))
 
     def lock_keys(self, keys: Iterable[str]) -> None:
         """Until the commit nobody else works with these keys. Taken in one order, so two takers cannot embrace."""
@@ -316,7 +324,6 @@ class _Plan:
     """How rows of one shape reach one table: a constant statement and the columns' own conversions."""
 
     def __init__(self, table: Table, names: tuple[str, ...], dialect: Dialect) -> None:
-        self._names = names
         self._sqlite = dialect.name == "sqlite"
         columns = [table.c[name] for name in names]
         self._convert = [_conversion(column.type, dialect) for column in columns]
@@ -332,24 +339,40 @@ class _Plan:
         values = [f"c{i}::jsonb" if kind == "JSONB" else f"c{i}" for i, kind in enumerate(self._kinds)]
         return f"unnest({arrays}) AS given({fields})", values
 
-    def parameters(self, rows: Sequence[Mapping[str, Any]]) -> Any:
-        """The rows as the driver takes them: tuples for SQLite, one array per column for PostgreSQL."""
-        columns = [
-            convert([row[name] for row in rows]) if convert else [row[name] for row in rows]
-            for name, convert in zip(self._names, self._convert, strict=True)
+    def parameters(self, columns: Mapping[str, list[Any]]) -> Any:
+        """The columns as the driver takes them: rows for SQLite, one array per column for PostgreSQL."""
+        written = [
+            convert(values) if convert else values
+            for values, convert in zip(columns.values(), self._convert, strict=True)
         ]
-        return list(zip(*columns, strict=True)) if self._sqlite else tuple(columns)
+        return list(zip(*written, strict=True)) if self._sqlite else tuple(written)
 
 
-def _conversion(kind: TypeEngine[Any], dialect: Dialect) -> Callable[[list[Any]], list[Any]] | None:
+def _columns(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, list[Any]]:
+    return {name: [row[name] for row in rows] for name in names}
+
+
+_Conversion: TypeAlias = Callable[[list[Any]], list[Any]]
+
+
+def _conversion(kind: TypeEngine[Any], dialect: Dialect) -> _Conversion | None:
     """How a column of values is written; None where the driver takes them as they are."""
     if isinstance(kind, Json):
-        return lambda values: [
-            None if value is None else json.dumps(value, ensure_ascii=False) for value in values
-        ]
+        return lambda values: [None if value is None else _json(value) for value in values]
     if isinstance(kind, UtcDateTime):
         return lambda values: _moments(values, kind, dialect)
+    if dialect.name == "sqlite" and isinstance(kind, String):
+        return _plain_texts
+    if dialect.name == "sqlite" and isinstance(kind, Boolean):
+        return lambda values: [value if value is None else int(value) for value in values]
     return None
+
+
+def _plain_texts(values: list[Any]) -> list[Any]:
+    # sqlite3 looks for an adapter of everything but plain texts and numbers, which takes longer than writing it.
+    if not isinstance(values[0], Enum):
+        return values
+    return [value if value is None else str(value) for value in values]
 
 
 def _moments(values: list[Any], kind: UtcDateTime, dialect: Dialect) -> list[Any]:
@@ -375,7 +398,7 @@ def _insert_plan(table: Table, names: tuple[str, ...], dialect: Dialect) -> _Pla
 
 
 def _update_plan(table: Table, names: tuple[str, ...], dialect: Dialect) -> _Plan:
-    names = (*(name for name in names if name != "id"), "id")
+    """`names` end with "id"."""
     key = ("update", table.name, names, dialect.name)
     if (plan := _plans.get(key)) is None:
         plan = _plans[key] = _Plan(table, names, dialect)
@@ -479,12 +502,14 @@ class Database:
         unique key was taken meanwhile (twice). Once begun it is finished even if the caller is cancelled; one
         still queued never runs. `bulk` marks batches, which let people's transactions pass (eight at most).
         """
-        task = asyncio.ensure_future(self._transact(work, bulk))
+        withdrawn = asyncio.Event()
+        task = asyncio.ensure_future(self._transact(work, bulk, withdrawn))
         self._running.add(task)
         task.add_done_callback(self._finished)
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
+            withdrawn.set()
             if self.is_sqlite and not task.done():
                 task.cancel()  # takes back what is still queued; the writer finishes what it has begun
             raise
@@ -494,7 +519,7 @@ class Database:
         if not task.cancelled():
             task.exception()  # seen here too, when the caller was cancelled and nobody else looks
 
-    async def _transact(self, work: Work[Any], bulk: bool) -> Any:
+    async def _transact(self, work: Work[Any], bulk: bool, withdrawn: asyncio.Event) -> Any:
         if self.is_sqlite:
             future = self._writer.submit(lambda connection: self._attempt(connection, work), bulk)
             waiting = asyncio.wrap_future(future)
@@ -505,18 +530,22 @@ class Database:
                     raise
                 result, tx = await waiting
         else:
-            result, tx = await self._attempts_postgresql(work)
+            result, tx = await self._attempts_postgresql(work, withdrawn)
         for call in tx.after_commit:
             call()
         if self.is_sqlite:
             self.hints.announce(tx.hints)
         return result
 
-    async def _attempts_postgresql(self, work: Work[T]) -> tuple[T, Transaction]:
+    async def _attempts_postgresql(
+        self, work: Work[T], withdrawn: asyncio.Event
+    ) -> tuple[T, Transaction]:
         attempt = 1
         while True:
             try:
                 async with self._engine.connect() as connection:
+                    if withdrawn.is_set() and attempt == 1:
+                        raise asyncio.CancelledError  # its caller left while it queued for a connection
                     return await connection.run_sync(self._attempt, work)
             except DBAPIError as error:
                 if not worth_repeating(error, attempt):
