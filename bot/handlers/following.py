@@ -69,9 +69,11 @@ async def _follow(
     try:
         shown: Message | None = None
         marked = message_id is not None and await _react(office, bot, chat_id, message_id, "✍")
-        if line or not marked:
-            shown = await _line(office, bot, chat_id, words("reply-sending"), line, message_id, about)
         begun = office.clock.now()
+        state = await _state(office, delivery_id)
+        if line or not marked:
+            said = words(_SETTLED.get(state, "reply-sending"))
+            shown = await _line(office, bot, chat_id, said, line, message_id, about)
         while (state := await _state(office, delivery_id)) not in _SETTLED:
             now = office.clock.now()
             if now - begun > ENOUGH:

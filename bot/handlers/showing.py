@@ -31,7 +31,7 @@ T = TypeVar("T")
 _NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 _CAPTION = 1024  # UTF-16 units under a file
 _PATIENCE = 3  # how often a "wait" of Telegram's is obeyed before it is an error
-_LONGEST_WAIT = 60  # seconds
+_LONGEST_WAIT = 30  # seconds; an update has less than a minute in all
 
 
 async def show(

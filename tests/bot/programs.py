@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import structlog
 from pydantic import SecretStr
 
 from openlines.application import Program, opened
@@ -123,6 +125,7 @@ async def running(
         telegram=Telegram(token=SecretStr(LINE_TOKEN), api_url=telegram.url, limits=False),
         bot=BotSettings(token=SecretStr(STAFF_TOKEN) if own_staff_bot else None),
     )
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     async with opened(settings, clock=clock) as program:
         running = asyncio.create_task(program.run())
         try:
@@ -130,3 +133,4 @@ async def running(
         finally:
             program.stop()
             await running
+            structlog.reset_defaults()

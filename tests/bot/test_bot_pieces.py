@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -15,8 +17,9 @@ from bot.rich import LONGEST, Rich, plain, shortened, units
 from bot.screens.cards import card_screen
 from bot.texts import Texts, Words
 from core.channel import Markup
-from core.desk.cards import Card, Way
+from core.desk.cards import Card
 from core.desk.messages import Said
+from core.desk.persons import Way
 from core.leads.pipelines import StageRef
 from core.staff.managers import Person
 
@@ -112,6 +115,11 @@ def test_a_card_fits_whatever_stands_in_it_and_keeps_its_buttons(
     assert words("button-reply") in labels
     for span in screen.spans:
         assert span.offset + span.length <= len(screen.text)
+
+
+def test_the_worker_renders_notices_without_the_bots_library() -> None:
+    code = "import sys, bot.notices; sys.exit('aiogram' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 def test_quick_lines_stand_together_and_later_ones_apart() -> None:

@@ -183,10 +183,9 @@ async def test_a_customer_who_has_blocked_us_is_named_and_nothing_is_claimed_to_
     sent = await story.admin.writes(story.staff, "Ответ", reply_to=card)
     notice = await story.admin.sees(story.staff, "Лид № 1: не доставлено")
     assert "Клиент заблокировал бота" in notice.text
-    assert "👌" not in reactions(sent)
-    later = await story.admin.writes(story.staff, "Ещё ответ", reply_to=card)
-    refusal = await story.answer(story.admin, later)
-    assert "клиент заблокировал бота" in refusal.text
+    await story.telegram.until(lambda: reactions(sent) == ["👎"])
+    await story.admin.writes(story.staff, "Ещё ответ", reply_to=card)
+    await story.admin.sees(story.staff, "Ответить по лиду № 1 нельзя: клиент заблокировал бота")
 
 
 async def test_what_may_not_have_arrived_is_called_so_and_a_person_decides(story: Story) -> None:
@@ -261,11 +260,12 @@ async def test_strangers_text_is_never_markup_nor_a_command_on_a_managers_screen
     anna = story.telegram.person(777, "<b>Анна</b> \u202e_x_", username="anna_p")
     await anna.writes(story.line, "*жирно* <i>курсив</i> [ссылка](https://evil.example) /away")
     card = await story.admin.sees(story.staff, "Новый лид")
-    assert "<b>Анна</b> _x_" in card.text
-    assert "<i>курсив</i>" in card.text
+    seen = card.text.replace("\u2060", "")  # what parts a slash from its word is not to be seen
+    assert "<b>Анна</b> _x_" in seen
+    assert "<i>курсив</i> [ссылка](https://evil.example)" in seen
     assert "\u202e" not in card.text
     assert not card.marked("text_link")
-    assert "bot_command" not in {entity["type"] for entity in card.entities}
+    assert not card.marked("bot_command")
 
 
 async def test_a_second_message_comes_to_its_manager_with_all_that_is_new(story: Story) -> None:
@@ -311,7 +311,7 @@ async def test_junk_with_a_comment_is_remembered_when_the_person_comes_back(stor
 
 async def test_a_note_and_handing_over(story: Story) -> None:
     boris = await story.manager(101, "Борис")
-    await story.admin.writes(story.staff, "/away")
+    await story.answer(story.admin, await story.admin.writes(story.staff, "/away"))
     await a_customer(story).writes(story.line, "Здравствуйте")
     card = await boris.sees(story.staff, "Новый лид")
     await boris.taps(card, "Взять")
@@ -324,9 +324,7 @@ async def test_a_note_and_handing_over(story: Story) -> None:
     assert (await boris.taps(card, "Ирина")).text == "Передано: Ирина."
     given = await story.admin.sees(story.staff, "Борис передаёт вам лид")
     assert "любит кофе" in given.text
-    history = await story.telegram.until(lambda: given if given.button("История") else None)
-    assert history is not None
-    await story.admin.taps(history, "История")
+    await story.admin.taps(given, "История")
     await story.telegram.until(lambda: "лид передан, теперь Ирина" in given.text)
 
 
@@ -434,6 +432,23 @@ async def test_figures_search_and_ledger_answer(story: Story) -> None:
     await story.telegram.until(lambda: "Стадия «Новая» · 1" in waiting.text)
     await story.admin.taps(waiting, "№ 1")
     await story.telegram.until(lambda: story.admin.last(story.staff).text.startswith("Лид № 1"))
+
+
+async def test_an_update_the_library_refuses_is_still_heard(story: Story) -> None:
+    story.telegram.push_raw(
+        story.staff,
+        {
+            "message": {
+                "message_id": 4000,
+                "date": 1_773_651_600,
+                "chat": {"id": ADMIN, "type": "private", "first_name": "Ирина"},
+                "from": {"id": ADMIN, "is_bot": False, "first_name": "Ирина"},
+                "text": "/away",
+                "paid_media": "something of next year",
+            }
+        },
+    )
+    await story.admin.sees(story.staff, "Вы отошли")
 
 
 async def test_a_bug_is_an_apology_with_a_reference_and_nothing_internal(tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ def test_every_message_the_code_asks_for_exists_and_no_other_is_kept() -> None:
                 and node.args
                 and isinstance(node.args[0], ast.Constant)
             ):
-                assert node.args[0].value in known, f"{file.name} asks for {node.args[0].value}"
+                assert node.args[0].value in known, f"{file.name} asks for {node.args[0].value!r}"
     refusals = {key for key, _ in _refusals()}
     unused = {key for key in known - literal - refusals if key.split("-")[0] not in BUILT}
     assert not unused
