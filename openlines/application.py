@@ -15,7 +15,7 @@ from importlib import import_module
 from importlib.metadata import version
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from aiohttp import ClientSession, TCPConnector, web
@@ -53,6 +53,9 @@ from openlines.refiling import refile
 from openlines.settings import Settings, unknown_settings
 from webhooks.application import Edge, build
 
+if TYPE_CHECKING:
+    from openlines.letters import Letters
+
 log = structlog.get_logger("openlines")
 
 PARTS = ("web", "bot", "mail", "worker")
@@ -87,6 +90,7 @@ class Program:
     apis: dict[int, BotApi] = field(default_factory=dict)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     worker: Worker | None = None
+    letters: Letters | None = None  # the line's mailbox, when it has one
     port: int | None = None  # the HTTP edge's, once it listens
     leases: dict[str, str] = field(
         default_factory=dict
@@ -109,6 +113,9 @@ class Program:
         """
         works: list[tuple[str, Work]] = []
         edges: list[tuple[str, Work]] = []
+        if self.accounts.email is not None:
+            letters = import_module("openlines.letters")  # the mail libraries, only with a mailbox
+            self.letters = letters.Letters(self, self.accounts.email)
         if "web" in self.parts:
             edges += [("web", edge) for edge in self._telegram_edges()]
             works.append(("web", self._serve_http))
@@ -137,6 +144,8 @@ class Program:
                 task.cancel()
             await asyncio.gather(*running, *finishing, return_exceptions=True)
             await self.intake.close()
+            if self.letters is not None:
+                await self.letters.close()
         if self._failure is not None:
             raise self._failure
 
@@ -225,7 +234,7 @@ class Program:
         return f"webhook-failing: {str(found.get('last_error_message'))[:150]}"
 
     def _mail_edges(self) -> list[Work]:
-        return []
+        return self.letters.edges() if self.letters else []
 
     async def _serve_http(self) -> None:
         settings = self.settings
@@ -295,6 +304,8 @@ class Program:
                 if self.settings.telegram.limits:
                     channel = PacedTelegram(channel, self.limits, self.clock, account.scope)
                 channels[account.id] = channel
+        if self.letters is not None and self.accounts.email is not None:
+            channels[self.accounts.email.id] = self.letters.channel()
         managers = self.accounts.of_managers
         texts = Texts(default=self.settings.language)
         renderer = Notices(texts, self.clock, self.settings.timezone, managers.id) if managers else None

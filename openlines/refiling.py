@@ -33,7 +33,12 @@ async def refile(
         body = entry.body if entry.body is not None else store.load(entry.sha256 or "")
     except (OSError, ValueError):
         return None
-    again = understand(account, body, entry.external_id, db.clock.now(), settings)
+    if account.channel == "email":
+        from openlines.letters import understand_letter  # the mail libraries, only for letters
+
+        again = await understand_letter(account, store, body, db.clock.now(), settings)
+    else:
+        again = understand(account, body, entry.external_id, db.clock.now(), settings)
     received = Received(entry.external_id, body, again.understood, again.staff_id, again.is_staff)
 
     return await db.transact(
@@ -59,8 +64,4 @@ def understand(
                 return normalise_again(raw, now, region=settings.region)
             except InvalidInput as error:
                 return Received(external_id, raw, Unreadable(str(error)))
-        case "email":
-            from openlines.letters import understand_letter  # the mail libraries, only for letters
-
-            return understand_letter(account, raw, now, settings)
     return Received(external_id, raw, Unreadable(f"no channel {account.channel}"))

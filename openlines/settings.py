@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -108,6 +108,12 @@ class Email(BaseModel):
     """The mailbox of the line."""
 
     address: str | None = Field(default=None, description="The mailbox's own address, as customers see it")
+    name: str = Field(
+        default="", max_length=100, description="Name beside the address, e.g. the company's; default: none"
+    )
+    aliases: Names = Field(
+        default_factory=list, description="Further addresses that end in this mailbox, separated by commas"
+    )
     imap_url: SecretStr | None = Field(
         default=None,
         description="Letters in: `imaps://user:password@host:993/INBOX` (`imap://`, `imap+starttls://`)",
@@ -124,12 +130,30 @@ class Email(BaseModel):
         default=None, description="Move filed letters to this folder instead of marking them seen"
     )
     oauth_token: SecretStr | None = Field(
-        default=None, description="OAuth2 access token for IMAP and SMTP (XOAUTH2)"
+        default=None,
+        description="OAuth2 access token for IMAP and SMTP (XOAUTH2), or `file:PATH` of a file that holds it",
     )
-    since: str | None = Field(
+    since: date | None = Field(
         default=None,
         description="First start: also take letters since this day (YYYY-MM-DD); default: only new ones",
     )
+    verp: bool | None = Field(
+        default=None,
+        description="A return path of its own for each letter (`sales+…@`), so that every report is understood; "
+        "the mail server must deliver such addresses. Default: only with LISTEN",
+    )
+    size_limit: int = Field(
+        default=64 * 1024 * 1024, ge=64 * 1024, description="Bytes of the largest letter that is read"
+    )
+
+    @field_validator("address")
+    @classmethod
+    def _is_address(cls, address: str | None) -> str | None:
+        if address is None:
+            return None
+        if not re.fullmatch(r"[^\s@<>,;:\"]{1,64}@[A-Za-z0-9.-]{1,253}", address.strip()):
+            raise ValueError("not an address such as sales@example.com")
+        return address.strip().lower()
 
 
 class Form(BaseModel):

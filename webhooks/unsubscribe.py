@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from channels.email.unsubscribe import read_stop_token
 from core.automation.silence import stop_follow_ups
 
 if TYPE_CHECKING:
     from webhooks.application import Edge
-
-
-def token_of(conversation_id: int, secret: bytes) -> str:
-    """The token of the link that stops a conversation's follow-ups: its id and a signature nobody can guess."""
-    signature = hmac.new(secret, f"stop:{conversation_id}".encode(), hashlib.sha256).hexdigest()[:32]
-    return f"{conversation_id}-{signature}"
 
 
 def add_routes(app: web.Application, edge: Edge) -> None:
@@ -37,14 +30,11 @@ def add_routes(app: web.Application, edge: Edge) -> None:
 
 
 def _conversation(request: web.Request, edge: Edge) -> int:
-    token = request.match_info["token"]
-    number = token.split("-", 1)[0]
-    if edge.letters_secret is None or not number.isdecimal() or len(number) > 19:
+    secret = edge.letters_secret
+    found = read_stop_token(request.match_info["token"], secret) if secret is not None else None
+    if found is None:
         raise web.HTTPNotFound(reason="there is nothing here")
-    expected = token_of(int(number), edge.letters_secret)
-    if not hmac.compare_digest(token.encode("utf-8", "surrogatepass"), expected.encode()):
-        raise web.HTTPNotFound(reason="there is nothing here")
-    return int(number)
+    return found
 
 
 _PAGE = (

@@ -54,6 +54,7 @@ class ImapConnection:
         self._url = url
         self.uidvalidity = 0
         self.uidnext = 0  # 0: the server does not tell
+        self.exists = 0  # letters in the folder
         self._select()
 
     @classmethod
@@ -128,9 +129,13 @@ class ImapConnection:
         if self._client.has_capability("UIDPLUS"):
             self._client.uid_expunge(uids)
 
+    def has_folder(self, folder: str) -> bool:
+        """Whether there is such a folder."""
+        return bool(self._client.folder_exists(folder))
+
     def ensure_folder(self, folder: str) -> None:
         """Make the folder unless it is there."""
-        if not self._client.folder_exists(folder):
+        if not self.has_folder(folder):
             self._client.create_folder(folder)
 
     def sent(self, message_ids: Collection[str]) -> set[str]:
@@ -195,6 +200,7 @@ class ImapConnection:
             raise Refused(f"the folder {self._url.folder} cannot be opened: {_said(error)}") from error
         self.uidvalidity = int(selected.get(b"UIDVALIDITY", 0))
         self.uidnext = int(selected.get(b"UIDNEXT", 0))
+        self.exists = int(selected.get(b"EXISTS", 0))
 
     def _search(self, *criteria: str) -> list[int]:
         return sorted(int(uid) for uid in self._client.search(list(criteria)))

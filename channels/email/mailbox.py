@@ -49,6 +49,7 @@ STRIKES = 3  # how often one letter may break the connection
 LONGEST_PAUSE = timedelta(minutes=5)
 MARGIN = timedelta(hours=1)  # how much older than the line a letter may be and still count as new
 LOOK_AT_SENT = timedelta(minutes=5)
+ALIVE_EVERY = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ class Mailbox:
         self._place: Place | None = None
         self._has_fetched = False  # over this connection: what it refuses now is the letter's own fault
         self._looked_at_sent: datetime | None = None
+        self._noted_alive: datetime | None = None
         self._careful: set[int] = set()  # letters of a lot that failed: fetched one by one
         self._strikes: Counter[int] = Counter()
 
@@ -101,8 +103,7 @@ class Mailbox:
         account that stays unreachable is reported to `trouble`, and so is its return.
         """
         self._place = Place.read(cursor)
-        failures = 0
-        is_told = True  # an earlier process may have left a trouble behind: the first success clears it
+        failures = 1  # an earlier process may have left a trouble behind: the first success clears it
         try:
             while True:
                 try:
@@ -110,9 +111,10 @@ class Mailbox:
                     while True:
                         await self._settle_sent()
                         await self._catch_up()
-                        if is_told:
+                        if failures:
                             await self._tell(None)
-                        failures, is_told = 0, False
+                        failures = 0
+                        await self._note_alive()
                         await self._wait()
                 except NotFiled as error:
                     failures += 1
@@ -125,7 +127,6 @@ class Mailbox:
                         "mailbox interrupted", mailbox=self._name, failures=failures, why=why, exc_info=bug
                     )
                     if failures >= PATIENCE:
-                        is_told = True
                         await self._tell(f"{self._url.host}: {why}")
                 self._hang_up()
                 await self._clock.sleep_until(self._clock.now() + _pause(failures))
@@ -196,6 +197,13 @@ class Mailbox:
                     log.info("catching up", mailbox=self._name, done=done, left=left)
         if self._here.filed:
             await self._move(replace(self._here, filed=()))
+
+    async def _note_alive(self) -> None:
+        """The account was heard from, if only that there is nothing new."""
+        now = self._clock.now()
+        if self._noted_alive is None or now - self._noted_alive >= ALIVE_EVERY:
+            self._noted_alive = now
+            await self._move(self._here)
 
     async def _take(self, connection: ImapConnection, uids: Sequence[int]) -> None:
         heads = await self._call(partial(connection.heads, dates=uids[0] < self._here.old_below), uids)

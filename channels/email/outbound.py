@@ -125,6 +125,21 @@ class EmailChannel:
             await self._trouble(why)
 
 
+class ReceivingOnly:
+    """A mailbox that letters only come into: whoever answers is told `why` the answer cannot go out."""
+
+    capabilities = EmailChannel.capabilities
+
+    def __init__(self, why: str) -> None:
+        self._why = why
+
+    async def send(self, message: OutboundMessage) -> Outcome:
+        return Refused(Cause.MALFORMED, self._why)
+
+    async def fetch(self, reference: str, into: FileSink) -> Fetched | Refused | Postponed:
+        return Refused(Cause.NOT_FOUND, self._why)
+
+
 def _media_type(file: OutboundFile) -> str:
     return file.media_type or {"photo": "image/jpeg", "voice": "audio/ogg", "audio": "audio/mpeg"}.get(
         file.kind, "application/octet-stream"

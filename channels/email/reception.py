@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from channels.email.attachments import Attachment
 from channels.email.identity import MailIdentity
@@ -37,90 +37,50 @@ class Arrived:
 
 
 @dataclass(frozen=True, slots=True)
-class _Understood:
+class Ready:
+    """A letter ready to be filed: its files are stored."""
+
     received: Received
-    attachments: tuple[Attachment, ...]
     proofs: Mapping[int, str]  # our deliveries this letter shows to have left: id → Message-ID
 
 
-class Reception:
-    """Takes in the letters of one mailbox."""
+class Reader:
+    """Reads the letters of one mailbox and stores their files."""
 
     def __init__(
-        self,
-        db: Database,
-        store: FileStore,
-        intake: Intake,
-        account: AccountRef,
-        identity: MailIdentity,
-        *,
-        size_limit: int = SIZE_LIMIT,
+        self, store: FileStore, identity: MailIdentity, scope: str, *, size_limit: int = SIZE_LIMIT
     ) -> None:
-        self._db = db
+        """`scope` names the account; a letter of more than `size_limit` bytes is not read."""
         self._store = store
-        self._intake = intake
-        self.account = account
+        self._scope = scope
         self.identity = identity
         self.size_limit = size_limit
 
-    async def take(
-        self, page: Sequence[Arrived | Received], *, cursor: dict[str, Any] | None = None
-    ) -> list[Filed]:
-        """File these letters in their order, and remember how far the mailbox has been read.
+    async def read(self, page: Sequence[Arrived | Received]) -> list[Ready]:
+        """These letters in their order. What is `Received` already (one that could not be fetched) stays as
+        it is.
 
-        What is `Received` already (a letter that could not be fetched) goes as it is. Raises what the
-        database raises when it is away: then nothing was taken and nothing may be acknowledged.
+        Raises OSError when the store cannot keep a file.
         """
-        understood = await asyncio.to_thread(self._understand_all, page)
-        return await self._intake.take(self.account, await self._ready(understood), cursor=cursor)
-
-    async def file(self, letter: Arrived) -> Filed:
-        """File one letter together with whatever else arrives meanwhile. Raises as `take`."""
-        understood = await asyncio.to_thread(self._understand, letter)
-        (received,) = await self._ready([understood])
-        return await self._intake.file(self.account, received)
-
-    async def uncertain(self) -> dict[str, int]:
-        """The Message-IDs of letters that may have been sent, and their deliveries. Raises as `take`."""
-        since = self._db.clock.now() - SETTLED_WITHIN
-        account_id, identity = self.account.id, self.identity
-        found = await self._db.read(lambda c: uncertain_letters(c, account_id, since))
-        return {
-            make_message_id(conversation, delivery, identity.domain, identity.secret): delivery
-            for delivery, conversation in found.items()
-        }
-
-    async def confirm(self, letters: Mapping[int, str]) -> None:
-        """These letters of ours, Message-IDs by delivery, were certainly sent. Raises as `take`."""
-        await self._db.transact(partial(confirm_letters, account_id=self.account.id, letters=letters))
-
-    async def _ready(self, letters: Sequence[_Understood]) -> list[Received]:
-        ready = [
-            with_stored(letter.received, [await self._keep(file) for file in letter.attachments])
-            for letter in letters
-        ]
-        proofs = {id: message_id for letter in letters for id, message_id in letter.proofs.items()}
-        if proofs:
-            await self.confirm(proofs)
+        ready = []
+        for received, files, proofs in await asyncio.to_thread(self._understand_all, page):
+            stored = [await self._keep(file) for file in files]
+            ready.append(Ready(with_stored(received, stored) if stored else received, proofs))
         return ready
 
     def _understand_all(self, page: Sequence[Arrived | Received]) -> list[_Understood]:
-        return [
-            self._understand(one) if isinstance(one, Arrived) else _Understood(one, (), {}) for one in page
-        ]
+        return [self._understand(one) if isinstance(one, Arrived) else (one, (), {}) for one in page]
 
     def _understand(self, letter: Arrived) -> _Understood:
         if len(letter.raw) > self.size_limit:
-            return _Understood(self._normalise(letter.raw, letter.at), (), {})
+            return self._normalise(letter.raw, letter.at), (), {}
         try:
-            read: Letter | bytes = read_letter(letter.raw)
-        except Exception:  # noqa: BLE001 - a bug must not stop the mailbox: `normalise` says it in its own way
-            read = letter.raw
+            read = read_letter(letter.raw)
+        except Exception:  # noqa: BLE001 - a bug must not stop the mailbox: `normalise` parks what it strikes
+            return self._normalise(letter.raw, letter.at), (), {}
         received = self._normalise(read, letter.at)
-        if not isinstance(read, Letter):
-            return _Understood(received, (), {})
-        attachments = read.attachments if isinstance(received.understood, InboundMessage) else ()
-        return _Understood(received, attachments, self._proofs(read, received))
+        files = read.attachments if isinstance(received.understood, InboundMessage) else ()
+        return received, files, self._proofs(read, received)
 
     def _normalise(self, letter: bytes | Letter, at: datetime) -> Received:
         return normalise(
@@ -129,7 +89,7 @@ class Reception:
             our_addresses=self.identity.addresses,
             our_domain=self.identity.domain,
             secret=self.identity.secret,
-            scope=self.account.scope,
+            scope=self._scope,
             size_limit=self.size_limit,
         )
 
@@ -159,3 +119,61 @@ class Reception:
         finally:
             if not sink.is_closed:
                 await sink.abandon()
+
+
+_Understood: TypeAlias = tuple[Received, tuple[Attachment, ...], Mapping[int, str]]
+
+
+class Reception:
+    """Takes in the letters of one mailbox."""
+
+    def __init__(self, db: Database, intake: Intake, account: AccountRef, reader: Reader) -> None:
+        self._db = db
+        self._intake = intake
+        self._reader = reader
+        self.account = account
+
+    @property
+    def identity(self) -> MailIdentity:
+        """Whose letters these are."""
+        return self._reader.identity
+
+    @property
+    def size_limit(self) -> int:
+        """Bytes of the largest letter that is read."""
+        return self._reader.size_limit
+
+    async def take(
+        self, page: Sequence[Arrived | Received], *, cursor: dict[str, Any] | None = None
+    ) -> list[Filed]:
+        """File these letters in their order, and remember how far the mailbox has been read.
+
+        Raises what the database raises when it is away, and OSError when a file cannot be stored: then
+        nothing may be acknowledged.
+        """
+        return await self._intake.take(self.account, await self._ready(page), cursor=cursor)
+
+    async def file(self, letter: Arrived) -> Filed:
+        """File one letter together with whatever else arrives meanwhile. Raises as `take`."""
+        (received,) = await self._ready([letter])
+        return await self._intake.file(self.account, received)
+
+    async def uncertain(self) -> dict[str, int]:
+        """The Message-IDs of letters that may have been sent, and their deliveries. Raises as `take`."""
+        since = self._db.clock.now() - SETTLED_WITHIN
+        account_id, identity = self.account.id, self.identity
+        found = await self._db.read(lambda c: uncertain_letters(c, account_id, since))
+        return {
+            make_message_id(conversation, delivery, identity.domain, identity.secret): delivery
+            for delivery, conversation in found.items()
+        }
+
+    async def confirm(self, letters: Mapping[int, str]) -> None:
+        """These letters of ours, Message-IDs by delivery, were certainly sent. Raises as `take`."""
+        await self._db.transact(partial(confirm_letters, account_id=self.account.id, letters=letters))
+
+    async def _ready(self, page: Sequence[Arrived | Received]) -> list[Received]:
+        ready = await self._reader.read(page)
+        if proofs := {id: letter for one in ready for id, letter in one.proofs.items()}:
+            await self.confirm(proofs)
+        return [one.received for one in ready]

@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -89,7 +88,11 @@ class SmtpPost:
             kept = self._take_idle()
             try:
                 async with asyncio.timeout(self._timeout):
-                    client = kept.client if kept else await self._connect()
+                    client = (
+                        kept.client
+                        if kept
+                        else await connect(self._url, hostname=self._hostname, seconds=self._timeout)
+                    )
                     kept = kept or _Kept(client)
                     outcome = await self._introduce(client, letter, plain_sender)
             except (SMTPException, OSError, TimeoutError) as error:
@@ -104,33 +107,6 @@ class SmtpPost:
                 outcome = await self._content(client, letter)
             await self._keep(kept)
             return outcome
-
-    async def _connect(self) -> SMTP:
-        url, login = self._url, self._url.login
-        token = login.token() if login else None
-
-        async def current_token() -> str:
-            return token or ""
-
-        client = SMTP(
-            hostname=url.host,
-            port=url.port,
-            username=login.user if login else None,
-            password=login.password if login and token is None else None,
-            oauth_token_generator=current_token if token is not None else None,
-            local_hostname=self._hostname,
-            timeout=self._timeout,
-            use_tls=url.security is Security.TLS,
-            start_tls=url.security is Security.STARTTLS,
-        )
-        try:
-            await client.connect()
-            if client.is_ehlo_or_helo_needed:
-                await _greet(client)
-        except BaseException:
-            client.close()
-            raise
-        return client
 
     async def _introduce(self, client: SMTP, letter: Outgoing, plain_sender: str) -> Outcome | None:
         """Everything before the content; None when the server wants to have it."""
@@ -209,6 +185,39 @@ class SmtpPost:
                 await _leave(self._idle.popleft().client)
 
 
+async def connect(url: SmtpUrl, *, hostname: str, seconds: float) -> SMTP:
+    """A client that is connected, has greeted and is logged in. `seconds` are for each step of it.
+
+    Raises SMTPException, OSError or TimeoutError when that cannot be; SMTPAuthenticationError when the
+    login is refused.
+    """
+    login = url.login
+    token = login.token() if login else None
+
+    async def current_token() -> str:
+        return token or ""
+
+    client = SMTP(
+        hostname=url.host,
+        port=url.port,
+        username=login.user if login else None,
+        password=login.password if login and token is None else None,
+        oauth_token_generator=current_token if token is not None else None,
+        local_hostname=hostname,
+        timeout=seconds,
+        use_tls=url.security is Security.TLS,
+        start_tls=url.security is Security.STARTTLS,
+    )
+    try:
+        await client.connect()
+        if client.is_ehlo_or_helo_needed:
+            await _greet(client)
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
 class _Kept:
     """An open connection, and how much it has been used."""
 
@@ -253,13 +262,3 @@ async def _leave(client: SMTP) -> None:
         pass  # it is over either way
     finally:
         client.close()
-
-
-@contextlib.asynccontextmanager
-async def opened_post(url: SmtpUrl, *, hostname: str) -> AsyncIterator[SmtpPost]:
-    """A post that is closed at the end of the block."""
-    post = SmtpPost(url, hostname=hostname)
-    try:
-        yield post
-    finally:
-        await post.close()

@@ -16,8 +16,9 @@ from typing import Any, TypeVar
 from sqlalchemy import select
 
 from channels.email.identity import MailIdentity
+from channels.email.inbound import SIZE_LIMIT
 from channels.email.mailbox import Habits, Mailbox
-from channels.email.reception import Reception
+from channels.email.reception import Reader, Reception
 from channels.email.urls import read_imap_url
 from core.automation.preset import ensure_line
 from core.automation.reactions import Reactions
@@ -52,7 +53,11 @@ class MailLine:
 
     @property
     def reception(self) -> Reception:
-        return Reception(self.db, self.store, self.intake, self.account, self.identity)
+        return self.limited_reception()
+
+    def limited_reception(self, size_limit: int = SIZE_LIMIT) -> Reception:
+        reader = Reader(self.store, self.identity, self.account.scope, size_limit=size_limit)
+        return Reception(self.db, self.intake, self.account, reader)
 
     async def note_trouble(self, account: AccountRef, why: str | None) -> None:
         self.troubles.append(why)

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from channels.email.listener import Listener
-from channels.email.reception import Arrived, Reception
+from channels.email.reception import Arrived, Reader, Reception
 from channels.email.threading import make_return_path
 from channels.email.urls import ListenUrl
 from core.clock import SystemClock
@@ -82,7 +82,7 @@ class _Away(Reception):
 
 
 def away(line: MailLine) -> Reception:
-    return _Away(line.db, line.store, line.intake, line.account, line.identity)
+    return _Away(line.db, line.intake, line.account, Reader(line.store, line.identity, line.account.scope))
 
 
 async def test_while_the_database_is_away_the_sender_keeps_the_letter(small_line: MailLine) -> None:
@@ -94,14 +94,7 @@ async def test_while_the_database_is_away_the_sender_keeps_the_letter(small_line
 
 
 async def test_a_letter_that_is_too_large_is_announced_and_refused(small_line: MailLine) -> None:
-    reception = Reception(
-        small_line.db,
-        small_line.store,
-        small_line.intake,
-        small_line.account,
-        small_line.identity,
-        size_limit=10_000,
-    )
+    reception = small_line.limited_reception(10_000)
     async with listening(reception) as port:
 
         def work(client: smtplib.SMTP) -> tuple[str, int]:
@@ -147,14 +140,7 @@ async def test_lmtp_answers_for_every_recipient(small_line: MailLine) -> None:
     async with listening(away(small_line), lmtp=True) as port:
         replies = await asyncio.to_thread(lmtp, port, recipients, a_letter("ещё"))
     assert [reply[:3] for reply in replies] == ["451", "451"]
-    tight = Reception(
-        small_line.db,
-        small_line.store,
-        small_line.intake,
-        small_line.account,
-        small_line.identity,
-        size_limit=99,
-    )
+    tight = small_line.limited_reception(99)
     async with listening(tight, lmtp=True) as port:
         replies = await asyncio.to_thread(lmtp, port, recipients, a_letter("x" * 200))
     assert [reply[:3] for reply in replies] == ["552", "552"]
