@@ -9,9 +9,9 @@ import secrets
 import signal
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -39,6 +39,7 @@ from sandbox.people import Person
 from sandbox.telegram import TelegramSandbox
 
 FORM_KEY = "demo"
+_STEP = timedelta(minutes=10)
 _RELAYED = ("Content-Type", "Idempotency-Key", "X-Form-Key", "Accept-Language", "Referer")
 
 
@@ -48,7 +49,7 @@ class DemoSettings(Settings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the library passes it by name
         init_settings: PydanticBaseSettingsSource,
         *_: object,
         **__: object,
@@ -127,7 +128,7 @@ async def running(port: int = 0, *, host: str = "127.0.0.1") -> AsyncIterator[De
         around = Surroundings(
             book=partial(program.db.read, read_book),
             is_ready=program.bot_ready.is_set,
-            advance=clock.advance,
+            advance=partial(let_pass, clock, telegram),
             form_key=FORM_KEY,
         )
         page.show(telegram, cast.phones(), around)
@@ -175,6 +176,18 @@ async def come_to_work(db: Database, cast: Cast) -> None:
     await cast.boris.starts(cast.staff)
     invitation = await db.transact(lambda tx: managers.invite(tx, "console", name=cast.maria.first_name))
     await cast.maria.starts(cast.staff, invitation)
+
+
+async def let_pass(clock: ShiftedClock, telegram: TelegramSandbox, by: timedelta) -> None:
+    """Let time pass as it does: in steps, Telegram answering the bots meanwhile, so that nobody seems silent."""
+    while by > timedelta():
+        step = min(by, _STEP)
+        by -= step
+        clock.advance(step)
+        for bot in telegram.world.bots.values():
+            bot.updates.end_poll()
+        with suppress(TimeoutError):  # a bot that is not polled has its reasons, and time passes all the same
+            await telegram.until(lambda: all(b.updates.is_polled for b in telegram.world.bots.values()), 1.0)
 
 
 def read_book(connection: Reading) -> Json:

@@ -35,7 +35,7 @@ _FILES = Path(__file__).with_name("page")
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _LOOK = 0.5  # seconds between two looks at the books
 _BEAT = 15.0  # seconds after which a silent stream says that it lives
-_LONGEST_STEP = timedelta(days=30)
+_LONGEST_STEP = timedelta(days=7)
 _MAX_UPLOAD = 20 * 1024 * 1024
 _SAFE = {
     # Nothing from elsewhere and no markup in texts: should the script ever err, the browser stops it.
@@ -65,7 +65,7 @@ class Surroundings:
 
     book: Book | None = None
     is_ready: Callable[[], bool] = lambda: True
-    advance: Callable[[timedelta], None] | None = None
+    advance: Callable[[timedelta], Awaitable[None]] | None = None
     form_key: str | None = None
     mailbox: str | None = None
 
@@ -143,7 +143,7 @@ class Page:
     async def _do(self, asked: Json) -> Json:
         match asked.get("act"):
             case "time":
-                return self._let_pass(asked.get("seconds"))
+                return await self._let_pass(asked.get("seconds"))
             case "cut" | "busy":
                 return self._break_next(str(asked["act"]))
         phone = self._phones.get(str(asked.get("phone")))
@@ -151,10 +151,10 @@ class Page:
             raise Impossible("no such telephone")
         return await perform(phone, asked)
 
-    def _let_pass(self, seconds: object) -> Json:
+    async def _let_pass(self, seconds: object) -> Json:
         if self._around.advance is None or not isinstance(seconds, int):
             raise Impossible("time cannot be moved here")
-        self._around.advance(min(timedelta(seconds=max(0, seconds)), _LONGEST_STEP))
+        await self._around.advance(min(timedelta(seconds=max(0, seconds)), _LONGEST_STEP))
         if self._telegram is not None:
             self._telegram.world.changed("clock")
         return {}

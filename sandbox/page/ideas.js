@@ -11,8 +11,8 @@ export class Ideas {
     this.world = world; this.done = new Set();
     this.all = [
       ["anna", "Анна", () => this.write("Анна", "say-anna")],
-      ["take", null, () => this.take()],
-      ["reply", null, () => this.answer("say-reply")],
+      ["take", "✓", () => this.take()],
+      ["reply", "↩", () => this.answer("say-reply")],
       ["album", "Анна", () => this.album()],
       ["john", "John", () => this.write("John", "say-john")],
       ["form", "↗", () => this.form()],
@@ -29,7 +29,7 @@ export class Ideas {
   draw() {
     document.getElementById("ideas").replaceChildren(...this.all.map(([name, who, run]) => {
       const phone = who && this.world.named(who);
-      const face = el("span", { class: "face", "aria-hidden": "true" }, phone ? who.slice(0, 1) : who || "✋");
+      const face = el("span", { class: "face", "aria-hidden": "true" }, phone ? who.slice(0, 1) : who);
       if (phone) face.style.setProperty("--hue", this.world.hue(phone));
       const button = el("button", { type: "button", class: `idea${this.done.has(name) ? " done" : ""}`, "data-idea": name }, face, el("span", {}, say(`idea-${name}`)), el("span", { class: "mark", "aria-hidden": "true" }, this.done.has(name) ? "✓" : "▸"));
       button.addEventListener("click", () => this.run(name, run));
@@ -129,7 +129,15 @@ export class Ideas {
     await this.show("Борис").do({ act: "write", text });
   }
 
-  async day() { await this.world.clock.step(86400); }
+  async day() {
+    const before = new Map(this.world.side("customer").map((phone) => [phone, phone.messages.size]));
+    await this.world.clock.step(86400);
+    for (let look = 0; look < 30; look++) {
+      const told = this.world.side("customer").find((phone) => phone.messages.size > before.get(phone));
+      if (told) { this.world.show(told, true); return; }
+      await rest(.1);
+    }
+  }
 
   // --- how ---------------------------------------------------------------------------------------
 

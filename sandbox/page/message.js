@@ -69,7 +69,7 @@ export function draw(parts, on) {
 }
 
 function meta(message, edited) {
-  const time = new Date(message.at * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  const time = new Date(message.at * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
   return el("span", { class: "meta" }, edited ? `${say("edited")} ` : "", time, message.mine ? el("span", { class: "ticks" }, message.taken ? "✓✓" : "✓") : null);
 }
 

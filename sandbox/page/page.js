@@ -78,7 +78,17 @@ const told = {
   book(book) { world.book = book; drawBook(book); },
 };
 
-function ticks() { world.clock.draw(); for (const phone of world.phones.values()) phone.tick(world.now()); }
+let today = "";
+
+function ticks() {
+  world.clock.draw();
+  const day = world.now().toDateString();
+  for (const phone of world.phones.values()) {
+    phone.tick(world.now());
+    if (today && today !== day) phone.redraw(); // what was today is yesterday now
+  }
+  today = day;
+}
 
 function listen() {
   const stream = new EventSource("/page/events");

@@ -67,6 +67,6 @@ export class Clock {
   now() { return new Date(Date.now() + this.ahead); }
   step(seconds) { return act({ act: "time", seconds }).catch(() => {}); }
   draw() {
-    document.getElementById("now").textContent = this.now().toLocaleString(language(), { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+    document.getElementById("now").textContent = this.now().toLocaleString(language(), { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
   }
 }

@@ -119,7 +119,7 @@ export class Phone {
     this.fading = setTimeout(() => this.drawTitle(), 4000);
   }
 
-  tick(now) { this.time.textContent = now.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }); }
+  tick(now) { this.time.textContent = now.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }); }
 
   waiting(ready) {
     this.screen.querySelector(".starting")?.remove();
