@@ -19,6 +19,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from operator import itemgetter
@@ -426,6 +427,14 @@ def no_reaction(tx: Transaction, events: Sequence[Event]) -> None:
     """For programs that only read and repair, such as migrations and exports."""
 
 
+@dataclass(slots=True)
+class _Asked:
+    """One transaction on its way, as its caller and those who carry it out see it."""
+
+    is_withdrawn: bool = False  # the caller has left
+    is_committing: bool = False  # from here on nobody can say whether it happened when the connection dies
+
+
 class Database:
     """One database, opened. `react` is what automation makes of recorded events, inside the same transaction."""
 
@@ -499,17 +508,18 @@ class Database:
         """Run `work` in one transaction and return what it returns.
 
         It is run again when the database says "not now" (serialization, deadlock, busy: five times) or when a
-        unique key was taken meanwhile (twice). Once begun it is finished even if the caller is cancelled; one
+        unique key was taken meanwhile (twice), and once more when the connection turns out to be dead before the
+        commit. Once begun it is finished even if the caller is cancelled; one
         still queued never runs. `bulk` marks batches, which let people's transactions pass (eight at most).
         """
-        withdrawn = asyncio.Event()
-        task = asyncio.ensure_future(self._transact(work, bulk, withdrawn))
+        asked = _Asked()
+        task = asyncio.ensure_future(self._transact(work, bulk, asked))
         self._running.add(task)
         task.add_done_callback(self._finished)
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            withdrawn.set()
+            asked.is_withdrawn = True
             if self.is_sqlite and not task.done():
                 task.cancel()  # takes back what is still queued; the writer finishes what it has begun
             raise
@@ -519,9 +529,9 @@ class Database:
         if not task.cancelled():
             task.exception()  # seen here too, when the caller was cancelled and nobody else looks
 
-    async def _transact(self, work: Work[Any], bulk: bool, withdrawn: asyncio.Event) -> Any:
+    async def _transact(self, work: Work[Any], bulk: bool, asked: _Asked) -> Any:
         if self.is_sqlite:
-            future = self._writer.submit(lambda connection: self._attempt(connection, work), bulk)
+            future = self._writer.submit(lambda connection: self._attempt(connection, work, asked), bulk)
             waiting = asyncio.wrap_future(future)
             try:
                 result, tx = await asyncio.shield(waiting)
@@ -530,31 +540,31 @@ class Database:
                     raise
                 result, tx = await waiting
         else:
-            result, tx = await self._attempts_postgresql(work, withdrawn)
+            result, tx = await self._attempts_postgresql(work, asked)
         for call in tx.after_commit:
             call()
         if self.is_sqlite:
             self.hints.announce(tx.hints)
         return result
 
-    async def _attempts_postgresql(
-        self, work: Work[T], withdrawn: asyncio.Event
-    ) -> tuple[T, Transaction]:
+    async def _attempts_postgresql(self, work: Work[T], asked: _Asked) -> tuple[T, Transaction]:
         attempt = 1
         while True:
             try:
                 async with self._engine.connect() as connection:
-                    if withdrawn.is_set() and attempt == 1:
+                    if asked.is_withdrawn and attempt == 1:
                         raise asyncio.CancelledError  # its caller left while it queued for a connection
-                    return await connection.run_sync(self._attempt, work)
+                    return await connection.run_sync(self._attempt, work, asked)
             except DBAPIError as error:
-                if not worth_repeating(error, attempt):
+                died_early = error.connection_invalidated and not asked.is_committing and attempt == 1
+                if not (died_early or worth_repeating(error, attempt)):
                     raise
                 log.info("transaction repeated", attempt=attempt, why=_name_of(error))
                 await asyncio.sleep(random.uniform(0, 0.02 * attempt))
                 attempt += 1
 
-    def _attempt(self, connection: Connection, work: Work[T]) -> tuple[T, Transaction]:
+    def _attempt(self, connection: Connection, work: Work[T], asked: _Asked) -> tuple[T, Transaction]:
+        asked.is_committing = False
         with connection.begin():
             tx = Transaction(connection, self.clock.now(), self._new_id)
             result = work(tx)
@@ -568,16 +578,29 @@ class Database:
                     "SELECT pg_notify($1, name) FROM unnest($2::text[]) AS name",
                     (NOTIFY_CHANNEL, sorted(tx.hints)),
                 )
+            asked.is_committing = True
         return result, tx
 
     async def read(self, query: Callable[[Connection], T]) -> T:
-        """Run a read-only function of a connection; it sees one consistent state."""
+        """Run a read-only function of a connection; it sees one consistent state.
+
+        It is asked again when the connection turns out to be dead: a server that was restarted costs no answer.
+        """
+        try:
+            return await self._read(query)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+        return await self._read(query)
+
+    async def _read(self, query: Callable[[Connection], T]) -> T:
         async with self._engine.connect() as connection:
-            if not self.is_sqlite:
-                connection = await connection.execution_options(
-                    isolation_level="REPEATABLE READ", postgresql_readonly=True
-                )
-            return await connection.run_sync(query)
+            if self.is_sqlite:
+                return await connection.run_sync(query)
+            reading = await connection.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+            return await reading.run_sync(query)
 
     async def hold(
         self, name: str, body: Callable[[], Coroutine[Any, Any, None]], *, retry_seconds: float = 2
@@ -648,9 +671,7 @@ class Database:
             await lost
         finally:
             driver.remove_termination_listener(terminated)
-            if not driver.is_closed():
-                await driver.remove_listener(NOTIFY_CHANNEL, lambda *_: None)
-                await connection.invalidate()
+            await connection.invalidate()  # nobody else may be given it: it listens, or it is dead
 
     async def close(self) -> None:
         """Finish what is running and let go of every connection and thread."""
