@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from core.automation import conditions
 from core.automation.model import Robot, Start
@@ -126,6 +126,16 @@ _FACTS = (
     .where(among(Lead.id, "leads"))
 )
 _SAID = select(Delivery.key).where(among(Delivery.key, "keys"))
+_SAID_LATELY = (
+    select(Message.conversation_id, func.count())
+    .where(
+        among(Message.conversation_id, "conversations"),
+        Message.direction == Direction.OUT,
+        Message.is_automatic,
+        Message.sent_at > bindparam("since"),
+    )
+    .group_by(Message.conversation_id)
+)
 
 
 def robots_of(tx: Transaction, stage_ids: Collection[int]) -> dict[int, list[RobotRef]]:
@@ -228,7 +238,7 @@ def _why_not(
         return "customer-wrote"
     if run.robot.start == Start.ANSWERED and not fact.wants_follow_ups:
         return "unsubscribed"
-    if not conditions.holds(run.robot.condition, _condition_facts(fact)):
+    if run.robot.condition and not conditions.holds(run.robot.condition, _condition_facts(fact)):
         return "condition"
     if is_excluded:
         return "excluded"
@@ -282,17 +292,8 @@ def _facts(tx: Transaction, lead_ids: Collection[int]) -> dict[int, Facts]:
 
 def _said_lately(tx: Transaction, conversation_ids: Collection[int]) -> Counter[int]:
     """How many automatic messages each conversation has got within `AUTOMATIC_WITHIN`."""
-    rows = tx.connection.execute(
-        select(Message.conversation_id, func.count())
-        .where(
-            among(Message.conversation_id, conversation_ids),
-            Message.direction == Direction.OUT,
-            Message.is_automatic,
-            Message.sent_at > tx.now - AUTOMATIC_WITHIN,
-        )
-        .group_by(Message.conversation_id)
-    )
-    return Counter({row[0]: row[1] for row in rows})
+    asked = {"conversations": conversation_ids, "since": tx.now - AUTOMATIC_WITHIN}
+    return Counter({row[0]: row[1] for row in tx.connection.execute(_SAID_LATELY, asked)})
 
 
 def _already_said(tx: Transaction, keys: Collection[str]) -> set[str]:

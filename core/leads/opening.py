@@ -7,18 +7,45 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, bindparam, func, select
 
 from core import journal
 from core.database import Transaction, among
 from core.events import StageEntered
 from core.leads import stages
 from core.leads.assignment import Proposal, propose
-from core.leads.model import Lead, LeadOutcome, StageVisit
-from core.leads.pipelines import initial_stage
+from core.leads.model import Lead, LeadOutcome, Stage, StageKind, StageVisit
+from core.leads.pipelines import StageRef
 from core.lines.model import KnownPerson, Line
 
 TITLE = 80  # characters of a lead's title taken from the first message
+_RULE = (
+    select(
+        Line.known_person,
+        Line.reopen_days,
+        Line.distribution,
+        Stage.id,
+        Stage.pipeline_id,
+        Stage.name,
+        Stage.title,
+        Stage.kind,
+        Stage.position,
+    )
+    .join(Stage, and_(Stage.pipeline_id == Line.pipeline_id, Stage.kind == StageKind.INITIAL))
+    .where(Line.id == bindparam("line"))
+)
+_LEAD = select(
+    Lead.id, Lead.contact_id, Lead.responsible_id, Lead.active_at, Lead.waiting_since, Lead.visit_id
+)
+_OPEN = _LEAD.where(among(Lead.contact_id, "contacts"), Lead.outcome == LeadOutcome.OPEN).order_by(Lead.id)
+_LATEST_CLOSED = (
+    select(func.max(Lead.id))
+    .where(among(Lead.contact_id, "contacts"), Lead.outcome != LeadOutcome.OPEN)
+    .group_by(Lead.contact_id)
+)
+_CLOSED = select(Lead.contact_id, Lead.id, Lead.outcome, Lead.responsible_id, Lead.closed_at).where(
+    Lead.id.in_(_LATEST_CLOSED)
+)
 
 
 @dataclass(slots=True)
@@ -76,38 +103,14 @@ class Leads:
     def load(self, contact_ids: Collection[int]) -> None:
         """Read what these people have open, and what they last had."""
         tx = self.tx
-        self._rule = tx.connection.execute(
-            select(Line.known_person, Line.reopen_days, Line.distribution, Line.pipeline_id).where(
-                Line.id == self.line_id
-            )
-        ).one()
+        self._rule = tx.connection.execute(_RULE, {"line": self.line_id}).one()
         if not contact_ids:
             return
-        for row in tx.connection.execute(
-            select(
-                Lead.id,
-                Lead.contact_id,
-                Lead.responsible_id,
-                Lead.active_at,
-                Lead.waiting_since,
-                Lead.visit_id,
-            )
-            .where(among(Lead.contact_id, contact_ids), Lead.outcome == LeadOutcome.OPEN)
-            .order_by(Lead.id)
-        ):
+        for row in tx.connection.execute(_OPEN, {"contacts": contact_ids}):
             lead = OpenLead(*row)
             self._open.setdefault(lead.contact_id, []).append(lead)
             self._by_id[lead.id] = lead
-        latest = (
-            select(func.max(Lead.id))
-            .where(among(Lead.contact_id, contact_ids), Lead.outcome != LeadOutcome.OPEN)
-            .group_by(Lead.contact_id)
-        )
-        for last in tx.connection.execute(
-            select(Lead.contact_id, Lead.id, Lead.outcome, Lead.responsible_id, Lead.closed_at).where(
-                Lead.id.in_(latest)
-            )
-        ):
+        for last in tx.connection.execute(_CLOSED, {"contacts": contact_ids}):
             self._closed[last.contact_id] = _Closed(
                 last.id, last.outcome, last.responsible_id, last.closed_at
             )
@@ -159,7 +162,7 @@ class Leads:
 
     def _bear(self) -> None:
         tx = self.tx
-        stage = initial_stage(tx.connection, self._rule.pipeline_id)
+        stage = StageRef(*tuple(self._rule)[3:])
         responsible = propose(
             tx,
             self._rule.distribution,
@@ -231,16 +234,7 @@ class Leads:
 
     def _reopen(self, contact_id: int, before: _Closed) -> OpenLead:
         stages.reopen(self.tx, before.id, "customer")
-        row = self.tx.connection.execute(
-            select(
-                Lead.id,
-                Lead.contact_id,
-                Lead.responsible_id,
-                Lead.active_at,
-                Lead.waiting_since,
-                Lead.visit_id,
-            ).where(Lead.id == before.id)
-        ).one()
+        row = self.tx.connection.execute(_LEAD.where(Lead.id == before.id)).one()
         lead = OpenLead(*row, is_reopened=True)
         del self._closed[contact_id]
         self._remember(lead)
