@@ -48,6 +48,7 @@ from openlines.ground import (
     secret_key,
     shared_limits,
     shown,
+    sqlite_path,
 )
 from openlines.refiling import refile
 from openlines.settings import Settings, unknown_settings
@@ -291,7 +292,7 @@ class Program:
             timezone=settings.timezone,
             language=settings.language,
             store=self.store,
-            refile=partial(refile, self.db, self.store, settings, ask_gate=False),
+            refile=partial(refile, self.db, self.store, settings),
             ready=self.bot_ready.set,
             look=self.poll,
         )
@@ -336,9 +337,9 @@ async def opened(
                 raise Misconfigured(
                     "OPENLINES_DATABASE_URL", "SQLite is one process: run without --only, or use PostgreSQL"
                 )
-            stack.enter_context(run_lock(Path(settings.database.split("///", 1)[1])))
+            stack.enter_context(run_lock(sqlite_path(settings.database)))
         log.info("starting", version=version("openlines"), parts=list(parts), database=shown(settings))
-        with database_at_hand():
+        with database_at_hand(settings):
             await migrate(settings.database)
             policy = Policy(confirm_max_age=settings.confirm.max_age)
             db = await stack.enter_async_context(

@@ -18,12 +18,11 @@ from core.lines.accounts import AccountRef, account_by_id
 from openlines.settings import Settings
 
 
-async def refile(
-    db: Database, store: FileStore, settings: Settings, ledger_id: int, *, ask_gate: bool = True
-) -> Filed | None:
+async def refile(db: Database, store: FileStore, settings: Settings, ledger_id: int) -> Filed | None:
     """Understand an entry's raw form anew and file it; None when its raw form is no longer kept.
 
-    `ask_gate=False` lets in what an exclusion had stopped: an admin restores it. Nothing old is confirmed.
+    What an exclusion had stopped is let in, for an admin restores it; what was parked is asked at the gate like
+    anything new. Nothing old is confirmed.
     """
     entry = await db.read(lambda c: parked.raw(c, ledger_id))
     if entry is None or entry.state not in (LedgerState.PARKED, LedgerState.EXCLUDED):
@@ -40,6 +39,7 @@ async def refile(
     else:
         again = understand(account, body, entry.external_id, db.clock.now(), settings)
     received = Received(entry.external_id, body, again.understood, again.staff_id, again.is_staff)
+    ask_gate = entry.state != LedgerState.EXCLUDED
 
     return await db.transact(
         lambda tx: file_batch(

@@ -40,7 +40,7 @@ from core.conversations.model import (
     Message,
     Shown,
 )
-from core.conversations.notices import notify, notify_admins, tell_trouble
+from core.conversations.notices import notify, notify_admins, responsible_of, tell_trouble
 from core.conversations.threads import letter_key
 from core.database import DatabaseError, Transaction, among
 from core.events import ContactClosed
@@ -330,9 +330,7 @@ def tell_author(
         managers = [int(author.removeprefix("manager:"))]
         notify(tx, managers, kind, lead_id=lead_id, conversation_id=conversation_id, **facts)
         return
-    responsible = tx.connection.execute(
-        text("SELECT responsible_id FROM lead WHERE id = :id"), {"id": lead_id}
-    ).scalar_one_or_none()
+    responsible = responsible_of(tx.connection, lead_id)
     if responsible is not None:
         notify(
             tx, [responsible], kind, lead_id=lead_id, conversation_id=conversation_id, silent=True, **facts

@@ -10,8 +10,9 @@ from sqlalchemy import Connection, select, text
 
 from core.channel import Cause, Fetched, Postponed, Refused
 from core.conversations.deliveries import backoff
-from core.conversations.model import Attachment, FileState
-from core.database import Transaction
+from core.conversations.model import Attachment, Conversation, Direction, FileState, Message
+from core.conversations.notices import notify, responsible_of, staff_account
+from core.database import Transaction, among
 
 LEASE = timedelta(minutes=5)
 ATTEMPTS = 12
@@ -64,6 +65,36 @@ def settle(tx: Transaction, results: Sequence[tuple[Wanted, Fetched | Refused | 
         Attachment,
         [{k: v for k, v in row.items() if k not in ("sha256", "size")} for row in rows if row not in stored],
     )
+    _show_late(tx, [row["id"] for row in stored])
+
+
+def _show_late(tx: Transaction, stored: Sequence[object]) -> None:
+    """Files that arrive after their message was shown are shown too, where the card could not bring them itself."""
+    staff = staff_account(tx.connection)
+    rows = tx.connection.execute(
+        select(Message.id, Message.conversation_id, Message.lead_id)
+        .join(Attachment, Attachment.message_id == Message.id)
+        .join(Conversation, Conversation.id == Message.conversation_id)
+        .where(
+            among(Attachment.id, stored),
+            Attachment.account_id != (staff or 0),
+            Message.direction == Direction.IN,
+            Conversation.seen_id >= Message.id,
+        )
+        .distinct()
+    ).all()
+    for row in rows:
+        responsible = responsible_of(tx.connection, row.lead_id)
+        if responsible is not None:
+            notify(
+                tx,
+                [responsible],
+                "files",
+                lead_id=row.lead_id,
+                conversation_id=row.conversation_id,
+                topic=f"files:{row.id}",
+                message_id=row.id,
+            )
 
 
 def next_due(connection: Connection) -> datetime | None:

@@ -13,6 +13,8 @@ from core.database import Id, Model, partial_index
 
 
 class Direction(StrEnum):
+    """Which way a message went."""
+
     IN = "in"
     OUT = "out"
 
