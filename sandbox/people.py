@@ -280,7 +280,7 @@ class Person:
         self.world.changed("callback", message=message, bot=bot, details={"data": pressed.data})
         return query
 
-    async def taps(self, message: Message, button: str, timeout: float = 5.0) -> CallbackAnswer:  # noqa: ASYNC109 a test says how long
+    async def taps(self, message: Message, button: str, timeout: float = 20.0) -> CallbackAnswer:  # noqa: ASYNC109 a test says how long
         """Tap a button, named by its text or data, and wait until the bot has answered the tap.
 
         A button with a link answers at once with that link. Raises LookupError when there is no such button
@@ -321,7 +321,7 @@ class Person:
         self,
         to: Bot | BusinessConnection,
         text: str,
-        timeout: float = 5.0,  # noqa: ASYNC109 a test says how long
+        timeout: float = 20.0,  # noqa: ASYNC109 a test says how long
         *,
         after: Message | None = None,
     ) -> Message:

@@ -199,7 +199,7 @@ class TelegramSandbox:
         """How often each method has been called, however long ago."""
         return self.world.counts
 
-    async def until(self, condition: Callable[[], T], timeout: float = 5.0) -> T:  # noqa: ASYNC109 a test says how long
+    async def until(self, condition: Callable[[], T], timeout: float = 20.0) -> T:  # noqa: ASYNC109 a test says how long
         """Wait until the condition holds; it is looked at again whenever anything changes here.
 
         Raises TimeoutError after `timeout` seconds, naming the last calls.

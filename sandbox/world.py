@@ -102,7 +102,7 @@ class World:
                     queue.get_nowait()  # the reader sees the gap in the numbers
                 queue.put_nowait(change)
 
-    async def until(self, condition: Callable[[], T], timeout: float = 5.0) -> T:  # noqa: ASYNC109 a test says how long
+    async def until(self, condition: Callable[[], T], timeout: float = 20.0) -> T:  # noqa: ASYNC109 a test says how long
         """Wait until `condition()` is true, looking again at every change. Returns what it returned.
 
         Raises TimeoutError after `timeout` seconds, with the last calls in its text.
