@@ -14,7 +14,6 @@ from functools import partial
 from importlib import import_module
 from importlib.metadata import version
 from ipaddress import ip_network
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -332,14 +331,15 @@ async def opened(
     """
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
-        if settings.database.startswith("sqlite"):
-            if set(parts) != set(PARTS):
-                raise Misconfigured(
-                    "OPENLINES_DATABASE_URL", "SQLite is one process: run without --only, or use PostgreSQL"
-                )
-            stack.enter_context(run_lock(sqlite_path(settings.database)))
+        is_sqlite = settings.database.startswith("sqlite")
+        if is_sqlite and set(parts) != set(PARTS):
+            raise Misconfigured(
+                "OPENLINES_DATABASE_URL", "SQLite is one process: run without --only, or use PostgreSQL"
+            )
         log.info("starting", version=version("openlines"), parts=list(parts), database=shown(settings))
         with database_at_hand(settings):
+            if is_sqlite:
+                stack.enter_context(run_lock(sqlite_path(settings.database)))
             await migrate(settings.database)
             policy = Policy(confirm_max_age=settings.confirm.max_age)
             db = await stack.enter_async_context(

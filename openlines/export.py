@@ -15,8 +15,10 @@ from core.export import PAGES, Page
 from openlines.ground import opened_database
 from openlines.settings import Settings, read_settings
 
-# A spreadsheet takes a cell that begins with one of these for a formula.
-FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+# A spreadsheet takes a cell that begins with one of these for a formula: https://owasp.org/www-community/attacks/CSV_Injection
+FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+# Readers that divide by lines divide here too; and a terminal obeys some of these.
+_ESCAPES = {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), 0x2028, 0x2029)}
 
 
 def command(given: argparse.Namespace) -> int:
@@ -47,7 +49,7 @@ async def _export(settings: Settings, what: str, form: str, file: IO[str], *, pr
                 if writer:
                     writer.writerow([cell(row.get(column)) for column in columns])
                 else:
-                    file.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+                    file.write(json.dumps(row, ensure_ascii=False, default=str).translate(_ESCAPES) + "\n")
             written += len(rows)
             if progress:
                 print(f"\r{written} {what}", end="", file=sys.stderr, flush=True)

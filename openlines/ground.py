@@ -5,9 +5,10 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -49,8 +50,7 @@ class Accounts:
 async def opened_database(settings: Settings) -> AsyncIterator[Database]:
     """The database for a command that does one thing beside the running program."""
     async with AsyncExitStack() as stack:
-        with database_at_hand():
-            settings.data_dir.mkdir(parents=True, exist_ok=True)
+        with database_at_hand(settings):
             await migrate(settings.database)
             policy = Policy(confirm_max_age=settings.confirm.max_age)
             db = await stack.enter_async_context(Database.opened(settings.database, react=Reactions(policy)))
@@ -101,21 +101,41 @@ def secret_key(settings: Settings) -> bytes:
     return path.read_bytes()
 
 
+def sqlite_path(url: str) -> Path:
+    """The file an SQLite database lies in."""
+    return Path(url.split("///", 1)[1])
+
+
 def shown(settings: Settings) -> str:
     """The database's address without its password."""
     return make_url(settings.database).render_as_string(hide_password=True)
 
 
 @contextmanager
-def database_at_hand() -> Iterator[None]:
+def database_at_hand(settings: Settings) -> Iterator[None]:
     """Around opening it: a database that cannot be opened is a setting to be mended, told in one line."""
     try:
+        _ensure_folder(settings.data_dir)
+        if settings.database.startswith("sqlite"):
+            # Tried here first: the asynchronous driver's thread outlives a failure and complains after us.
+            with closing(sqlite3.connect(sqlite_path(settings.database))) as connection:
+                connection.execute("PRAGMA schema_version")
         yield
     except CommandError as error:  # Alembic knows no such revision
         remedy = f"a newer openlines has been at work there: install that one ({first_line(error)})"
         raise Misconfigured("OPENLINES_DATABASE_URL", remedy) from error
-    except (OSError, DatabaseError) as error:
+    except (OSError, DatabaseError, sqlite3.Error) as error:
         raise Misconfigured("OPENLINES_DATABASE_URL", f"cannot be opened: {first_line(error)}") from error
+
+
+def _ensure_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        remedy = f"{folder} is no folder we may write to: {error.strerror}"
+        raise Misconfigured("OPENLINES_DATA_DIR", remedy) from error
 
 
 def first_line(error: Exception) -> str:

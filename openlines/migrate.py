@@ -13,8 +13,7 @@ from openlines.settings import read_settings
 def command(_: argparse.Namespace) -> int:
     """Migrate the database the settings name."""
     settings = read_settings()
-    with database_at_hand():
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    with database_at_hand(settings):
         asyncio.run(migrate(settings.database))
     print("The database is up to date.")
     return 0

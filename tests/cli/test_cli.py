@@ -1,0 +1,401 @@
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from core.channel import Received, Unreadable
+from core.clock import ManualClock
+from core.database import Database
+from openlines.__main__ import EXPORTS, INPUTS, main
+from openlines.export import FORMULAS, cell
+from openlines.settings import documented, read_settings, unknown_settings
+from tests.builders import NOON, a_database, a_message, an_account, email, file, phone, telegram
+
+Environment = Callable[..., None]
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Environment:
+    """The settings of a program: nothing but a folder of its own, and what is asked for by name."""
+    for name in [name for name in os.environ if name.startswith("OPENLINES_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("OPENLINES_DATA_DIR", str(tmp_path / "data"))
+
+    def with_settings(**given: str) -> None:
+        for name, value in given.items():
+            monkeypatch.setenv(f"OPENLINES_{name}", value)
+
+    return with_settings
+
+
+def lines(text: str) -> list[dict[str, Any]]:
+    # As many a reader divides them, who takes more than \n for the end of a line.
+    return [json.loads(line) for line in text.splitlines()]
+
+
+# --- help and version -----------------------------------------------------------------------------
+
+
+def test_help_names_every_command_and_loads_nothing_slow() -> None:
+    program = (
+        "import sys; from openlines.__main__ import parser; print(parser().format_help());"
+        "print([n for n in ('pydantic', 'sqlalchemy', 'aiohttp', 'aiogram', 'structlog') if n in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    text, _, loaded = done.stdout.strip().rpartition("\n")
+    assert loaded == "[]"
+    for command in ("run", "demo", "migrate", "doctor", "managers", "export", "inspect", "replay", "version"):
+        assert f"    {command} " in text
+
+
+def test_no_command_is_help_and_an_unknown_one_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    assert "openlines" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as left:
+        main(["frobnicate"])
+    assert left.value.code == 2
+    assert "frobnicate" in capsys.readouterr().err
+
+
+def test_parts_are_chosen_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    for wrong in ("chef", "", "web,chef", ","):
+        with pytest.raises(SystemExit):
+            main(["run", "--only", wrong])
+        assert "choose from web, bot, mail, worker" in capsys.readouterr().err
+
+
+def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["version"]) == 0
+    assert capsys.readouterr().out == "0.1.0\n"
+
+
+# --- settings -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"HTTP__PORT": "http"}, "HTTP__PORT"),
+        ({"HTTP__PORT": "70000"}, "HTTP__PORT"),
+        ({"HTTP": "8080"}, "HTTP"),
+        ({"HTTP__TRUSTED_PROXIES": "proxy"}, "HTTP__TRUSTED_PROXIES"),
+        ({"DATABASE_URL": "mysql://localhost/x"}, "DATABASE_URL"),
+        ({"REDIS_URL": "localhost:6379"}, "REDIS_URL"),
+        ({"LANGUAGE": "fr"}, "LANGUAGE"),
+        ({"TIMEZONE": "Moscow"}, "TIMEZONE"),
+        ({"REGION": "Russia"}, "REGION"),
+        ({"PUBLIC_URL": "line.example.com"}, "PUBLIC_URL"),
+        ({"ADMINS": "1,ivan"}, "ADMINS"),
+        ({"ADMINS": "[1"}, "ADMINS"),
+        ({"LOG_FORMAT": "xml"}, "LOG_FORMAT"),
+        ({"TELEGRAM__API_URL": "telegram"}, "TELEGRAM__API_URL"),
+        ({"TELEGRAM__MODE": "magic"}, "TELEGRAM__MODE"),
+        ({"TELEGRAM__SECRET": "с пробелом"}, "TELEGRAM__SECRET"),
+        ({"TELEGRAM__LIMITS": "perhaps"}, "TELEGRAM__LIMITS"),
+        ({"TELEGRAM__TOKEN": "1:a", "TELEGRAM__MODE": "webhook"}, "PUBLIC_URL"),
+        (
+            {"TELEGRAM__TOKEN": "1:a", "TELEGRAM__MODE": "webhook", "PUBLIC_URL": "http://line.example"},
+            "PUBLIC_URL",
+        ),
+        (
+            {"TELEGRAM__TOKEN": "1:a", "TELEGRAM__MODE": "webhook", "PUBLIC_URL": "https://line.example"},
+            "TELEGRAM__SECRET",
+        ),
+        ({"EMAIL__IMAP_URL": "imaps://user:geheim@host/INBOX"}, "EMAIL__ADDRESS"),
+        ({"FORM__ORIGINS": "shop.example"}, "FORM__ORIGINS"),
+        ({"RETENTION__RAW_DAYS": "0"}, "RETENTION__RAW_DAYS"),
+        ({"CONFIRM__MAX_AGE": "soon"}, "CONFIRM__MAX_AGE"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else " ".join(value.values()),
+)
+def test_a_wrong_setting_stops_every_command_and_says_its_name(
+    environment: Environment, capsys: pytest.CaptureFixture[str], given: dict[str, str], named: str
+) -> None:
+    environment(**given)
+    assert main(["migrate"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"openlines: OPENLINES_{named}: ")
+    assert said.count("\n") == 1
+    assert "geheim" not in said
+
+
+@pytest.mark.parametrize("token", ["geheim", "12:", ":geheim", "1:ge/heim", "1:ge heim"])
+def test_what_is_no_token_is_refused_without_being_shown(
+    environment: Environment, capsys: pytest.CaptureFixture[str], token: str
+) -> None:
+    environment(TELEGRAM__TOKEN=token, HTTP__PORT="0")
+    assert main(["doctor"]) == 1
+    said = capsys.readouterr().out
+    assert "✗ telegram: no token" in said
+    assert "heim" not in said
+
+
+def test_lists_origins_and_addresses_are_read_as_people_write_them(environment: Environment) -> None:
+    environment(
+        ADMINS=" 1, 2,",
+        FORM__ORIGINS="https://Shop.example/, http://localhost:3000",
+        HTTP__TRUSTED_PROXIES="172.18.0.0/16,::1",
+        DATABASE_URL="postgresql://u:geheim@db/line",
+        PUBLIC_URL="https://line.example/",
+        CONFIRM__MAX_AGE="PT2H",
+    )
+    read = read_settings()
+    assert read.admins == [1, 2]
+    assert read.form.origins == ["https://shop.example", "http://localhost:3000"]
+    assert read.http.trusted_proxies == ["172.18.0.0/16", "::1"]
+    assert read.database == "postgresql+asyncpg://u:geheim@db/line"
+    assert read.public_url == "https://line.example"
+    assert "geheim" not in repr(read)
+
+
+def test_a_mistyped_name_is_noticed_and_a_right_one_is_not() -> None:
+    given = ["OPENLINES_TELEGRAM__TOKN", "OPENLINES_ADMINS", "openlines_language", "OPENLINES_HTTP", "PATH"]
+    assert unknown_settings(given) == ["OPENLINES_TELEGRAM__TOKN"]
+
+
+def test_every_setting_says_what_it_is_for() -> None:
+    assert [name for name, _, meaning in documented() if not meaning] == []
+
+
+# --- the database ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql://u:geheim@127.0.0.1:1/line", "sqlite:////proc/nowhere/line.db", "sqlite:////dev/null/x"],
+)
+@pytest.mark.parametrize("command", [["migrate"], ["export", "leads"], ["managers", "list"], ["replay"]])
+def test_a_database_that_cannot_be_opened_is_told_in_one_line(
+    environment: Environment, capsys: pytest.CaptureFixture[str], command: list[str], url: str
+) -> None:
+    environment(DATABASE_URL=url)
+    assert main(command) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("openlines: OPENLINES_DATABASE_URL: cannot be opened: ")
+    assert said.count("\n") == 1
+    assert "geheim" not in said
+
+
+def test_a_folder_nobody_may_write_to_is_told_by_its_name(
+    environment: Environment, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    environment(DATA_DIR=str(tmp_path / "file" / "data"))
+    assert main(["migrate"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("openlines: OPENLINES_DATA_DIR: ")
+    assert said.count("\n") == 1
+
+
+def test_a_new_database_is_migrated_and_an_old_hand_says_the_same_again(
+    environment: Environment, capsys: pytest.CaptureFixture[str], empty_database_url: str
+) -> None:
+    environment(DATABASE_URL=empty_database_url)
+    for _ in range(2):
+        assert main(["migrate"]) == 0
+    assert capsys.readouterr().out == "The database is up to date.\n" * 2
+
+
+def test_a_database_of_a_newer_version_is_left_alone(
+    environment: Environment, capsys: pytest.CaptureFixture[str], sqlite_url: str
+) -> None:
+    async def from_the_future() -> None:
+        async with Database.opened(sqlite_url) as db:
+            await db.transact(
+                lambda tx: tx.connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+            )
+
+    asyncio.run(from_the_future())
+    environment(DATABASE_URL=sqlite_url)
+    assert main(["managers", "list"]) == 2
+    assert "a newer openlines" in capsys.readouterr().err
+
+
+# --- export ---------------------------------------------------------------------------------------
+
+HOSTILE = '=HYPERLINK("http://evil.example";"Счёт")'
+
+
+async def _a_working_day(url: str) -> None:
+    async with a_database(url, ManualClock(NOON)) as db:
+        bot, form = await an_account(db), await an_account(db, "form", "main")
+        await file(
+            db,
+            bot,
+            a_message("+7 сколько\u2028стоит\x85?", telegram(777), name=HOSTILE),
+            a_message("второе", telegram(778)),
+            Received("odd", b"{", Unreadable("not JSON")),
+        )
+        await file(db, form, a_message("@заявка", phone(), email(), name="-Пётр", fields={"Город": "=1+1"}))
+
+
+# Names that others read: they may be added to, never renamed.
+CONTRACT = {
+    "leads": "number title pipeline stage outcome reason repeat contact responsible channel source fields "
+    "created_at closed_at",
+    "contacts": "number name addresses client",
+    "messages": "conversation direction author text attachments at",
+    "deliveries": "state attempts error",
+    "ledger": "account external_id state seen received_at",
+}
+
+
+@pytest.mark.parametrize("what", EXPORTS)
+def test_everything_is_given_back_one_object_a_line(
+    environment: Environment, capsys: pytest.CaptureFixture[str], database_url: str, what: str
+) -> None:
+    asyncio.run(_a_working_day(database_url))
+    environment(DATABASE_URL=database_url)
+    assert main(["export", what]) == 0
+    found = lines(capsys.readouterr().out)
+    assert found
+    for one in found:
+        assert set(CONTRACT[what].split()) <= set(one)
+    if what == "messages":
+        assert {one["direction"] for one in found} == {"in", "out"}
+        assert "+7 сколько" in {one["text"] for one in found if one["direction"] == "in"} | {
+            one["text"][:10] for one in found
+        }
+    if what == "ledger":
+        assert sorted(one["state"] for one in found) == ["filed", "filed", "filed", "parked"]
+    if what == "contacts":
+        kinds = {address["channel"] for one in found for address in one["addresses"]}
+        assert {"telegram", "phone", "email"} <= kinds
+
+
+@pytest.mark.parametrize("what", EXPORTS)
+def test_a_table_for_a_spreadsheet_has_no_formula_of_a_stranger(
+    environment: Environment, tmp_path: Path, sqlite_url: str, what: str
+) -> None:
+    asyncio.run(_a_working_day(sqlite_url))
+    environment(DATABASE_URL=sqlite_url)
+    target = tmp_path / f"{what}.csv"
+    assert main(["export", what, "--format", "csv", "--output", str(target)]) == 0
+    assert target.read_bytes().startswith(b"\xef\xbb\xbf"), "Excel tells UTF-8 by it"
+    header, *rows = list(csv.reader(io.StringIO(target.read_text("utf-8-sig"), newline=""), delimiter=";"))
+    assert rows
+    assert set(CONTRACT[what].split()) <= set(header)
+    assert [one for row in rows for one in row if one.startswith(FORMULAS)] == []
+    assert all(len(row) == len(header) for row in rows)
+    if what == "contacts":
+        assert f"'{HOSTILE}" in {one for row in rows for one in row}
+
+
+@given(
+    st.one_of(st.text(), st.lists(st.text()), st.dictionaries(st.text(), st.text()), st.integers(), st.none())
+)
+def test_no_value_is_a_formula(value: object) -> None:
+    assert not cell(value).startswith(FORMULAS)
+
+
+def test_whoever_stops_reading_hears_no_complaint(environment: Environment, sqlite_url: str) -> None:
+    asyncio.run(_a_working_day(sqlite_url))
+    environment(DATABASE_URL=sqlite_url)
+    command = [sys.executable, "-m", "openlines", "export", "messages"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdout.close()
+        assert running.stderr.read() == b""
+    assert running.returncode == 1
+
+
+# --- inspect --------------------------------------------------------------------------------------
+
+UPDATE = (
+    b'{"update_id": 1, "message": {"message_id": 1, "date": 1773651600, "text": "hello",'
+    b' "chat": {"id": 7, "type": "private"}, "from": {"id": 7, "is_bot": false, "first_name": "A"}}}'
+)
+SAMPLES = {
+    "telegram": (UPDATE, {"text": "hello"}),
+    "email": (b"From: Anna <anna@example.org>\r\nSubject: Price\r\n\r\nhello\r\n", {"text": "hello"}),
+    "reply": (b"hello\n\nOn Monday Bob wrote:\n> question\n", {}),
+    "form": (b'{"name": "Anna", "phone": "+7 916 123-45-67", "message": "hello"}', {"message": "hello"}),
+    "phone": (b'{"input": "8 916 123-45-67", "region": "RU"}\n', {"e164": "+79161234567"}),
+}
+
+
+@pytest.mark.parametrize("kind", INPUTS)
+def test_what_is_understood_of_an_input_is_printed_and_nothing_is_stored(
+    environment: Environment, capsys: pytest.CaptureFixture[str], tmp_path: Path, kind: str
+) -> None:
+    raw, expected = SAMPLES[kind]
+    sample = tmp_path / "sample"
+    sample.write_bytes(raw)
+    assert main(["inspect", kind, str(sample), str(sample)]) == 0
+    found = lines(capsys.readouterr().out)
+    assert len(found) == 2
+    assert expected.items() <= found[0].items(), found[0]
+    assert not (tmp_path / "data").exists()
+
+
+@given(st.binary(max_size=200), st.sampled_from(INPUTS))
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_junk_is_described_too(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, junk: bytes, kind: str
+) -> None:
+    sample = tmp_path / "junk"
+    sample.write_bytes(junk)
+    assert main(["inspect", kind, str(sample)]) == 0
+    printed = capsys.readouterr().out
+    assert printed.isascii(), "what strangers wrote cannot move the cursor of a terminal"
+    lines(printed)
+
+
+def test_a_file_that_is_not_there_is_named_and_the_others_are_read(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    sample = tmp_path / "sample"
+    sample.write_bytes(SAMPLES["form"][0])
+    assert main(["inspect", "form", str(tmp_path / "none"), str(tmp_path), str(sample)]) == 1
+    captured = capsys.readouterr()
+    assert len(lines(captured.out)) == 1
+    assert f"openlines: {tmp_path / 'none'}: No such file or directory" in captured.err
+    assert f"openlines: {tmp_path}: Is a directory" in captured.err
+
+
+# --- replay ---------------------------------------------------------------------------------------
+
+
+def test_what_was_parked_is_taken_again_once_it_is_understood(
+    environment: Environment, capsys: pytest.CaptureFixture[str], database_url: str
+) -> None:
+    async def park() -> list[int]:
+        async with a_database(database_url, ManualClock(NOON)) as db:
+            bot = await an_account(db)
+            understood_today = Received("1", UPDATE, Unreadable("an older version could not"))
+            filed = await file(db, bot, understood_today, Received("2", b"\xff{", Unreadable("not JSON")))
+            return [one.ledger_id for one in filed]
+
+    good, bad = asyncio.run(park())
+    environment(DATABASE_URL=database_url)
+    assert main(["replay"]) == 1
+    said = capsys.readouterr().out
+    assert f"{good}  filed" in said
+    assert f"{bad}  parked" in said
+    assert "1 taken, 1 still parked." in said
+    assert main(["export", "messages"]) == 0
+    assert [one["text"] for one in lines(capsys.readouterr().out) if one["direction"] == "in"] == ["hello"]
+    assert main(["replay", str(good), "5"]) == 1, "what is filed already is not filed twice"
+    assert main(["export", "messages"]) == 0
+    assert capsys.readouterr().out.count('"hello"') == 1
+
+
+def test_with_nothing_parked_there_is_nothing_to_do(
+    environment: Environment, capsys: pytest.CaptureFixture[str], sqlite_url: str
+) -> None:
+    environment(DATABASE_URL=sqlite_url)
+    assert main(["replay"]) == 0
+    assert capsys.readouterr().out == "Nothing is parked.\n"
