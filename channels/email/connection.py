@@ -68,7 +68,7 @@ class ImapConnection:
         )
         client._imap.debug = 0  # noqa: SLF001 - the library makes text of every answer, 30 MB letters included
         try:
-            _notice_silence(client.socket())
+            _prepare(client.socket())
             if url.security is Security.STARTTLS:
                 client.starttls()
             _log_in(client, url)
@@ -289,10 +289,10 @@ def _said(error: BaseException) -> str:
     return " ".join(str(error).split())[:200]
 
 
-def _notice_silence(connection: socket.socket) -> None:
-    """A router that forgets a connection tells nobody: ask after two minutes of silence, give up after
-    three.
-    """
+def _prepare(connection: socket.socket) -> None:
+    # The library sends a command and its line end one by one: each would wait for the other side's acknowledgement.
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    # A router that forgets a connection tells nobody: ask after two minutes of silence, give up after three.
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in (("TCP_KEEPIDLE", 120), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4)):
         if hasattr(socket, name):

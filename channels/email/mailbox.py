@@ -47,6 +47,7 @@ LOT_BYTES = 1 << 20  # a larger letter goes alone
 PATIENCE = 3  # failures in a row before the admins hear of it
 STRIKES = 3  # how often one letter may break the connection
 LONGEST_PAUSE = timedelta(minutes=5)
+NO_UID = 1 << 32  # above every UID (RFC 3501, section 2.3.1.1)
 MARGIN = timedelta(hours=1)  # how much older than the line a letter may be and still count as new
 LOOK_AT_SENT = timedelta(minutes=5)
 ALIVE_EVERY = timedelta(minutes=1)
@@ -152,9 +153,8 @@ class Mailbox:
                 uidvalidity=connection.uidvalidity,
                 known=place.uidvalidity,
             )
-            await self._move(
-                Place(self._name, connection.uidvalidity, 0, place.begun, old_below=connection.uidnext)
-            )
+            # Whoever moves a mailbox may go on filling it for hours, so what is old is passed over from now on.
+            await self._move(Place(self._name, connection.uidvalidity, 0, place.begun, old_below=NO_UID))
             return
         if place.filed:  # we may have died, or lost the connection, before they were marked
             await self._put_away(place.filed)
@@ -231,7 +231,8 @@ class Mailbox:
         lot: list[Head] = []
         size = 0
         for head in heads:
-            alone = head.uid in self._careful or self._strikes[head.uid] > 0
+            too_large = head.size > self._reception.size_limit
+            alone = too_large or head.uid in self._careful or self._strikes[head.uid] > 0
             if lot and (alone or len(lot) == LOT_LETTERS or size + head.size > LOT_BYTES):
                 yield lot
                 lot, size = [], 0

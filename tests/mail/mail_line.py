@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import imaplib
+import itertools
+import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -31,6 +34,7 @@ from core.intake.model import Ledger, LedgerDay
 from core.leads.model import Lead
 from core.lines.accounts import AccountRef, ensure_account, read_cursor
 from core.staff.managers import Person, active, ensure_admins
+from tests.servers.imap import ImapServer
 
 T = TypeVar("T")
 
@@ -66,13 +70,15 @@ class MailLine:
         return await self.db.read(lambda c: read_cursor(c, self.account.id))
 
     @contextlib.asynccontextmanager
-    async def reading(self, url: str, **habits: Any) -> AsyncIterator[Mailbox]:
+    async def reading(
+        self, url: str, *, size_limit: int = SIZE_LIMIT, **habits: Any
+    ) -> AsyncIterator[Mailbox]:
         """The mailbox being read from where it was left, until the end of the block."""
         clock = _Hasty()
         habits.setdefault("poll", timedelta(seconds=0.05))
         mailbox = Mailbox(
             read_imap_url(url),
-            self.reception,
+            self.limited_reception(size_limit),
             clock,
             trouble=self.note_trouble,
             habits=replace(Habits(), **habits),
@@ -175,6 +181,14 @@ def a_letter(
     for name, content in (files or {}).items():
         letter.add_attachment(content, maintype="application", subtype="octet-stream", filename=name)
     return letter.as_bytes()
+
+
+def deliver(server: ImapServer, letters: Sequence[bytes], dates: Sequence[datetime] = ()) -> None:
+    """Put many letters into the INBOX over one connection; `dates` are when they arrived."""
+    with server.connection() as imap:
+        imap.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for letter, date in itertools.zip_longest(letters, dates):
+            imap.append("INBOX", "", imaplib.Time2Internaldate(date) if date else "", letter)
 
 
 async def eventually(look: Callable[[], Awaitable[T | None]], *, within: float = 20) -> T:
