@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from openlines.__main__ import main
+from openlines.doctor import examine
+from openlines.settings import Form, Settings, Telegram
+from sandbox.faults import Gateway
+from sandbox.telegram import TelegramSandbox
+from tests.servers.redis import RedisServer
+
+TOKEN = "1000:LINE"
+
+
+@pytest.fixture
+async def telegram() -> AsyncIterator[TelegramSandbox]:
+    async with TelegramSandbox() as running:
+        running.add_bot(TOKEN, "line_bot")
+        yield running
+
+
+async def findings(settings: Settings) -> dict[str, tuple[str, str | None]]:
+    """Everything that was looked at: its state, and what to mend."""
+    return {one.what: (one.state, one.remedy) async for one in examine(settings)}
+
+
+def settings_of(folder: Path, telegram: TelegramSandbox, token: str = TOKEN, **more: object) -> Settings:
+    return Settings.model_validate(
+        {
+            "data_dir": folder,
+            "telegram": Telegram(token=SecretStr(token), api_url=telegram.url),
+            "admins": [100],
+            **more,
+        }
+    )
+
+
+async def test_a_line_that_is_well_needs_nothing_mended(
+    database_url: str, redis_url: str, tmp_path: Path, telegram: TelegramSandbox
+) -> None:
+    settings = settings_of(
+        tmp_path,
+        telegram,
+        database_url=database_url,
+        redis_url=SecretStr(redis_url),
+        form=Form(key=SecretStr("key")),
+    )
+    found = await findings(settings)
+    assert list(found) == ["data folder", "database", "redis", "telegram", "site form"]
+    assert [what for what, (_, remedy) in found.items() if remedy is not None] == []
+    assert found["database"][0].endswith("people who work here: 1")
+    assert found["telegram"][0] == "@line_bot, 0 updates wait"
+
+
+async def test_every_ailment_is_named_with_the_setting_to_mend(
+    tmp_path: Path, telegram: TelegramSandbox, redis_server: RedisServer
+) -> None:
+    redis_server.stop()
+    settings = settings_of(
+        tmp_path,
+        telegram,
+        token="1000:OTHER",
+        database_url="postgresql+asyncpg://line:geheim@127.0.0.1:1/line",
+        redis_url=SecretStr(redis_server.url),
+    )
+    found = await findings(settings)
+    assert {what: remedy.split(":")[0] for what, (_, remedy) in found.items() if remedy} == {
+        "database": "OPENLINES_DATABASE_URL",
+        "redis": "OPENLINES_REDIS_URL",
+        "telegram": "OPENLINES_TELEGRAM__TOKEN",
+    }
+    assert "geheim" not in str(found)
+    assert "OTHER" not in str(found)
+
+
+async def test_no_telegram_no_admins_and_a_gateway_in_between(
+    tmp_path: Path, telegram: TelegramSandbox
+) -> None:
+    telegram.fail("getMe", Gateway())
+    found = await findings(settings_of(tmp_path, telegram, admins=[]))
+    assert found["telegram"][1] is not None
+    assert "OPENLINES_TELEGRAM__API_URL" in found["telegram"][1]
+    assert found["database"][1] is not None
+    assert found["database"][1].startswith("OPENLINES_ADMINS")
+    assert TOKEN not in str(found)
+    found = await findings(Settings(data_dir=tmp_path))
+    assert found["telegram"][0] == "no bot"
+
+
+async def test_the_link_of_an_invitation_lets_one_person_in(
+    tmp_path: Path,
+    telegram: TelegramSandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, value in (
+        ("DATA_DIR", str(tmp_path)),
+        ("TELEGRAM__TOKEN", TOKEN),
+        ("TELEGRAM__API_URL", telegram.url),
+    ):
+        monkeypatch.setenv(f"OPENLINES_{name}", value)
+    # A command has an event loop of its own.
+    command: Callable[..., int] = main
+    assert await asyncio.to_thread(command, ["managers", "list"]) == 0
+    assert capsys.readouterr().out.startswith("Nobody yet")
+    assert await asyncio.to_thread(command, ["managers", "invite", "--name", "Пётр"]) == 0
+    link, said = capsys.readouterr().out.splitlines()
+    assert link.startswith("https://t.me/line_bot?start=i-")
+    assert said == "Good for one person and seven days."
+    assert await asyncio.to_thread(command, ["managers", "invite", "--admin"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] != link
+
+    monkeypatch.setenv("OPENLINES_TELEGRAM__TOKEN", "1000:OTHER")
+    assert await asyncio.to_thread(command, ["managers", "invite"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("openlines: OPENLINES_TELEGRAM__TOKEN: Telegram does not answer to it: ")
+    assert "OTHER" not in said
+    monkeypatch.delenv("OPENLINES_TELEGRAM__TOKEN")
+    assert await asyncio.to_thread(command, ["managers", "invite"]) == 2
+    assert "wanted" in capsys.readouterr().err
