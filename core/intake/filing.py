@@ -19,6 +19,7 @@ from sqlalchemy import bindparam, select, update
 from core import journal, search
 from core.channel import Ignored, InboundMessage, Kind, Received, Unreadable
 from core.contacts.people import Match, People, note_matches, suggest_merges
+from core.conversations.bounces import bounce
 from core.conversations.model import (
     Attachment,
     Direction,
@@ -27,16 +28,15 @@ from core.conversations.model import (
     Message,
     MessageVersion,
 )
-from core.conversations.bounces import bounce
 from core.conversations.threads import Thread, Threads, letter_key
 from core.database import Transaction, among
 from core.events import Answered, ContactClosed, CustomerWrote, MessageEdited
 from core.exclusions.hits import Gate
 from core.exclusions.patterns import pattern_keys, patterns_of
-from core.intake.model import Ledger, LedgerRaw, LedgerState
 from core.intake.balance import Tally
-from core.leads.opening import Leads, OpenLead, Opening, title_of
+from core.intake.model import Ledger, LedgerRaw, LedgerState
 from core.language import language_of
+from core.leads.opening import Leads, Opening, OpenLead, title_of
 from core.lines.accounts import AccountRef
 from core.staff.managers import staff_among
 from core.staff.model import StaffUpdate
@@ -308,6 +308,7 @@ class _File:
             entry.lead_id = lead.id
             lead.waiting_since = None
             self.leads.touch(lead, message.sent_at, waits=False)
+            self.leads.answered(lead, message.sent_at)
             self.tx.record(Answered(thread.id, lead.id, row["id"], message.sent_at))
 
     def _blocked(self, entry: _Entry, message: InboundMessage, thread: Thread | None) -> None:

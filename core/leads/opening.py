@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, bindparam, func, select
+from sqlalchemy import and_, bindparam, func, select, update
 
 from core import journal
 from core.database import Transaction, among
@@ -98,6 +98,7 @@ class Leads:
     _closed: dict[int, _Closed] = field(default_factory=dict)
     _births: list[tuple[OpenLead, Opening, _Closed | None]] = field(default_factory=list)
     _touched: dict[int, OpenLead] = field(default_factory=dict)
+    _answered: dict[int, datetime] = field(default_factory=dict)
     _rule: Any = None
 
     def load(self, contact_ids: Collection[int]) -> None:
@@ -146,6 +147,10 @@ class Leads:
             lead.waiting_since = sent_at
         self._touched[lead.id] = lead
 
+    def answered(self, lead: OpenLead, at: datetime) -> None:
+        """The company answered from the network's own app: the first answer ends the wait for one."""
+        self._answered.setdefault(lead.id, at)
+
     def write(self) -> None:
         """Put down the leads that are born and those that were touched; record what happened."""
         tx = self.tx
@@ -159,6 +164,12 @@ class Leads:
                 if not lead.is_new
             ],
         )
+        for lead_id, at in sorted(self._answered.items()):
+            tx.connection.execute(
+                update(Lead)
+                .where(Lead.id == lead_id, Lead.first_answer_at.is_(None))
+                .values(first_answer_at=at)
+            )
 
     def _bear(self) -> None:
         tx = self.tx
