@@ -34,7 +34,8 @@ class SystemClock:
         return datetime.now(UTC)
 
     async def sleep_until(self, moment: datetime) -> None:
-        while (left := (moment - self.now()).total_seconds()) > 0:
+        # Asked again: the system's clock may be set while we sleep.
+        while (left := (moment - self.now()).total_seconds()) > 0:  # noqa: ASYNC110 - a moment, not an event
             await asyncio.sleep(left)
 
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from operator import itemgetter
-from typing import Any, Never, TypeAlias, TypeVar, cast, overload
+from typing import Any, ClassVar, Never, TypeAlias, TypeVar, cast, overload
 
 import structlog
 from sqlalchemy import (
@@ -154,7 +154,7 @@ class Model(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {datetime: UtcDateTime(), dict[str, Any]: Json(), list[Any]: Json()}
+    type_annotation_map: ClassVar = {datetime: UtcDateTime(), dict[str, Any]: Json(), list[Any]: Json()}
 
 
 def partial_index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
@@ -331,7 +331,7 @@ class _Plan:
         self._kinds = [column.type.compile(dialect) for column in columns]
         self.sql = ""
 
-    def _arrays(self) -> tuple[str, list[str]]:
+    def arrays(self) -> tuple[str, list[str]]:
         """PostgreSQL: the rows as one array per column, and how each column is read back from them."""
         arrays = ", ".join(
             f"${i}::{'text' if kind == 'JSONB' else kind}[]" for i, kind in enumerate(self._kinds, start=1)
@@ -393,7 +393,7 @@ def _insert_plan(table: Table, names: tuple[str, ...], dialect: Dialect) -> _Pla
         if dialect.name == "sqlite":
             plan.sql = f'INSERT INTO "{table.name}" ({quoted}) VALUES ({", ".join("?" * len(names))})'
         else:
-            source, values = plan._arrays()
+            source, values = plan.arrays()
             plan.sql = f'INSERT INTO "{table.name}" ({quoted}) SELECT {", ".join(values)} FROM {source}'
     return plan
 
@@ -407,7 +407,7 @@ def _update_plan(table: Table, names: tuple[str, ...], dialect: Dialect) -> _Pla
             changes = ", ".join(f'"{name}" = ?' for name in names[:-1])
             plan.sql = f'UPDATE "{table.name}" SET {changes} WHERE "id" = ?'
         else:
-            source, values = plan._arrays()
+            source, values = plan.arrays()
             changes = ", ".join(
                 f'"{name}" = {value}' for name, value in zip(names, values, strict=True) if name != "id"
             )
@@ -560,7 +560,7 @@ class Database:
                 if not (died_early or worth_repeating(error, attempt)):
                     raise
                 log.info("transaction repeated", attempt=attempt, why=_name_of(error))
-                await asyncio.sleep(random.uniform(0, 0.02 * attempt))
+                await asyncio.sleep(random.uniform(0, 0.02 * attempt))  # noqa: S311 - a pause, no secret
                 attempt += 1
 
     def _attempt(self, connection: Connection, work: Work[T], asked: _Asked) -> tuple[T, Transaction]:
@@ -631,7 +631,7 @@ class Database:
     ) -> None:
         connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
         ask = text("SELECT pg_try_advisory_lock(hashtextextended(:name, 3050))")
-        while not (await connection.execute(ask, {"name": name})).scalar_one():
+        while not (await connection.execute(ask, {"name": name})).scalar_one():  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(seconds)
         task = asyncio.ensure_future(body())
         try:
@@ -762,7 +762,7 @@ class Writer:
                     continue  # cancelled before it began: it never happened
                 try:
                     future.set_result(context.run(self._persist, connection, job))
-                except BaseException as error:  # the caller gets it, whatever it is; the thread lives on
+                except BaseException as error:  # noqa: BLE001 - the caller gets it, whatever it is; the thread lives on
                     future.set_exception(error)
                 del future, context, job
 

@@ -6,13 +6,17 @@ import asyncio
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterable
+from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import IO
 
 from core.channel import Fetched
 
 CHUNK = 256 * 1024  # bytes read at a time
+UNUSED = timedelta(hours=1)  # longer than anybody takes between keeping a file and referring to it
 
 
 class FileStore:
@@ -20,8 +24,8 @@ class FileStore:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._incoming = folder / "incoming"
-        self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.incoming = folder / "incoming"
+        self.incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def path(self, sha256: str) -> Path:
         """Where the file with this hash lies. Raises ValueError for what is no hash: a name is never a path."""
@@ -39,8 +43,10 @@ class FileStore:
 
     def _put(self, content: bytes) -> Fetched:
         sha256 = hashlib.sha256(content).hexdigest()
-        if not self.path(sha256).exists():
-            handle = tempfile.NamedTemporaryFile(dir=self._incoming, delete=False)  # noqa: SIM115 - renamed, not closed
+        if self.path(sha256).exists():
+            os.utime(self.path(sha256))
+        else:
+            handle = tempfile.NamedTemporaryFile(dir=self.incoming, delete=False)  # noqa: SIM115 - renamed, not closed
             with handle:
                 handle.write(content)
                 self.keep(handle, sha256)
@@ -72,10 +78,15 @@ class FileStore:
         """All bytes of a small file."""
         return self.path(sha256).read_bytes()
 
-    def forget(self, hashes: Iterable[str]) -> None:
-        """Delete files nothing refers to any more."""
-        for sha256 in hashes:
-            self.path(sha256).unlink(missing_ok=True)
+    def forget(self, hashes: Iterable[str], *, unused_for: timedelta = UNUSED) -> None:
+        """Delete files nothing refers to any more, and that nobody has kept anew for a while.
+
+        Whoever keeps the same bytes at this moment finds the file there and refers to it a little later.
+        """
+        for path in map(self.path, hashes):
+            with suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime >= unused_for.total_seconds():
+                    path.unlink()
 
 
 class Sink:
@@ -83,7 +94,7 @@ class Sink:
 
     def __init__(self, store: FileStore) -> None:
         self._store = store
-        self._handle = tempfile.NamedTemporaryFile(dir=store._incoming, delete=False)  # noqa: SIM115
+        self._handle = tempfile.NamedTemporaryFile(dir=store.incoming, delete=False)  # noqa: SIM115
         self._hash = hashlib.sha256()
         self._size = 0
         self.is_closed = False  # true once the file has its name

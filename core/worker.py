@@ -124,9 +124,7 @@ class Worker:
         paused = [account for account, until in self._paused.items() if until > tx.now]
         return deliveries.claim(tx, room, self._post.renderer, paused=paused)
 
-    async def _settle_apart(
-        self, results: list[tuple[Claimed, Outcome]]
-    ) -> list[tuple[Claimed, Outcome]]:
+    async def _settle_apart(self, results: list[tuple[Claimed, Outcome]]) -> list[tuple[Claimed, Outcome]]:
         """Settle one by one, so that a bad one keeps nobody else; returns those to be tried again.
 
         What cannot be settled although the database is there is left to its lease: it becomes uncertain, visibly.
@@ -205,17 +203,15 @@ class Worker:
         while not self._stopping.is_set():
             try:
                 await self._db.transact(housekeeping.tell_silence)
-                while await self._db.transact(partial(housekeeping.sweep, self._retention), bulk=True):
-                    await asyncio.sleep(0)
+                while await self._db.transact(partial(housekeeping.sweep, self._retention, self._store), bulk=True):  # noqa: ASYNC110
+                    await asyncio.sleep(0)  # others take their turn between two lots
             except Exception:
                 log.exception("housekeeping failed")
             if not self._stopping.is_set():
                 clock = self._db.clock
                 await self._db.hints.wait("housekeeping", clock, clock.now() + HOUSEKEEPING)
 
-    async def _rest(
-        self, hint: str, next_due: Callable[[Reading], datetime | None], began: datetime
-    ) -> None:
+    async def _rest(self, hint: str, next_due: Callable[[Reading], datetime | None], began: datetime) -> None:
         """Wait for a hint, for what is due next, at most for a poll.
 
         What was due already when the last look `began` was passed over (its lane is busy, its account waits,

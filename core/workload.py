@@ -72,9 +72,7 @@ def oldest_due(connection: Connection, now: datetime) -> float:
     )
 
 
-def _age(
-    connection: Connection, model: type[Delivery] | type[Timer], waiting: TextClause, now: datetime
-) -> float:
+def _age(connection: Connection, model: type[Delivery | Timer], waiting: TextClause, now: datetime) -> float:
     due: datetime | None = connection.execute(
         select(model.due_at).where(waiting).order_by(model.due_at).limit(1)
     ).scalar_one_or_none()

@@ -126,6 +126,10 @@ def _uncertain(words: Words, _who: str, _facts: Facts) -> str:
     return words("history-delivery-uncertain")
 
 
+def _again(words: Words, _who: str, _facts: Facts) -> str:
+    return words("history-delivery-again")
+
+
 def _letter(key: str) -> Callable[[Words, str, Facts], str]:
     """A sentence about a letter, with what the mail servers say."""
     return lambda words, _who, facts: words(key, why=_text(facts, "why", 200) or "?")
@@ -166,4 +170,5 @@ _SENTENCES: Mapping[str, Callable[[Words, str, Facts], str]] = {
     "unsubscribed": _plainly("history-unsubscribed"),
     "delivery-failed": _undelivered,
     "delivery-uncertain": _uncertain,
+    "delivery-again": _again,
 }

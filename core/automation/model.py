@@ -20,6 +20,8 @@ class Start(StrEnum):
 
 
 class TimerState(StrEnum):
+    """What has become of a scheduled run."""
+
     WAITING = "waiting"
     DONE = "done"
     SKIPPED = "skipped"  # its time came and the world had changed; `reason` says how

@@ -29,12 +29,21 @@ REASONS = (
     ("other", "Другое", "Other"),
 )
 CONFIRMATION = {
-    "ru": 'Здравствуйте{{ name|after(", ") }}! Мы получили ваше сообщение и скоро ответим. Номер обращения: {{ number }}.',
-    "en": 'Hello{{ name|after(", ") }}! We have your message and will answer soon. Your reference is {{ number }}.',
+    "ru": (
+        'Здравствуйте{{ name|after(", ") }}! Мы получили ваше сообщение и скоро ответим. '
+        "Номер обращения: {{ number }}."
+    ),
+    "en": (
+        'Hello{{ name|after(", ") }}! We have your message and will answer soon. '
+        "Your reference is {{ number }}."
+    ),
 }
 FOLLOW_UP = {
-    "ru": 'Здравствуйте{{ name|after(", ") }}! Остались ли у вас вопросы? Если всё ещё актуально, просто ответьте сюда.',
-    "en": 'Hello{{ name|after(", ") }}! Is there anything else we can help with? If so, just answer here.',
+    "ru": (
+        'Здравствуйте{{ name|after(", ") }}! Остались ли у вас вопросы? '
+        "Если всё ещё актуально, просто ответьте сюда."
+    ),
+    "en": ('Hello{{ name|after(", ") }}! Is there anything else we can help with? If so, just answer here.'),
 }
 
 

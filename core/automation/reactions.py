@@ -108,7 +108,10 @@ class Reactions:
                     )
         if runs:
             results = perform(tx, runs)
-            skipped += [(run, reason) for run in runs if (reason := results[run.key]) is not None]
+            # What was said already is no news; everything else a manager may wonder about.
+            skipped += [
+                (run, reason) for run in runs if (reason := results[run.key]) not in (None, "already-said")
+            ]
         timers.note_skipped(tx, skipped)
         timers.schedule(tx, appointments)
 

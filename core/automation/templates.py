@@ -1,4 +1,6 @@
-"""Texts that people edit, with places to fill in: `{{ name }}`, `{{ name|default("friend") }}`, `{{ name|after(", ") }}`.
+"""Texts that people edit, with places to fill in.
+
+`{{ name }}`, `{{ name|default("friend") }}` and `{{ name|after(", ") }}`.
 
 A template engine made for programmers would let a text run for a minute or read what it should not; this one
 only fills in. An unknown place is an error when the text is saved, never when it is sent.

@@ -47,6 +47,7 @@ FACTS: Mapping[str, tuple[str, ...]] = {
     "delayed": ("why",),
     "delivery-failed": ("cause", "reason"),
     "delivery-uncertain": (),
+    "delivery-again": (),
     "blocked": (),
     "unblocked": (),
     "unsubscribed": (),

@@ -56,7 +56,7 @@ class Gate:
 def active(tx: Transaction, patterns: Collection[str]) -> dict[str, int]:
     """Which of these keys are excluded now: pattern → exclusion."""
     rows = tx.connection.execute(_ACTIVE, {"patterns": patterns, "now": tx.now})
-    return {pattern: exclusion_id for pattern, exclusion_id in rows}
+    return {row.pattern: row.id for row in rows}
 
 
 def excluded_contacts(tx: Transaction, contact_ids: Collection[int]) -> dict[int, int]:

@@ -14,7 +14,7 @@ from core.intake.model import Ledger, LedgerDay
 
 COUNTED = ("received", "filed", "parked", "excluded", "ignored", "duplicate")
 _ADD = (
-    "INSERT INTO ledger_day (account_id, day, {columns}) VALUES ({marks}) "
+    "INSERT INTO ledger_day (account_id, day, {columns}) VALUES ({marks}) "  # noqa: S608 - our own columns' names
     "ON CONFLICT (account_id, day) DO UPDATE SET "
     + ", ".join(f"{name} = ledger_day.{name} + excluded.{name}" for name in COUNTED)
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import select, update
 
+from core import journal
 from core.channel import OutboundFile, Span
 from core.contacts.people import lock_contacts
 from core.conversations.model import Conversation, Delivery, DeliveryState, Message
@@ -138,6 +139,7 @@ def send_again(tx: Transaction, person: Person, delivery_id: int) -> int:
         is_automatic=False,
     )
     tx.insert_ignoring(Delivery, [again | {"external_ids": row.external_ids}])
+    journal.note(tx, person.actor, "delivery-again", lead_id=row.lead_id, contact_id=contact_id)
     tx.hint("deliveries")
     return int(
         tx.connection.execute(select(Delivery.id).where(Delivery.key == f"again:{row.id}")).scalar_one()

@@ -22,6 +22,8 @@ class StageKind(StrEnum):
 
 
 class LeadOutcome(StrEnum):
+    """How a lead stands; what its stage means."""
+
     OPEN = "open"
     SUCCESS = "success"
     FAILURE = "failure"

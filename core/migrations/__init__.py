@@ -10,6 +10,7 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from core import journal as _journal
 from core.automation import model as _automation
 from core.contacts import model as _contacts
 from core.conversations import model as _conversations
@@ -19,7 +20,6 @@ from core.intake import model as _intake
 from core.leads import model as _leads
 from core.lines import model as _lines
 from core.staff import model as _staff
-from core import journal as _journal
 
 MODELS = (_automation, _contacts, _conversations, _exclusions, _intake, _journal, _leads, _lines, _staff)
 METADATA = Model.metadata

@@ -12,7 +12,7 @@ SEARCH = "search"
 
 def _ours(_: object, name: str | None, kind: str, *__: object) -> bool:
     return not (
-        kind in ("table", "index") and (name or "").split("_")[0] == SEARCH or name == "ix_search_body"
+        (kind in ("table", "index") and (name or "").split("_")[0] == SEARCH) or name == "ix_search_body"
     )
 
 

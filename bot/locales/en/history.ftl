@@ -28,6 +28,7 @@ history-blocked = { $who } blocked the bot
 history-unblocked = { $who } unblocked the bot
 history-delivery-failed = A message was not delivered
 history-delivery-uncertain = A message may not have arrived
+history-delivery-again = Sent once more
 history-bounced = A letter bounced: { $why }
 history-delayed = A letter is delayed: { $why }
 history-unsubscribed = { $who } unsubscribed

@@ -28,6 +28,7 @@ history-blocked = { $who }: бот заблокирован
 history-unblocked = { $who }: бот разблокирован
 history-delivery-failed = Сообщение не доставлено
 history-delivery-uncertain = Неизвестно, дошло ли сообщение
+history-delivery-again = Отправлено ещё раз
 history-bounced = Письмо вернулось: { $why }
 history-delayed = Письмо задерживается: { $why }
 history-unsubscribed = { $who }: отписка от рассылки
