@@ -453,12 +453,15 @@ class Database:
         if self.is_sqlite:
             path = url.split("///", 1)[1]
             self._writer = Writer(path)
-            self._engine = create_async_engine(f"sqlite+aiosqlite:///{path}", pool_size=4, max_overflow=0)
+            self._engine = create_async_engine(
+                f"sqlite+aiosqlite:///{path}", pool_size=4, max_overflow=0, hide_parameters=True
+            )
             event.listen(self._engine.sync_engine, "connect", lambda c, _: _pragmas(c, "query_only=ON"))
             event.listen(self._engine.sync_engine, "begin", lambda c: c.exec_driver_sql("BEGIN DEFERRED"))
         else:
             self._engine = create_async_engine(
                 url,
+                hide_parameters=True,  # errors are logged; what people wrote is not
                 pool_size=10,
                 max_overflow=0,
                 pool_timeout=30,
@@ -710,6 +713,18 @@ def is_away(error: BaseException) -> bool:
     return False
 
 
+def complaint(error: BaseException) -> str:
+    """What went wrong, in a line for logs and admins. A database's own words may quote what people wrote: not those."""
+    if not isinstance(error, DBAPIError) or error.orig is None:
+        return f"{type(error).__name__}: {error}"[:500]
+    cause = error.orig.__cause__
+    while cause is not None:
+        if isinstance(cause, UnicodeError):  # says which character, not which text
+            return f"{type(cause).__name__}: {cause}"[:500]
+        cause = cause.__cause__
+    return f"{type(error.orig.__cause__ or error.orig).__name__} {_name_of(error)}".strip()
+
+
 def _name_of(error: DBAPIError) -> str:
     return str(getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", "") or "")
 
@@ -735,7 +750,10 @@ class Writer:
 
     def __init__(self, path: str) -> None:
         self._engine = create_engine(
-            f"sqlite:///{path}", poolclass=StaticPool, connect_args={"check_same_thread": False}
+            f"sqlite:///{path}",
+            poolclass=StaticPool,
+            connect_args={"check_same_thread": False},
+            hide_parameters=True,
         )
         event.listen(self._engine, "connect", lambda c, _: _pragmas(c, "cache_size=-65536"))
         event.listen(self._engine, "begin", lambda c: c.exec_driver_sql("BEGIN IMMEDIATE"))

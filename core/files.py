@@ -6,17 +6,15 @@ import asyncio
 import hashlib
 import os
 import tempfile
-import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import IO
 
 from core.channel import Fetched
 
 CHUNK = 256 * 1024  # bytes read at a time
-UNUSED = timedelta(hours=1)  # longer than anybody takes between keeping a file and referring to it
 
 
 class FileStore:
@@ -78,14 +76,14 @@ class FileStore:
         """All bytes of a small file."""
         return self.path(sha256).read_bytes()
 
-    def forget(self, hashes: Iterable[str], *, unused_for: timedelta = UNUSED) -> None:
-        """Delete files nothing refers to any more, and that nobody has kept anew for a while.
+    def forget(self, hashes: Iterable[str], *, unused_since: datetime) -> None:
+        """Delete files nothing refers to any more, unless somebody has kept the same bytes anew since then.
 
-        Whoever keeps the same bytes at this moment finds the file there and refers to it a little later.
+        Whoever does so at this moment finds the file there and refers to it a little later.
         """
         for path in map(self.path, hashes):
             with suppress(FileNotFoundError):
-                if time.time() - path.stat().st_mtime >= unused_for.total_seconds():
+                if path.stat().st_mtime < unused_since.timestamp():
                     path.unlink()
 
 

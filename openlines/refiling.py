@@ -29,15 +29,15 @@ async def refile(db: Database, store: FileStore, settings: Settings, ledger_id: 
         return None
     account = await db.read(lambda c: account_by_id(c, entry.account_id))
     try:
-        body = entry.body if entry.body is not None else store.load(entry.sha256 or "")
-    except (OSError, ValueError):
+        body = entry.read(store)
+    except FileNotFoundError:
         return None
     if account.channel == "email":
         from openlines.letters import understand_letter  # the mail libraries, only for letters
 
-        again = await understand_letter(account, store, body, db.clock.now(), settings)
+        again = await understand_letter(account, store, body, entry.received_at, settings)
     else:
-        again = understand(account, body, entry.external_id, db.clock.now(), settings)
+        again = understand(account, body, entry.external_id, entry.received_at, settings)
     received = Received(entry.external_id, body, again.understood, again.staff_id, again.is_staff)
     ask_gate = entry.state != LedgerState.EXCLUDED
 
@@ -49,19 +49,19 @@ async def refile(db: Database, store: FileStore, settings: Settings, ledger_id: 
 
 
 def understand(
-    account: AccountRef, raw: bytes, external_id: str, now: datetime, settings: Settings
+    account: AccountRef, raw: bytes, external_id: str, received_at: datetime, settings: Settings
 ) -> Received:
-    """What a channel makes of its own raw input today."""
+    """What a channel makes today of its own raw input that came then."""
     match account.channel:
         case "telegram" | "staff":
             try:
                 update: object = json.loads(raw)
             except (ValueError, RecursionError):
                 update = None
-            return normalise_update(update, raw, now, account.scope)
+            return normalise_update(update, raw, received_at, account.scope)
         case "form":
             try:
-                return normalise_again(raw, now, region=settings.region)
+                return normalise_again(raw, received_at, region=settings.region)
             except InvalidInput as error:
                 return Received(external_id, raw, Unreadable(str(error)))
     return Received(external_id, raw, Unreadable(f"no channel {account.channel}"))

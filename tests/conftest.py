@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+import structlog
 
 from core.clock import ManualClock
 from tests.servers.postgres import PostgresServer
@@ -26,6 +27,15 @@ if TYPE_CHECKING:  # half a second each, for the few tests that want them
 # No deadline for an example: a machine that does something else for a moment proves nothing.
 hypothesis.settings.register_profile("openlines", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("openlines")
+
+
+# Without locals in tracebacks: drawing them takes seconds, and the program never shows them.
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from sqlalchemy import literal_column, select
 
 from core.channel import Received, Unreadable
 from core.conversations.notices import notify_admins
-from core.database import BATCH, Database, Transaction, is_away
+from core.database import BATCH, Database, DatabaseError, Transaction, complaint, is_away
 from core.files import FileStore
 from core.intake.filing import INLINE_RAW, Filed, Parcel, file_batch
 from core.intake.model import Ledger, LedgerState
@@ -130,7 +130,7 @@ class Intake:
                 "a batch fails and is halved",
                 account_id=account.id,
                 size=len(parcels),
-                error=repr(error)[:300],
+                why=complaint(error),
             )
         middle = len(parcels) // 2
         first = await self._file(account, parcels[:middle], None)
@@ -143,12 +143,11 @@ class Intake:
             "a message is parked",
             account_id=account.id,
             external_id=parcel.received.external_id,
-            exc_info=error,
+            why=complaint(error),
+            exc_info=None if isinstance(error, DatabaseError) else error,
         )
         received = parcel.received
-        bad = Received(
-            received.external_id, received.raw, Unreadable(f"{type(error).__name__}: {error}"[:500])
-        )
+        bad = Received(received.external_id, received.raw, Unreadable(complaint(error)))
         parked = Parcel(bad, parcel.body, parcel.sha256, parcel.context)
         return (await self._db.transact(partial(_file_page, account, [parked], cursor)))[0]
 

@@ -51,6 +51,8 @@ class LedgerRaw(Model):
     sha256: Mapped[str | None] = mapped_column(String(64))  # above 64 KB: a file of the store instead
     context: Mapped[str | None] = mapped_column(Text)  # what the edge knew besides, e.g. a content type
 
+    __table_args__ = (partial_index("ix_ledger_raw_file", "sha256", where="sha256 IS NOT NULL"),)
+
 
 class LedgerDay(Model):
     """The balance of one account on one day (UTC). `received` is counted at the edge, the rest by what was done."""

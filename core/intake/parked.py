@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, literal_column, select
 
+from core.files import FileStore
 from core.intake.model import Ledger, LedgerRaw
 from core.lines.model import Account
 
@@ -47,6 +48,11 @@ class Raw:
     body: bytes | None
     sha256: str | None
     context: str | None
+    received_at: datetime
+
+    def read(self, store: FileStore) -> bytes:
+        """The input as it came. Raises FileNotFoundError when its file is gone."""
+        return self.body if self.body is not None else zlib.decompress(store.load(self.sha256 or "0" * 64))
 
 
 def parked(
@@ -87,6 +93,7 @@ def raw(connection: Connection, ledger_id: int) -> Raw | None:
             LedgerRaw.body,
             LedgerRaw.sha256,
             LedgerRaw.context,
+            Ledger.received_at,
         )
         .join(LedgerRaw, LedgerRaw.ledger_id == Ledger.id)
         .where(Ledger.id == ledger_id)
@@ -94,7 +101,16 @@ def raw(connection: Connection, ledger_id: int) -> Raw | None:
     if row is None:
         return None
     body = zlib.decompress(row.body) if row.body is not None else None
-    return Raw(row.id, row.account_id, row.external_id, row.state, body, row.sha256, row.context)
+    return Raw(
+        row.id,
+        row.account_id,
+        row.external_id,
+        row.state,
+        body,
+        row.sha256,
+        row.context,
+        row.received_at,
+    )
 
 
 def counts(connection: Connection) -> dict[int, int]:

@@ -564,6 +564,15 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["ledger_id"], ["ledger.id"], name=op.f("fk_ledger_raw_ledger_id")),
         sa.PrimaryKeyConstraint("ledger_id", name=op.f("pk_ledger_raw")),
     )
+    with op.batch_alter_table("ledger_raw", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_ledger_raw_file",
+            ["sha256"],
+            unique=False,
+            sqlite_where=sa.text("sha256 IS NOT NULL"),
+            postgresql_where=sa.text("sha256 IS NOT NULL"),
+        )
+
     op.create_table(
         "stage",
         sa.Column(
