@@ -52,6 +52,7 @@ log = structlog.get_logger("deliveries")
 
 LEASE = timedelta(minutes=2)  # a send that takes longer has died, or might as well have
 GIVE_UP = timedelta(days=3)  # after this long of "not yet" a person should know
+NOTICE_ATTEMPTS = 12  # of a notice nobody knows to have come: over an hour
 LONGEST_WAIT = timedelta(hours=1)
 FINAL = (DeliveryState.SENT, DeliveryState.REFUSED, DeliveryState.UNCERTAIN, DeliveryState.CANCELLED)
 _WAITING = text("delivery.state = 'waiting'")  # constants, so that the partial indexes serve them
@@ -226,6 +227,9 @@ def settle(tx: Transaction, results: Sequence[tuple[Claimed, Outcome]]) -> None:
                 reason = f"moved to {thread}, which is somebody else's"
                 row |= {"state": DeliveryState.REFUSED, "cause": Cause.NOT_FOUND, "error": reason[:500]}
                 _note_refused(tx, claimed, Cause.NOT_FOUND, reason)
+            case Uncertain(reason) if claimed.notice is not None and claimed.attempts < NOTICE_ATTEMPTS:
+                # A manager may see the same card twice; a lead that nobody was shown would be worse.
+                row |= _waiting_again(tx, claimed, Postponed(reason, delivered=outcome.delivered))
             case Uncertain(reason):
                 row |= {"state": DeliveryState.UNCERTAIN, "error": reason[:500]}
                 row |= _arrived(claimed, outcome.delivered)
