@@ -6,6 +6,7 @@ left behind is not sent again on a guess: it is uncertain, and a person decides.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -418,7 +419,7 @@ def _prepare(
                 conversation,
                 message,
                 files.get(row.message_id, ()),
-                letters.get(row.conversation_id, ()),
+                letters.get(row.conversation_id, _LetterThread()),
             )
         if isinstance(prepared, Claimed):
             ready.append(prepared)
@@ -442,24 +443,24 @@ def _why_cancel(row: Any, conversation: Any, excluded: dict[int, int]) -> str | 
 
 
 def _customer_message(
-    row: Any, conversation: Any, message: Any, files: Sequence[OutboundFile], letters: Sequence[str]
+    row: Any, conversation: Any, message: Any, files: Sequence[OutboundFile], letters: _LetterThread
 ) -> Claimed:
     fields = message.fields or {}
     spans = tuple(
         Span(Markup(kind), offset, length, url) for kind, offset, length, url in fields.get("spans", ())
     )
+    is_anew = _begins_anew(message.subject, letters.subject or conversation.subject)
     outbound = OutboundMessage(
         key=f"{row.message_id}:{row.id}",
         thread=conversation.thread,
         screen=Screen(message.text, spans),
         files=tuple(files),
-        reply_to=message.reply_to,
+        reply_to=None if is_anew else message.reply_to,
         automatic=row.is_automatic,
-        subject=message.subject or conversation.subject,
+        subject=message.subject or letters.subject or conversation.subject,
         to=(conversation.thread.removeprefix("mail:"),) if conversation.channel == "email" else (),
         cc=tuple(fields.get("cc", ())),
-        # A subject of its own begins a thread of its own, in every program that shows threads.
-        references=() if message.subject and message.subject != conversation.subject else tuple(letters),
+        references=() if is_anew else letters.ids,
         follow_up=bool(fields.get("follow_up")),
         conversation_id=row.conversation_id,
         delivery_id=row.id,
@@ -570,19 +571,49 @@ def _files(tx: Transaction, message_ids: Collection[int]) -> dict[int, list[Outb
     return found
 
 
-def _letters(tx: Transaction, conversations: dict[int, Any]) -> dict[int, list[str]]:
-    """E-mail: the Message-IDs of each thread so far, oldest first, the last dozen."""
-    found: dict[int, list[str]] = {}
+@dataclass(frozen=True, slots=True)
+class _LetterThread:
+    """What an answer by letter continues: the earlier letters' ids, oldest first, and what they are about."""
+
+    ids: tuple[str, ...] = ()
+    subject: str | None = None
+
+
+def _letters(tx: Transaction, conversations: dict[int, Any]) -> dict[int, _LetterThread]:
+    """E-mail: each thread so far, the last dozen letters of it."""
+    found: dict[int, list[Any]] = {}
     for row in tx.connection.execute(
-        select(Message.conversation_id, Message.external_id)
+        select(Message.conversation_id, Message.external_id, Message.subject)
         .where(
             among(Message.conversation_id, [id for id, c in conversations.items() if c.channel == "email"]),
             Message.external_id.is_not(None),
         )
         .order_by(Message.id)
     ):
-        found.setdefault(row.conversation_id, []).append(row.external_id)
-    return {id: ids[-12:] for id, ids in found.items()}
+        found.setdefault(row.conversation_id, []).append(row)
+    return {
+        id: _LetterThread(
+            tuple(row.external_id for row in rows[-12:]),
+            next((row.subject for row in reversed(rows) if row.subject), None),
+        )
+        for id, rows in found.items()
+    }
+
+
+def _begins_anew(subject: str | None, thread_subject: str | None) -> bool:
+    """Whether a person gave a letter a subject of its own: that is a thread of its own wherever threads are
+    shown.
+    """
+    if not subject:
+        return False
+    return _bare(subject) != _bare(thread_subject or "")
+
+
+def _bare(subject: str) -> str:
+    return _ANSWERS.sub("", subject, count=1).strip().casefold()
+
+
+_ANSWERS = re.compile(r"(?:\s{0,5}(?:re|fwd?|aw|sv|отв|ha|на)(?:\[\d{1,3}\])?\s{0,5}:){1,10}", re.IGNORECASE)
 
 
 def _readers(tx: Transaction, ids: Collection[int]) -> dict[int, Any]:

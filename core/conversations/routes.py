@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, select
 
@@ -123,22 +124,68 @@ def open_routes(tx: Transaction, conversation_ids: Collection[int]) -> dict[int,
         if key not in begun:
             begun[key] = tx.new_id()
             opened.append(
-                {
-                    "id": begun[key],
-                    "account_id": account_id,
-                    "thread": key[1],
-                    "contact_id": row.contact_id,
-                    "lead_id": row.lead_id,
-                    "channel": "email",
-                    "subject": row.subject,
-                    "created_at": tx.now,
-                    "last_in_at": None,
-                    "last_out_at": None,
-                    "seen_id": 0,
-                    "closed_at": None,
-                    "closed_why": None,
-                }
+                _begun(tx, begun[key], account_id, key[1], row.contact_id, row.lead_id, row.subject)
             )
         found[row.id] = Route(begun[key], account_id, "email", row.contact_id, None)
     tx.insert(Conversation, opened)
     return found
+
+
+def letter_route(
+    tx: Transaction,
+    contact_id: int,
+    line_id: int,
+    address: str,
+    *,
+    lead_id: int | None = None,
+    subject: str | None = None,
+) -> Route | None:
+    """The way to a person by letter, opened when there is none yet.
+
+    None when the line has no mailbox, or the mailbox already talks under this address with somebody else.
+    """
+    account_id = tx.connection.execute(
+        select(Account.id).where(Account.channel == "email", Account.line_id == line_id).order_by(Account.id)
+    ).scalar()
+    if account_id is None:
+        return None
+    thread = f"mail:{address}"
+    known = tx.connection.execute(
+        select(Conversation.id, Conversation.contact_id, Conversation.closed_why).where(
+            Conversation.account_id == account_id, Conversation.thread == thread
+        )
+    ).first()
+    if known is not None:
+        if known.contact_id != contact_id:
+            return None
+        return Route(known.id, account_id, "email", contact_id, known.closed_why)
+    conversation_id = tx.new_id()
+    tx.insert(Conversation, [_begun(tx, conversation_id, account_id, thread, contact_id, lead_id, subject)])
+    return Route(conversation_id, account_id, "email", contact_id, None)
+
+
+def _begun(
+    tx: Transaction,
+    id: int,
+    account_id: int,
+    thread: str,
+    contact_id: int,
+    lead_id: int | None,
+    subject: str | None,
+) -> dict[str, Any]:
+    """The row of a conversation that we begin."""
+    return {
+        "id": id,
+        "account_id": account_id,
+        "thread": thread,
+        "contact_id": contact_id,
+        "lead_id": lead_id,
+        "channel": "email",
+        "subject": subject,
+        "created_at": tx.now,
+        "last_in_at": None,
+        "last_out_at": None,
+        "seen_id": 0,
+        "closed_at": None,
+        "closed_why": None,
+    }
