@@ -60,6 +60,9 @@ class Habits:
     folder: str | None = None  # filed letters are moved here; None leaves them where they are, marked as seen
     since: date | None = None  # the first start also takes letters since this day; None takes only new ones
     idle: tuple[float, float] = (300.0, 540.0)  # seconds; RFC 2177 wants less than 29 minutes, routers less
+    first_idle: float = (
+        10.0  # seconds, after something has come: servers tell of nothing that fell in between
+    )
     poll: timedelta = timedelta(seconds=60)  # where the server has no IDLE
     read_timeout: float = READ
 
@@ -111,12 +114,12 @@ class Mailbox:
                     await self._begin(await self._connect())
                     while True:
                         await self._settle_sent()
-                        await self._catch_up()
+                        has_come = await self._catch_up()
                         if failures:
                             await self._tell(None)
-                        failures = 0
+                        is_fresh, failures = has_come or failures > 0, 0
                         await self._note_alive()
-                        await self._wait()
+                        await self._wait(briefly=is_fresh)
                 except NotFiled as error:
                     failures += 1
                     log.error("letters cannot be filed", mailbox=self._name, why=repr(error.__cause__)[:300])
@@ -184,8 +187,8 @@ class Mailbox:
 
     # --- what is new -----------------------------------------------------------------------------
 
-    async def _catch_up(self) -> None:
-        """Everything behind our place, in order and in lots; returns when there is nothing more."""
+    async def _catch_up(self) -> bool:
+        """Everything behind our place, in order and in lots; whether there was anything."""
         connection, done = self._at_hand(), 0
         while uids := await self._call(connection.uids_after, self._here.uid):
             for start in range(0, len(uids), HEADS):
@@ -197,6 +200,7 @@ class Mailbox:
                     log.info("catching up", mailbox=self._name, done=done, left=left)
         if self._here.filed:
             await self._move(replace(self._here, filed=()))
+        return done > 0
 
     async def _note_alive(self) -> None:
         """The account was heard from, if only that there is nothing new."""
@@ -331,11 +335,14 @@ class Mailbox:
             raise
         return self._connected
 
-    async def _wait(self) -> None:
-        """Until something may have arrived."""
+    async def _wait(self, *, briefly: bool) -> None:
+        """Until something may have arrived. Some servers tell only of what comes once IDLE has begun; what came
+        between our last look and that moment is found by looking again soon.
+        """
         connection = self._at_hand()
         if await self._call(lambda: connection.can_idle):
-            await self._call(connection.idle, random.uniform(*self._habits.idle))  # noqa: S311 - no secret
+            seconds = random.uniform(*self._habits.idle)  # noqa: S311 - no secret
+            await self._call(connection.idle, min(seconds, self._habits.first_idle) if briefly else seconds)
         else:
             await self._clock.sleep_until(self._clock.now() + self._habits.poll)
             await self._call(connection.refresh)
