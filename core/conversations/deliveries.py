@@ -1,7 +1,8 @@
-"""Outgoing messages on their way: claimed, sent outside of any transaction, settled. The only writer of their state.
+"""Outgoing messages on their way: claimed, sent outside of any transaction, settled. The only writer of
+their state.
 
-Order holds inside a lane (one conversation, one manager); lanes never wait for each other. What a dead worker
-left behind is not sent again on a guess: it is uncertain, and a person decides.
+Order holds inside a lane (one conversation, one manager); lanes never wait for each other. What a dead
+worker left behind is not sent again on a guess: it is uncertain, and a person decides.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
 import structlog
-from sqlalchemy import Connection, and_, exists, func, select, text, update
+from sqlalchemy import Connection, bindparam, exists, func, not_, select, text, update
 from sqlalchemy.orm import aliased
 
 from core import journal
@@ -59,6 +60,93 @@ FINAL = (DeliveryState.SENT, DeliveryState.REFUSED, DeliveryState.UNCERTAIN, Del
 _WAITING = text("delivery.state = 'waiting'")  # constants, so that the partial indexes serve them
 _SENDING = text("delivery.state = 'sending'")
 _UNCERTAIN = text("delivery.state = 'uncertain'")
+_EARLIER = aliased(Delivery)
+_DUE = (
+    select(
+        Delivery.id,
+        Delivery.key,
+        Delivery.account_id,
+        Delivery.conversation_id,
+        Delivery.lead_id,
+        Delivery.message_id,
+        Delivery.manager_id,
+        Delivery.notice,
+        Delivery.is_automatic,
+        Delivery.stops_on_answer,
+        Delivery.attempts,
+        Delivery.external_ids,
+        Delivery.created_at,
+    )
+    .where(
+        _WAITING,
+        Delivery.due_at <= bindparam("now"),
+        ~exists().where(
+            _EARLIER.lane == Delivery.lane,
+            _EARLIER.id < Delivery.id,
+            text("delivery_1.state IN ('waiting', 'sending')"),
+        ),
+        not_(among(Delivery.account_id, "paused")),
+    )
+    .order_by(Delivery.due_at, Delivery.id)
+    .limit(bindparam("limit"))
+    .with_for_update(of=Delivery, skip_locked=True)
+)
+_ABANDONED = (
+    select(
+        Delivery.id,
+        Delivery.account_id,
+        Delivery.attempts,
+        Delivery.created_at,
+        Delivery.conversation_id,
+        Delivery.lead_id,
+        Delivery.message_id,
+        Delivery.manager_id,
+        Delivery.notice,
+        Delivery.is_automatic,
+    )
+    .where(_SENDING, Delivery.lease_until < bindparam("now"))
+    .limit(64)
+    .with_for_update(skip_locked=True)
+)
+_IN_HAND = select(Delivery.id, Delivery.state, Delivery.attempts).where(among(Delivery.id, "ids"))
+_CONVERSATIONS = select(
+    Conversation.id,
+    Conversation.thread,
+    Conversation.channel,
+    Conversation.contact_id,
+    Conversation.subject,
+    Conversation.closed_at,
+    Conversation.closed_why,
+    Conversation.last_in_at,
+).where(among(Conversation.id, "ids"))
+_MESSAGES = select(Message.id, Message.text, Message.reply_to, Message.subject, Message.fields).where(
+    among(Message.id, "ids")
+)
+_FILES = (
+    select(
+        Attachment.message_id,
+        Attachment.kind,
+        Attachment.name,
+        Attachment.sha256,
+        Attachment.reference,
+        Attachment.media_type,
+    )
+    .where(among(Attachment.message_id, "messages"))
+    .order_by(Attachment.id)
+)
+_READERS = select(Manager.id, Manager.telegram_id, Manager.is_active).where(among(Manager.id, "ids"))
+_TAKEN = aliased(Message)  # a network that counts anew must not stop what is sent from being settled
+_NAME = (
+    update(Message)
+    .where(
+        Message.id == bindparam("message"),
+        Message.external_id.is_(None),
+        ~exists().where(
+            _TAKEN.conversation_id == bindparam("conversation"), _TAKEN.external_id == bindparam("name")
+        ),
+    )
+    .values(external_id=bindparam("name"))
+)
 _OF_LEADS = select(Conversation.id).where(among(Conversation.lead_id, "leads"))
 
 
@@ -114,44 +202,11 @@ def claim(
     """Take up to `limit` messages that are due, the oldest of each lane, and make them ready to send.
 
     The world is read again first: what has become pointless (the person is excluded, has blocked us, has
-    answered meanwhile; a notice with nothing left to say) is cancelled with its reason. `paused` accounts wait.
+    answered meanwhile; a notice with nothing left to say) is cancelled with its reason. `paused` accounts
+    wait.
     """
     _settle_abandoned(tx)
-    earlier = aliased(Delivery)
-    conditions: list[Any] = [
-        _WAITING,
-        Delivery.due_at <= tx.now,
-        ~exists().where(
-            and_(
-                earlier.lane == Delivery.lane,
-                earlier.id < Delivery.id,
-                text("delivery_1.state IN ('waiting', 'sending')"),
-            )
-        ),
-    ]
-    if paused:
-        conditions.append(Delivery.account_id.not_in(list(paused)))
-    rows = tx.connection.execute(
-        select(
-            Delivery.id,
-            Delivery.key,
-            Delivery.account_id,
-            Delivery.conversation_id,
-            Delivery.lead_id,
-            Delivery.message_id,
-            Delivery.manager_id,
-            Delivery.notice,
-            Delivery.is_automatic,
-            Delivery.stops_on_answer,
-            Delivery.attempts,
-            Delivery.external_ids,
-            Delivery.created_at,
-        )
-        .where(*conditions)
-        .order_by(Delivery.due_at, Delivery.id)
-        .limit(limit)
-        .with_for_update(of=Delivery, skip_locked=True)
-    ).all()
+    rows = tx.connection.execute(_DUE, {"now": tx.now, "paused": paused, "limit": limit}).all()
     if not rows:
         return []
     ready, cancelled = _prepare(tx, rows, renderer)
@@ -176,17 +231,13 @@ def claim(
 def settle(tx: Transaction, results: Sequence[tuple[Claimed, Outcome]]) -> None:
     """Write down what became of each. States only move forward; every final failure reaches a human.
 
-    Of a delivery whose lease has run out only its arrival is news: what was uncertain has been sent after all.
+    Of a delivery whose lease has run out only its arrival is news: what was uncertain has been sent after
+    all.
     """
-    now = {
-        row.id: row
-        for row in tx.connection.execute(
-            select(Delivery.id, Delivery.state, Delivery.attempts).where(
-                among(Delivery.id, [claimed.id for claimed, _ in results])
-            )
-        )
-    }
+    asked = {"ids": [claimed.id for claimed, _ in results]}
+    now = {row.id: row for row in tx.connection.execute(_IN_HAND, asked)}
     rows: list[dict[str, Any]] = []
+    arrived: list[tuple[Claimed, Sequence[str]]] = []
     for claimed, outcome in results:
         known = now.get(claimed.id)
         if known is None or known.attempts != claimed.attempts:
@@ -207,7 +258,7 @@ def settle(tx: Transaction, results: Sequence[tuple[Claimed, Outcome]]) -> None:
         match outcome:
             case Sent(external_ids):
                 row |= {"state": DeliveryState.SENT, "external_ids": list(external_ids)}
-                _note_sent(tx, claimed, external_ids)
+                arrived.append((claimed, external_ids))
             case Postponed() as wait if tx.now - claimed.created_at < GIVE_UP:
                 row |= _waiting_again(tx, claimed, wait)
             case Postponed(reason):
@@ -237,6 +288,7 @@ def settle(tx: Transaction, results: Sequence[tuple[Claimed, Outcome]]) -> None:
                 _note_uncertain(tx, claimed)
         rows.append(row)
     tx.update(Delivery, rows)
+    _note_sent(tx, arrived)
     tx.hint("settled")
     if any(row["state"] == DeliveryState.WAITING for row in rows):
         tx.hint("deliveries")
@@ -347,8 +399,8 @@ def tell_author(
 def confirm_letters(tx: Transaction, account_id: int, letters: Mapping[int, str]) -> None:
     """Letters of ours were seen: answered, returned, or lying in the folder of what was sent.
 
-    `letters` are Message-IDs by delivery, as their signature proves. What was uncertain has been sent; from now on
-    answers to it and reports about it find their conversation. Everything else is left as it is.
+    `letters` are Message-IDs by delivery, as their signature proves. What was uncertain has been sent; from
+    now on answers to it and reports about it find their conversation. Everything else is left as it is.
     """
     rows = tx.connection.execute(
         select(Delivery.id, Delivery.message_id, Delivery.conversation_id)
@@ -374,7 +426,9 @@ def confirm_letters(tx: Transaction, account_id: int, letters: Mapping[int, str]
 
 
 def uncertain_letters(connection: Connection, account_id: int, since: datetime) -> dict[int, int]:
-    """Deliveries of an account that may have arrived, and their conversations: the latest hundred since then."""
+    """Deliveries of an account that may have arrived, and their conversations: the latest hundred since
+    then.
+    """
     rows = connection.execute(
         select(Delivery.id, Delivery.conversation_id)
         .where(
@@ -527,44 +581,16 @@ def _notice(tx: Transaction, row: Any, reader: Any, renderer: Renderer | None) -
 
 
 def _conversations(tx: Transaction, ids: Collection[int]) -> dict[int, Any]:
-    rows = tx.connection.execute(
-        select(
-            Conversation.id,
-            Conversation.thread,
-            Conversation.channel,
-            Conversation.contact_id,
-            Conversation.subject,
-            Conversation.closed_at,
-            Conversation.closed_why,
-            Conversation.last_in_at,
-        ).where(among(Conversation.id, ids))
-    )
-    return {row.id: row for row in rows}
+    return {row.id: row for row in tx.connection.execute(_CONVERSATIONS, {"ids": ids})}
 
 
 def _messages(tx: Transaction, ids: Collection[int]) -> dict[int, Any]:
-    rows = tx.connection.execute(
-        select(Message.id, Message.text, Message.reply_to, Message.subject, Message.fields).where(
-            among(Message.id, ids)
-        )
-    )
-    return {row.id: row for row in rows}
+    return {row.id: row for row in tx.connection.execute(_MESSAGES, {"ids": ids})}
 
 
 def _files(tx: Transaction, message_ids: Collection[int]) -> dict[int, list[OutboundFile]]:
     found: dict[int, list[OutboundFile]] = {}
-    for row in tx.connection.execute(
-        select(
-            Attachment.message_id,
-            Attachment.kind,
-            Attachment.name,
-            Attachment.sha256,
-            Attachment.reference,
-            Attachment.media_type,
-        )
-        .where(among(Attachment.message_id, message_ids))
-        .order_by(Attachment.id)
-    ):
+    for row in tx.connection.execute(_FILES, {"messages": message_ids}):
         found.setdefault(row.message_id, []).append(
             OutboundFile(row.kind, row.name or row.kind, row.sha256, row.reference, row.media_type)
         )
@@ -617,10 +643,7 @@ _ANSWERS = re.compile(r"(?:\s{0,5}(?:re|fwd?|aw|sv|отв|ha|на)(?:\[\d{1,3}\]
 
 
 def _readers(tx: Transaction, ids: Collection[int]) -> dict[int, Any]:
-    rows = tx.connection.execute(
-        select(Manager.id, Manager.telegram_id, Manager.is_active).where(among(Manager.id, ids))
-    )
-    return {row.id: row for row in rows}
+    return {row.id: row for row in tx.connection.execute(_READERS, {"ids": ids})}
 
 
 # --- settling ------------------------------------------------------------------------------------
@@ -642,7 +665,9 @@ def _waiting_again(tx: Transaction, claimed: Claimed, wait: Postponed) -> dict[s
 
 
 def _follow(tx: Transaction, claimed: Claimed, thread: str) -> bool:
-    """The conversation goes on under a new name; False when another one has it, or it is none of a customer's."""
+    """The conversation goes on under a new name; False when another one has it, or it is none of a
+    customer's.
+    """
     if claimed.message_id is None:
         return False
     taken = tx.connection.execute(
@@ -658,31 +683,34 @@ def _follow(tx: Transaction, claimed: Claimed, thread: str) -> bool:
     return True
 
 
-def _note_sent(tx: Transaction, claimed: Claimed, external_ids: Sequence[str]) -> None:
-    if claimed.message_id is not None and external_ids:
-        # The network numbers both directions in one row; the first part stands for the message.
-        tx.connection.execute(
-            update(Conversation).where(Conversation.id == claimed.conversation_id).values(last_out_at=tx.now)
-        )
-        _remember_letter(tx, claimed.account_id, claimed.conversation_id, claimed.message_id, external_ids[0])
-    if claimed.chat_id is not None:
-        tx.insert_ignoring(
-            Shown,
-            [
-                {
-                    "chat_id": claimed.chat_id,
-                    "telegram_message_id": int(external_id),
-                    "account_id": claimed.account_id,
-                    "lead_id": claimed.lead_id,
-                    "conversation_id": claimed.conversation_id,
-                    "message_id": claimed.shows_message_id,
-                    "shown_at": tx.now,
-                }
-                for external_id in external_ids
-                if external_id.isdecimal()
-            ],
-        )
-        if claimed.seen_id is not None and claimed.conversation_id is not None:
+def _note_sent(tx: Transaction, arrived: Sequence[tuple[Claimed, Sequence[str]]]) -> None:
+    """What has arrived: to customers the conversation goes on, to managers they have seen it."""
+    spoken = {claimed.conversation_id for claimed, ids in arrived if claimed.message_id is not None and ids}
+    tx.update(Conversation, [{"id": id, "last_out_at": tx.now} for id in spoken if id is not None])
+    tx.insert_ignoring(
+        Shown,
+        [
+            {
+                "chat_id": claimed.chat_id,
+                "telegram_message_id": int(external_id),
+                "account_id": claimed.account_id,
+                "lead_id": claimed.lead_id,
+                "conversation_id": claimed.conversation_id,
+                "message_id": claimed.shows_message_id,
+                "shown_at": tx.now,
+            }
+            for claimed, external_ids in arrived
+            if claimed.chat_id is not None
+            for external_id in external_ids
+            if external_id.isdecimal()
+        ],
+    )
+    for claimed, external_ids in arrived:
+        if claimed.message_id is not None and external_ids:
+            # The network numbers both directions in one row; the first part stands for the message.
+            name = external_ids[0]
+            _remember_letter(tx, claimed.account_id, claimed.conversation_id, claimed.message_id, name)
+        if claimed.chat_id is not None and claimed.seen_id is not None and claimed.conversation_id is not None:
             tx.connection.execute(
                 update(Conversation)
                 .where(Conversation.id == claimed.conversation_id, Conversation.seen_id < claimed.seen_id)
@@ -694,16 +722,8 @@ def _remember_letter(
     tx: Transaction, account_id: int, conversation_id: int | None, message_id: int, external_id: str
 ) -> None:
     """What the network calls our message; a letter's id finds the conversation again when it is answered."""
-    taken = aliased(Message)  # a network that counts anew must not stop what is sent from being settled
-    tx.connection.execute(
-        update(Message)
-        .where(
-            Message.id == message_id,
-            Message.external_id.is_(None),
-            ~exists().where(taken.conversation_id == conversation_id, taken.external_id == external_id),
-        )
-        .values(external_id=external_id)
-    )
+    given = {"message": message_id, "conversation": conversation_id, "name": external_id}
+    tx.connection.execute(_NAME, given)
     if "@" in external_id:
         tx.insert_ignoring(
             LetterId,
@@ -755,23 +775,7 @@ def _tell_author(tx: Transaction, claimed: Claimed, kind: str, **facts: Any) -> 
 
 def _settle_abandoned(tx: Transaction) -> None:
     """Leases that have run out: the worker died between the network and us. It may have arrived; say so."""
-    rows = tx.connection.execute(
-        select(
-            Delivery.id,
-            Delivery.account_id,
-            Delivery.attempts,
-            Delivery.created_at,
-            Delivery.conversation_id,
-            Delivery.lead_id,
-            Delivery.message_id,
-            Delivery.manager_id,
-            Delivery.notice,
-            Delivery.is_automatic,
-        )
-        .where(_SENDING, Delivery.lease_until < tx.now)
-        .limit(64)
-        .with_for_update(skip_locked=True)
-    ).all()
+    rows = tx.connection.execute(_ABANDONED, {"now": tx.now}).all()
     if not rows:
         return
     for row in rows:

@@ -1,0 +1,161 @@
+"""First messages of strangers, filed in process: how many a second, how near the floor, and a manager beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+
+from benchmarks.customers import telegram_message
+from benchmarks.figures import Figure, Promise
+from benchmarks.floor import Floor, PostgresFloor, SqliteFloor
+from benchmarks.ground import FEW, Ground, folder, opened, postgres_grounds, sqlite_ground
+from core.channel import Received
+from core.database import Database
+from core.files import FileStore
+from core.intake.edge import Intake
+from core.leads.assignment import take
+from core.lines.accounts import AccountRef
+from core.staff import managers
+
+CALLERS = 64
+WARM = 1_000  # messages before anything is measured
+BETWEEN_TAPS = 0.02  # seconds
+
+
+@dataclass(slots=True)
+class Line:
+    """A line that is filed into, and what was measured of it."""
+
+    database: Database
+    account: AccountRef
+    intake: Intake
+    rates: list[float] = field(default_factory=list)
+    latencies: list[float] = field(default_factory=list)
+    leads: list[int] = field(default_factory=list)
+
+    async def file(self, messages: Sequence[Received]) -> None:
+        """Let 64 callers file these messages, each the next one as soon as its last is filed."""
+        waiting = iter(messages)
+
+        async def caller() -> None:
+            for message in waiting:
+                began = time.perf_counter()
+                filed = await self.intake.file(self.account, message)
+                self.latencies.append(time.perf_counter() - began)
+                assert filed.lead_id is not None, filed
+                self.leads.append(filed.lead_id)
+
+        began = time.perf_counter()
+        await asyncio.gather(*(caller() for _ in range(CALLERS)))
+        self.rates.append(len(messages) / (time.perf_counter() - began))
+
+
+def figures(*, quick: bool) -> Iterator[Figure]:
+    """Filing on both databases: beside its floor, with a million contacts there, and with a manager at work."""
+    many = 100_000 if quick else 1_000_000
+    with _sqlite_grounds(FEW, FEW, many) as grounds:
+        yield from asyncio.run(_measured("SQLite, synchronous=FULL", 3_000, grounds, quick=quick))
+    with postgres_grounds(FEW, FEW + 1, many) as grounds:
+        yield from asyncio.run(_measured("PostgreSQL, fsync on", 2_000, grounds, quick=quick))
+
+
+async def _measured(database: str, at_least: float, grounds: Sequence[Ground], *, quick: bool) -> list[Figure]:
+    few, raw, many = grounds
+    rounds, count = (3, 1_600) if quick else (7, 3_200)
+    async with _line(few) as ours, _line(many) as large, _floor(raw) as floor:
+        await _file_raw(floor, _messages(WARM))
+        floor_rates = list[float]()
+        for _ in range(rounds):
+            await ours.file(_messages(count))
+            floor_rates.append(await _file_raw(floor, _messages(count)))
+            await large.file(_messages(count))
+        taps, _ = await asyncio.gather(_taps(ours, stop := asyncio.Event()), _busy(ours, count * 2, stop))
+    return [
+        Figure(
+            f"first messages filed, {database}",
+            "/s",
+            Promise(at_least=at_least, p99=80, of_floor=0.4),
+            ours.rates,
+            floor_rates,
+            ours.latencies,
+        ),
+        Figure(
+            f"… with {many.contacts:,} contacts there, {database}",
+            "/s",
+            Promise(of_floor=0.9),
+            large.rates,
+            ours.rates,
+            large.latencies,
+            note=f"the floor of this line is the one above, which began with {few.contacts:,}",
+        ),
+        Figure(
+            f"a manager's tap beside that load, {database}",
+            "ms",
+            Promise(p99=50),
+            [1000 * sum(taps) / len(taps)],
+            latencies=taps,
+        ),
+    ]
+
+
+async def _taps(line: Line, stop: asyncio.Event) -> list[float]:
+    """Take one lead after the other, as a manager does who taps the button of every card."""
+    person = (await line.database.read(managers.active))[0]
+    took = list[float]()
+    while not stop.is_set():
+        lead_id = line.leads.pop()
+        began = time.perf_counter()
+        await line.database.transact(partial(take, lead_id=lead_id, person=person))
+        took.append(time.perf_counter() - began)
+        await asyncio.sleep(BETWEEN_TAPS)
+    return took
+
+
+async def _busy(line: Line, count: int, stop: asyncio.Event) -> None:
+    kept = list(line.rates), list(line.latencies)
+    await line.file(_messages(count))
+    line.rates[:], line.latencies[:] = kept  # slowed down by the taps: not what is shown as filing
+    stop.set()
+
+
+def _messages(count: int) -> list[Received]:
+    return [telegram_message() for _ in range(count)]
+
+
+async def _file_raw(floor: Floor, messages: Sequence[Received]) -> float:
+    began = time.perf_counter()
+    for start in range(0, len(messages), CALLERS):
+        await floor.file(messages[start : start + CALLERS])
+    return len(messages) / (time.perf_counter() - began)
+
+
+@asynccontextmanager
+async def _line(ground: Ground) -> AsyncIterator[Line]:
+    with folder() as store:
+        async with opened(ground) as (database, account):
+            line = Line(database, account, Intake(database, FileStore(store)))
+            await line.file(_messages(WARM))
+            line.rates.clear()
+            line.latencies.clear()
+            yield line
+            await line.intake.close()
+
+
+@asynccontextmanager
+async def _floor(ground: Ground) -> AsyncIterator[Floor]:
+    if ground.url.startswith("sqlite"):
+        with SqliteFloor.opened(ground) as floor:
+            yield floor
+        return
+    async with PostgresFloor.opened(ground) as floor:
+        yield floor
+
+
+@contextmanager
+def _sqlite_grounds(few: int, raw: int, many: int) -> Iterator[list[Ground]]:
+    with sqlite_ground(few) as first, sqlite_ground(raw) as second, sqlite_ground(many) as third:
+        yield [first, second, third]
