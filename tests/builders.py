@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from sqlalchemy import select
 
+from channels.telegram.inbound import normalise
 from core.automation.preset import ensure_line
 from core.automation.reactions import Reactions
 from core.channel import Address, InboundFile, InboundMessage, Kind, Received, Sender
@@ -125,6 +127,20 @@ def a_message(
         automatic=automatic,
     )
     return Received(f"story-{number}", text.encode(), message)
+
+
+def an_update(number: int, words: str, user: int = 777) -> Received:
+    """An update as the polling edge understands it."""
+    person = {"id": user, "is_bot": False, "first_name": "Анна", "language_code": "ru"}
+    message = {
+        "message_id": number,
+        "date": int(NOON.timestamp()),
+        "chat": {"id": user, "type": "private", "first_name": "Анна"},
+        "from": person,
+        "text": words,
+    }
+    update = {"update_id": number, "message": message}
+    return normalise(update, json.dumps(update).encode(), NOON, "1000")
 
 
 async def file(database: Database, account: AccountRef, *received: Received) -> list[Filed]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from core import journal
 from core.automation import timers
@@ -36,6 +36,11 @@ log = structlog.get_logger("automation")
 
 ROUNDS = 8  # how often one lead may change by rules that answer rules, in one transaction
 _RESPONSIBLE = select(Lead.id, Lead.responsible_id).where(among(Lead.id, "leads"))
+_LAST = (
+    select(Lead.contact_id, func.max(Lead.id))
+    .where(among(Lead.contact_id, "contacts"))
+    .group_by(Lead.contact_id)
+)
 _STAGES = select(Lead.id, Lead.stage_id, Lead.visit_id, Lead.outcome).where(among(Lead.id, "leads"))
 
 
@@ -157,7 +162,7 @@ def _tell_managers(
     edited: Sequence[MessageEdited],
 ) -> None:
     born = {event.lead_id for event in entered if event.is_new}
-    happened: list[CustomerWrote | MessageEdited] = [*wrote, *edited]
+    happened: list[CustomerWrote | MessageEdited] = [*_with_leads(tx, wrote), *edited]
     leads = born | {event.lead_id for event in happened if event.lead_id is not None}
     if not leads:
         return
@@ -193,6 +198,15 @@ def _tell_managers(
             extra,
         )
     notify_all(tx, wishes)
+
+
+def _with_leads(tx: Transaction, wrote: Sequence[CustomerWrote]) -> list[CustomerWrote]:
+    """Who wrote without a lead (the line attaches) is shown with the last one they had: somebody must see it."""
+    alone = {event.contact_id for event in wrote if event.lead_id is None}
+    if not alone:
+        return list(wrote)
+    last = {row[0]: row[1] for row in tx.connection.execute(_LAST, {"contacts": alone})}
+    return [replace(e, lead_id=last.get(e.contact_id)) if e.lead_id is None else e for e in wrote]
 
 
 def _to(

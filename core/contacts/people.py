@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import select, update
@@ -106,7 +106,11 @@ class People:
         return self._learn(sender, Match(self._introduce(sender), None, match))
 
     def recognise(self, sender: Sender, conversation_contact: int | None) -> Match | tuple[int, ...]:
-        """Who it is, without a side effect; or the contacts that fit equally well, none when nobody does."""
+        """Who it is, without a side effect; or the contacts that may be meant, none when nobody fits.
+
+        Somebody known under another identity of the very same network is not taken for the writer on the word of a
+        phone or an e-mail alone: a family shares one, a number passes to somebody else.
+        """
         if conversation_contact is not None:
             return Match(self.get(conversation_contact), "conversation")
         for address in sender.addresses:
@@ -114,10 +118,12 @@ class People:
                 return Match(holders[0], address.key)
         shared = [a for a in sender.addresses if a.kind in EVERYWHERE]
         candidates: dict[int, list[str]] = {}
+        doubtful: set[int] = set()
         for address in shared:
-            holders = self._by_key.get(address.key, [])
-            if len(holders) <= SHARED_BY:
-                for person in holders:
+            for person in self._holders(address.key):
+                if _is_somebody_else(person, sender):
+                    doubtful.add(person.id)
+                else:
                     candidates.setdefault(person.id, []).append(address.key)
         if len(candidates) > 1:
             # Somebody who holds every address given is meant, rather than those who hold one of them each.
@@ -127,7 +133,12 @@ class People:
         if len(candidates) == 1:
             ((contact_id, keys),) = candidates.items()
             return Match(self._by_id[contact_id], keys[0])
-        return tuple(sorted(candidates))
+        return tuple(sorted(doubtful.union(candidates)))
+
+    def _holders(self, key: str) -> Sequence[Individual]:
+        """Who holds an address, as long as it says anything about who writes."""
+        holders = self._by_key.get(key, [])
+        return holders if len(holders) <= SHARED_BY else []
 
     def write(self) -> None:
         """Put down everybody and every address that is new."""
@@ -171,9 +182,11 @@ class People:
 
     def _learn(self, sender: Sender, match: Match) -> Match:
         person = match.person
+        others: set[int] = set()  # who else holds what this person turns out to hold: perhaps they are one
         for address in sender.addresses:
             key = address.key
             if key not in person.keys:
+                others.update(other.id for other in self._holders(key) if not other.is_new)
                 # A messenger's address that already is somebody else's stays theirs.
                 if address.kind not in EVERYWHERE and self._by_key.get(key):
                     continue
@@ -187,7 +200,7 @@ class People:
             person.name = sender.name
             if not person.is_new:
                 self._renamed[person.id] = sender.name
-        return match
+        return replace(match, candidates=tuple(sorted(others))) if others and not match.candidates else match
 
 
 def lock_contacts(tx: Transaction, contact_ids: Iterable[int]) -> dict[int, int]:
@@ -253,6 +266,16 @@ def suggest_merges(tx: Transaction, matches: Sequence[tuple[int, Match]]) -> Non
             if match.candidates
         ],
     )
+
+
+def _is_somebody_else(person: Individual, sender: Sender) -> bool:
+    """Whether the person has another identity of a network on which the writer has one."""
+    for address in sender.addresses:
+        if address.kind not in EVERYWHERE and address.scope:
+            network = f"{address.kind}:{address.scope}:"
+            if any(key.startswith(network) and key != address.key for key in person.keys):
+                return True
+    return False
 
 
 def _row(tx: Transaction, contact_id: int, address: Known) -> dict[str, Any]:

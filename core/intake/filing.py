@@ -252,7 +252,7 @@ class _File:
             self.leads.touch(lead, message.sent_at, waits=not message.automatic)
         entry.lead_id = lead.id if lead else None
         is_recognised = match.by not in (None, "conversation") and not match.person.is_new
-        if was_born or (is_recognised and not message.author):
+        if was_born or ((is_recognised or match.candidates) and not message.author):
             self.matches.append((lead.id if lead else 0, match))
         if not message.automatic:
             self.wrote.append((thread, lead, match, row))

@@ -247,6 +247,9 @@ class Leads:
         stages.reopen(self.tx, before.id, "customer")
         row = self.tx.connection.execute(_LEAD.where(Lead.id == before.id)).one()
         lead = OpenLead(*row, is_reopened=True)
+        # Whose it was may have left, or be away: it is offered anew, to them first.
+        (lead.responsible_id,) = propose(self.tx, self._rule.distribution, [Proposal(before.responsible_id)])
+        self.tx.update(Lead, [{"id": lead.id, "responsible_id": lead.responsible_id, "taken_at": None}])
         del self._closed[contact_id]
         self._remember(lead)
         return lead

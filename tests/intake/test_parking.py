@@ -14,7 +14,6 @@ import pytest
 from sqlalchemy import text
 
 from channels.form.inbound import normalise as normalise_form
-from channels.telegram.inbound import normalise
 from core.channel import InboundMessage, Received, Unreadable
 from core.clock import ManualClock
 from core.conversations.model import Delivery, Message
@@ -29,7 +28,7 @@ from core.leads.model import Lead
 from core.lines.accounts import AccountRef, read_cursor
 from openlines.refiling import refile
 from openlines.settings import Settings
-from tests.builders import NOON, a_database, a_message, an_account, an_admin, file, telegram
+from tests.builders import NOON, a_database, a_message, an_account, an_admin, an_update, file, telegram
 from tests.looking import book, counted, every, the
 from tests.servers.postgres import PostgresServer
 
@@ -38,20 +37,6 @@ def poisoned(received: Received) -> Received:
     """Understood, and yet no database can keep it: a lone surrogate, which a bug of ours let through."""
     assert isinstance(received.understood, InboundMessage)
     return replace(received, understood=replace(received.understood, text="\ud83d"))
-
-
-def an_update(number: int, words: str, user: int = 777) -> Received:
-    """An update as the polling edge understands it."""
-    person = {"id": user, "is_bot": False, "first_name": "Анна", "language_code": "ru"}
-    message = {
-        "message_id": number,
-        "date": int(NOON.timestamp()),
-        "chat": {"id": user, "type": "private", "first_name": "Анна"},
-        "from": person,
-        "text": words,
-    }
-    update = {"update_id": number, "message": message}
-    return normalise(update, json.dumps(update).encode(), NOON, "1000")
 
 
 @pytest.fixture
