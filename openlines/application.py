@@ -22,21 +22,23 @@ from aiohttp import ClientSession, TCPConnector, web
 from bot.notices import Notices
 from bot.texts import Texts
 from channels.limits import Limits, ProcessLimits
-from channels.telegram.api import Answered, ApiError, BotApi
+from channels.telegram.api import BotApi
 from channels.telegram.outbound import TelegramChannel
 from channels.telegram.pacing import PacedTelegram
-from channels.telegram.polling import KINDS, Polling
+from channels.telegram.polling import Polling
+from channels.telegram.webhook import Webhook
 from core.automation.reactions import Policy, Reactions
 from core.channel import Channel
 from core.clock import Clock, SystemClock
 from core.conversations.notices import tell_trouble
-from core.database import Database
+from core.database import Database, DatabaseError
 from core.errors import Misconfigured, OpenLinesError
 from core.files import FileStore
 from core.housekeeping import Retention
 from core.intake.edge import Intake
 from core.lines.accounts import AccountRef, read_cursor
 from core.migrations import migrate
+from core.staff import managers
 from core.worker import Post, Worker
 from openlines.ground import (
     Accounts,
@@ -60,7 +62,6 @@ log = structlog.get_logger("openlines")
 
 PARTS = ("web", "bot", "mail", "worker")
 GRACE = 25.0  # seconds to finish what is in hand; docker-compose.yml kills after thirty
-WATCH = timedelta(minutes=5)  # how often the webhook is looked at
 Work = Callable[[], Coroutine[Any, Any, None]]
 
 
@@ -168,8 +169,12 @@ class Program:
         works: list[Work] = []
         accounts, telegram = self.accounts, self.settings.telegram
         if accounts.telegram is not None:
-            if telegram.mode == "webhook":
-                works.append(self._announce_webhook)
+            if telegram.mode == "webhook" and telegram.secret is not None:
+                url = f"{self.settings.public_url}/lines/main/telegram"
+                secret = telegram.secret.get_secret_value()
+                api = self.apis[accounts.telegram.id]
+                webhook = Webhook(api, accounts.telegram, self.clock, url, secret, trouble=self.note_trouble)
+                works.append(webhook.run)
             else:
                 works.append(self._polling_of(accounts.telegram))
         if accounts.staff is not None:
@@ -197,41 +202,6 @@ class Program:
             await polling.run((cursor or {}).get("offset"))
 
         return lambda: self.db.hold(name, poll)
-
-    async def _announce_webhook(self) -> None:
-        settings, account = self.settings, self.accounts.telegram
-        if account is None or settings.telegram.secret is None:
-            return
-        pause = timedelta(seconds=2)
-        while True:
-            reply = await self.apis[account.id].call(
-                "setWebhook",
-                {
-                    "url": f"{(settings.public_url or '').rstrip('/')}/lines/main/telegram",
-                    "secret_token": settings.telegram.secret.get_secret_value(),
-                    "allowed_updates": list(KINDS),
-                    "max_connections": 100,
-                },
-            )
-            if isinstance(reply, Answered):
-                # Set anew from time to time: another installation may have taken the bot meanwhile.
-                await self.note_trouble(account, await self._webhook_complaint(account))
-                await self.clock.sleep_until(self.clock.now() + WATCH)
-                continue
-            log.warning("the webhook is not set", why=str(reply)[:200])
-            refused = isinstance(reply, ApiError) and reply.code in (401, 404)
-            await self.note_trouble(account, "token-refused" if refused else "webhook-refused")
-            await self.clock.sleep_until(self.clock.now() + pause)
-            pause = min(pause * 2, WATCH)
-
-    async def _webhook_complaint(self, account: AccountRef) -> str | None:
-        """What Telegram says of its last attempts to reach us; None when they went well."""
-        reply = await self.apis[account.id].call("getWebhookInfo")
-        found = reply.result if isinstance(reply, Answered) and isinstance(reply.result, dict) else {}
-        failed_at = found.get("last_error_date")
-        if not isinstance(failed_at, int) or failed_at < (self.clock.now() - WATCH).timestamp():
-            return None
-        return f"webhook-failing: {str(found.get('last_error_message'))[:150]}"
 
     def _mail_edges(self) -> list[Work]:
         return self.letters.edges() if self.letters else []
@@ -292,9 +262,14 @@ class Program:
             language=settings.language,
             store=self.store,
             refile=partial(refile, self.db, self.store, settings),
-            ready=self.bot_ready.set,
+            ready=self._bot_answers,
             look=self.poll,
         )
+
+    def _bot_answers(self) -> None:
+        account = self.accounts.of_managers
+        log.info("the managers' bot answers", bot=account and account.scope)
+        self.bot_ready.set()
 
     def _build_worker(self) -> Worker:
         channels: dict[int, Channel] = {}
@@ -306,15 +281,21 @@ class Program:
                 channels[account.id] = channel
         if self.letters is not None and self.accounts.email is not None:
             channels[self.accounts.email.id] = self.letters.channel()
-        managers = self.accounts.of_managers
+        staff = self.accounts.of_managers
         texts = Texts(default=self.settings.language)
-        renderer = Notices(texts, self.clock, self.settings.timezone, managers.id) if managers else None
+        renderer = Notices(texts, self.clock, self.settings.timezone, staff.id) if staff else None
         retention = Retention(raw=timedelta(days=self.settings.retention.raw_days))
         return Worker(self.db, Post(channels, renderer), self.store, retention=retention, poll=self.poll)
 
     async def note_trouble(self, account: AccountRef, why: str | None) -> None:
-        """An account is well (None) or not; admins are told when that is news."""
-        await self.db.transact(lambda tx: tell_trouble(tx, account.id, why))
+        """An account is well (None) or not; admins are told when that is news.
+
+        While the database is away nobody is told; the edge says it again while it lasts.
+        """
+        try:
+            await self.db.transact(lambda tx: tell_trouble(tx, account.id, why))
+        except (OSError, DatabaseError) as error:
+            log.warning("trouble cannot be noted", account_id=account.id, why=type(error).__name__)
 
 
 @asynccontextmanager
@@ -367,7 +348,7 @@ async def opened(
             poll=poll,
         )
         _bots(program)
-        _say_what_is_missing(program)
+        await _say_what_is_missing(program)
         yield program
 
 
@@ -377,6 +358,8 @@ async def serve(settings: Settings, parts: Sequence[str] = PARTS) -> None:
         loop = asyncio.get_running_loop()
 
         def obey(number: signal.Signals) -> None:
+            if program.stopping.is_set():
+                return  # twice in one breath, as `timeout` and some supervisors send it
             log.info("stopping, what is in hand is finished first", signal=number.name)
             for obeyed in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(obeyed)
@@ -398,20 +381,19 @@ def _bots(program: Program) -> None:
             program.apis[account.id] = BotApi(token, settings.telegram.api_url, program.http)
 
 
-def _say_what_is_missing(program: Program) -> None:
-    """A part with nothing to serve waits in silence otherwise, and its owner wonders."""
-    accounts, settings = program.accounts, program.settings
-    missing = []
-    if {"web", "bot"} & set(program.parts) and accounts.of_managers is None:
-        missing.append("OPENLINES_TELEGRAM__TOKEN")
-    if program.parts == ("mail",) and accounts.email is None:
-        missing.append("OPENLINES_EMAIL__ADDRESS")
-    if "bot" in program.parts and not settings.admins:
-        missing.append("OPENLINES_ADMINS")
-    for name in missing:
-        log.warning("not set", setting=name, remedy="`openlines doctor` says what it is for")
+async def _say_what_is_missing(program: Program) -> None:
+    """What has nothing to serve waits in silence otherwise, and its owner wonders."""
+    accounts, parts = program.accounts, program.parts
+    if {"web", "bot"} & set(parts) and accounts.of_managers is None:
+        log.warning("OPENLINES_TELEGRAM__TOKEN is not set: there is no bot for customers or managers")
+    elif "bot" in parts and not await program.db.read(managers.active):
+        log.warning(
+            "OPENLINES_ADMINS is not set: nobody works here; `openlines managers invite --admin` mends it"
+        )
+    if tuple(parts) == ("mail",) and accounts.email is None:
+        log.warning("OPENLINES_EMAIL__ADDRESS is not set: there is no mailbox to read")
     for name in unknown_settings(os.environ):
-        log.warning("no such setting", setting=name)
+        log.warning("there is no such setting, mistyped?", setting=name)
 
 
 def _not_listening(settings: Settings, error: OSError) -> Misconfigured:

@@ -9,7 +9,7 @@ import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -69,6 +69,7 @@ def ensure_rows(tx: Transaction, settings: Settings) -> Accounts:
         scope = bot_id(token.get_secret_value(), "OPENLINES_BOT__TOKEN")
         if telegram is None or scope != telegram.scope:
             staff = ensure_account(tx, line_id, "staff", scope, "Telegram")
+            telegram = telegram and replace(telegram, serves_staff=False)
     if settings.email.address:
         address = settings.email.address.strip().lower()
         email = ensure_account(tx, line_id, "email", address, address)

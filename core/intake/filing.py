@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -112,7 +112,7 @@ def file_batch(
     for entry in entries:
         received = entry.parcel.received
         match received.understood:
-            case _ if received.is_staff or received.staff_id in staff or _is_for_staff(account, received):
+            case _ if _is_for_staff(account, received, staff):
                 _hand_to_bot(tx, account, entry)
             case Unreadable(error):
                 entry.state, entry.reason = LedgerState.PARKED, error
@@ -584,9 +584,15 @@ def _book_out(
     )
 
 
-def _is_for_staff(account: AccountRef, received: Received) -> bool:
-    """Everything a person does in a bot of the managers' own is for that bot: nobody is a customer there."""
-    return account.channel == "staff" and received.staff_id is not None
+def _is_for_staff(account: AccountRef, received: Received, staff: Collection[int]) -> bool:
+    """Whether the managers' bot takes this.
+
+    In a bot of the managers' own everything is for it: nobody is a customer there. Where they have such a bot,
+    whoever writes to the line's is a customer, a manager who tries it out too.
+    """
+    if account.channel == "staff":
+        return received.is_staff or received.staff_id is not None
+    return account.serves_staff and (received.is_staff or received.staff_id in staff)
 
 
 def _patterns(message: InboundMessage) -> list[str]:

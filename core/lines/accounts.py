@@ -10,7 +10,6 @@ from sqlalchemy import Connection, select, update
 from core.database import Transaction
 from core.lines.model import Account, Line
 
-
 # Channels through which nobody can be answered: another way to the person is looked for.
 ONE_WAY = frozenset(("form", "call"))
 
@@ -23,6 +22,7 @@ class AccountRef:
     line_id: int
     channel: str
     scope: str
+    serves_staff: bool = True  # Telegram: managers work in this bot; false when they have one of their own
 
 
 def ensure_account(tx: Transaction, line_id: int, channel: str, scope: str, title: str) -> AccountRef:
