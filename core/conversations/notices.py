@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, column, select, table
+from sqlalchemy import Connection, column, select, table, text, update
 
 from core.conversations.model import Delivery, DeliveryState
 from core.database import Transaction, among
@@ -140,9 +140,25 @@ def tell_trouble(tx: Transaction, account_id: int, why: str | None) -> None:
     """An account is unwell, or well again (None): the admins are told when that is news."""
     if why is None:
         if note_alive(tx, account_id):
+            _hasten(tx, account_id)
             notify_admins(tx, "account-well", account_id=account_id)
     elif note_trouble(tx, account_id, why):
         notify_admins(tx, "account-trouble", account_id=account_id, why=why)
+
+
+def _hasten(tx: Transaction, account_id: int) -> None:
+    """What could not be sent while the account was unwell has waited long enough: its pauses have grown to an hour."""
+    tx.connection.execute(
+        update(Delivery)
+        .where(
+            text("delivery.state = 'waiting'"),
+            Delivery.account_id == account_id,
+            Delivery.attempts > 0,
+            Delivery.due_at > tx.now,
+        )
+        .values(due_at=tx.now)
+    )
+    tx.hint("deliveries")
 
 
 def responsible_of(connection: Connection, lead_id: int | None) -> int | None:
