@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, RowMapping, func, select, update
 
 from core.automation.model import Robot
 from core.contacts.model import Contact
 from core.conversations.model import Conversation, Delivery, Message
-from core.database import Database, Model
+from core.database import Database, Model, Transaction
 from core.intake.balance import Balance, balances
 from core.leads.model import Lead, LeadOutcome
 
@@ -78,3 +78,12 @@ async def the(database: Database, model: type[Model], *where: Any) -> RowMapping
 async def robot_id(database: Database, name: str) -> int:
     """A robot of the preset, by its name."""
     return int((await the(database, Robot, Robot.name == name))["id"])
+
+
+async def all_sent(database: Database) -> None:
+    """Whatever waited to be sent has gone out: from here on only what is new waits."""
+
+    def work(tx: Transaction) -> None:
+        tx.connection.execute(update(Delivery).values(state="sent"))
+
+    await database.transact(work)

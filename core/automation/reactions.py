@@ -17,7 +17,7 @@ from core.automation.robots import RobotRef, Run, perform, robots_of
 from core.automation.timers import Appointment, run_key
 from core.conversations import deliveries
 from core.conversations.notices import Wish, notify_all
-from core.database import Transaction, among
+from core.database import BATCH, Transaction, among
 from core.events import (
     Answered,
     ContactClosed,
@@ -78,8 +78,9 @@ class Reactions:
                 tx, [event.contact_id], event.reason, only_closed=event.reason != "excluded"
             )
             deliveries.cancel_contact(tx, event.contact_id, event.reason)
-        if any(isinstance(event, ManagerCame) for event in events):
-            give_out_waiting(tx)
+        came = [event for event in events if isinstance(event, ManagerCame)]
+        if came and give_out_waiting(tx) == BATCH:
+            tx.record(came[0])  # there may be more
         if entered := _without_circles(tx, entered):
             self._stage_entered(tx, entered)
         if answered:

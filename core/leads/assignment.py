@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import literal_column, select, update
+from sqlalchemy import and_, literal_column, or_, select, update
 
 from core import journal
 from core.conversations.notices import notify
@@ -118,34 +118,43 @@ def hand_over(tx: Transaction, lead_id: int, to_id: int, by: Person) -> None:
 
 
 def give_out_waiting(tx: Transaction) -> int:
-    """Somebody has come: give the leads that wait for anybody out, oldest first. Returns how many."""
+    """Give out the open leads that are nobody's, or of somebody who has left, oldest first; returns how many.
+
+    Nobody here: what was left behind waits like the others. At most `BATCH` at once.
+    """
+    gone = select(Manager.id).where(~Manager.is_active)
     rows = tx.connection.execute(
-        select(Lead.id, Line.distribution)
+        select(Lead.id, Lead.responsible_id, Line.distribution)
         .join(Line, Line.id == Lead.line_id)
         .where(
             literal_column("lead.outcome = 'open'"),  # a constant, so that the partial index serves it
-            Lead.responsible_id.is_(None),
-            Line.distribution != Distribution.ALL,
+            or_(
+                and_(Lead.responsible_id.is_(None), Line.distribution != Distribution.ALL),
+                Lead.responsible_id.in_(gone),
+            ),
         )
         .order_by(Lead.created_at, Lead.id)
         .limit(BATCH)
         .with_for_update(of=Lead)
     ).all()
-    if not rows:
-        return 0
-    given: list[tuple[int, int]] = []
-    for distribution in (Distribution.EVEN, Distribution.STRICT):
+    given: dict[int, int | None] = {}
+    for distribution in Distribution:
         waiting = [row.id for row in rows if row.distribution == distribution]
-        chosen = propose(tx, distribution, [Proposal()] * len(waiting))
-        given += [(id, manager) for id, manager in zip(waiting, chosen, strict=True) if manager is not None]
-    tx.update(Lead, [{"id": id, "responsible_id": manager_id} for id, manager_id in given])
+        if waiting:
+            given |= zip(waiting, propose(tx, distribution, [Proposal()] * len(waiting)), strict=True)
+    changed = [row for row in rows if given[row.id] != row.responsible_id]
+    tx.update(Lead, [{"id": row.id, "responsible_id": given[row.id], "taken_at": None} for row in changed])
     tx.insert(
         journal.Journal,
         [
-            journal.entry(tx, "system", "lead-given", lead_id=id, details={"to": manager_id})
-            for id, manager_id in given
+            journal.entry(tx, "system", "lead-given", lead_id=row.id, details={"to": given[row.id]})
+            for row in changed
+            if given[row.id] is not None
         ],
     )
-    for id, manager_id in given:
-        notify(tx, [manager_id], "new-lead", lead_id=id)
-    return len(given)
+    for row in changed:
+        if (manager_id := given[row.id]) is not None:
+            # One that was somebody's already has a history, which the card shows.
+            kind = "new-lead" if row.responsible_id is None else "lead-given"
+            notify(tx, [manager_id], kind, lead_id=row.id)
+    return len(changed)

@@ -235,6 +235,7 @@ def remove(tx: Transaction, by: Person, manager_id: int) -> None:
         update(Manager).where(Manager.id == manager_id).values(is_active=False, is_available=False)
     )
     journal.note(tx, by.actor, "manager-removed", details={"manager": manager_id})
+    tx.record(ManagerCame(by.id))  # the admin is here: what the manager leaves behind is given out
 
 
 def require_admin(person: Person) -> None:

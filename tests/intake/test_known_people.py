@@ -29,7 +29,7 @@ from tests.builders import (
     phone,
     telegram,
 )
-from tests.looking import counted, every, the
+from tests.looking import all_sent, counted, every, the
 
 
 def close(
@@ -42,7 +42,10 @@ def close(
 
 
 async def with_rule(database: Database, rule: KnownPerson) -> None:
-    await database.transact(lambda tx: tx.connection.execute(update(Line).values(known_person=rule)) and None)
+    def work(tx: Transaction) -> None:
+        tx.connection.execute(update(Line).values(known_person=rule))
+
+    await database.transact(work)
 
 
 # --- who ------------------------------------------------------------------------------------------
@@ -139,9 +142,7 @@ async def test_somebody_with_an_open_lead_writes_into_it_and_its_manager_is_told
         olga, _ = await a_manager(database), await a_manager(database, "Пётр")
         lead = await a_lead(database, bot)
         clock.advance(timedelta(minutes=5))
-        await database.transact(
-            lambda tx: tx.connection.execute(update(Delivery).values(state="sent")) and None
-        )
+        await all_sent(database)
         filed = await file(database, bot, a_message("и ещё вопрос"))
         told = await the(database, Delivery, Delivery.state == "waiting", Delivery.notice.is_not(None))
         found = await counted(database)
@@ -182,9 +183,7 @@ async def test_with_attach_a_known_persons_message_joins_them_without_a_lead_and
         await with_rule(database, KnownPerson.ATTACH)
         lead = await a_lead(database, bot)
         await database.transact(partial(close, lead_id=lead))
-        await database.transact(
-            lambda tx: tx.connection.execute(update(Delivery).values(state="sent")) and None
-        )
+        await all_sent(database)
         filed = await file(database, bot, a_message("спасибо и за прошлый раз"))
         found = await counted(database)
         message = (await every(database, Message))[-1]
@@ -250,9 +249,8 @@ async def test_a_clients_message_is_a_repeat_lead_though_nothing_was_closed(
         bot = await an_account(database)
         lead = await a_lead(database, bot)
         await database.transact(partial(close, lead_id=lead, stage="success", reason=None))
-        await database.transact(
-            lambda tx: tx.connection.execute(update(Contact).values(is_client=True)) and None
-        )
+        (contact,) = await every(database, Contact)
+        await database.transact(lambda tx: tx.update(Contact, [{"id": contact["id"], "is_client": True}]))
         again = await a_lead(database, bot, "ещё один дом")
         row = await the(database, Lead, Lead.id == again)
     assert row["is_repeat"]
