@@ -47,6 +47,15 @@ class Action(StrEnum):
     UNDO_EXCLUDE = "eu"
     SEND_AGAIN = "a"  # delivery
 
+    # letters
+    WHOLE_LETTER = "w"  # message
+    LETTER = "wl"  # lead
+    LETTER_TO = "wa"  # lead, place among its addresses
+    LETTER_SUBJECT = "ws"  # lead: ask
+    LETTER_SUBJECT_KEEP = "wk"  # lead
+    LETTER_COPY = "wc"  # lead: ask
+    LETTER_COPY_NONE = "wn"  # lead
+
     # lists and figures
     LIST = "l"  # place in VIEWS, cursor, stage
     STAGE_LISTS = "ls"  # show the choice

@@ -37,6 +37,9 @@ class Writing(StatesGroup):
     comment = State()  # why the lead is given up
     exclusion = State()  # lines for the exclusion list
     search = State()  # what to look for
+    subject = State()  # of a letter
+    copy = State()  # who else gets a letter
+    letter = State()  # the text of a letter begun from a lead's card
 
 
 class DialogTable(BaseStorage):

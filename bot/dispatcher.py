@@ -18,7 +18,19 @@ from aiogram.fsm.storage.memory import SimpleEventIsolation
 
 from bot.consumer import LOOK, Consumer
 from bot.dialogs import DialogRedis, DialogTable
-from bot.handlers import admin, availability, exclusions, files, inbox, lead, reply, search, start, statistics
+from bot.handlers import (
+    admin,
+    availability,
+    exclusions,
+    files,
+    inbox,
+    lead,
+    letters,
+    reply,
+    search,
+    start,
+    statistics,
+)
 from bot.handlers.errors import Answering, Apologising
 from bot.handlers.people import Who
 from bot.office import Office, Refile
@@ -42,6 +54,7 @@ ROUTERS = (
     admin.router,
     lead.router,
     files.router,
+    letters.router,
     reply.router,
     search.dialog,
     exclusions.dialog,

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import structlog
 
 from bot.callbacks import Action, data
-from bot.rich import LONGEST, Rich
-from bot.screens.cards import card_screen, channel_name, contact_name, line_of
-from bot.screens.conversation import conversation
+from bot.rich import LONGEST, Rich, line_of
+from bot.screens.cards import card_screen, channel_name, contact_name, whole_letter_buttons
+from bot.screens.conversation import bounce_reason, conversation
 from bot.screens.staff import account_name
 from bot.texts import Texts, Words
 from core.channel import Button, Markup, OutboundFile, Screen
@@ -128,7 +128,8 @@ class Notices:
         if not shown.is_taken and shown.outcome == "open":
             first.insert(0, Button(words("button-take"), data(Action.TAKE, shown.id, 1)))
         first.append(Button(words("button-card"), data(Action.OPEN, shown.id)))
-        return Rendered(rich.screen(tuple(first)), self._files(new), _last_id(new), _only_id(new))
+        screen = rich.screen(tuple(first), whole_letter_buttons(words, new))
+        return Rendered(screen, self._files(new), _last_id(new), _only_id(new))
 
     def _late_files(self, connection: Reading, notice: NoticeRow, words: Words) -> Rendered | None:
         """Files that had not been fetched yet when their message was shown."""
@@ -239,8 +240,11 @@ class Notices:
 
 def refusal_cause(words: Words, cause: str, reason: str) -> str:
     """Why something was not delivered, as its author reads it."""
+    if cause == "bounced":
+        return words("letter-bounced", why=bounce_reason(words, reason))
     if cause in _CAUSES:
-        return words(f"cause-{cause}")
+        said = line_of(reason, 200) if cause == "malformed" else ""
+        return words(f"cause-{cause}") + (f"\n{said}" if said else "")
     return words("cause-other", reason=line_of(reason, 200) or "?")
 
 

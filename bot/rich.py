@@ -20,6 +20,11 @@ def plain(text: str) -> str:
     return _LINES.sub("\n\n", _COMMAND.sub("/\u2060", _UNWANTED.sub("", text.replace("\r\n", "\n")))).strip()
 
 
+def line_of(text: str | None, limit: int = 200) -> str:
+    """Strangers' text on one line."""
+    return shortened(" ".join(plain(text or "").split()), limit)
+
+
 def units(text: str) -> int:
     """The length of a text as Telegram counts it, in UTF-16 units."""
     return len(text) + sum(char > "\uffff" for char in text)

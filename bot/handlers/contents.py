@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import structlog
 from aiogram import Bot
 from aiogram.exceptions import TelegramBadRequest
 from aiogram.types import File, Message, MessageEntity
+from pydantic import ValidationError
 
 from bot.office import Office
 from core.channel import Markup, OutboundFile, Span
 from core.conversations.routes import routes
+from core.desk.letters import album_parts
 from core.errors import Refusal
 from core.leads.answering import Draft
 
 log = structlog.get_logger("bot")
 
 LARGEST = 20_000_000  # bytes a bot may fetch: https://core.telegram.org/bots/api#getfile
+_SETTLED = timedelta(seconds=1)  # when no further part has come for so long, an album is complete
+_LOOKS = 5
+_NAMES = {  # of what has none
+    "photo": "photo.jpg",
+    "voice": "voice.ogg",
+    "video": "video.mp4",
+    "video_note": "video.mp4",
+    "animation": "animation.mp4",
+    "sticker": "sticker.webp",
+    "audio": "audio.mp3",
+}
 _KINDS = ("photo", "document", "voice", "audio", "video", "animation", "sticker", "video_note")
 _MARKS = {
     "bold": Markup.BOLD,
@@ -45,6 +61,28 @@ async def draft_of(
     elif not text:
         raise Refusal("refused-content")
     return Draft(text=text, spans=spans, files=files, reply_to_message_id=message_id)
+
+
+async def letter_of(
+    office: Office, bot: Bot, message: Message, message_id: int | None, staff_update_id: int
+) -> tuple[Draft, tuple[int, ...]]:
+    """The message as a letter, an album with all its parts, and the manager's updates that are in it.
+
+    Raises Refusal as `draft_of` does.
+    """
+    draft = await draft_of(office, bot, message, None, message_id)
+    updates = [staff_update_id]
+    for update_id, part in await _rest_of_album(office, message, staff_update_id):
+        try:
+            further = await draft_of(office, bot, Message.model_validate(part), None, None)
+        except ValidationError as error:  # it stays in the queue, where it is looked at more plainly
+            log.warning("a part of an album is not as the library expects", why=error.error_count())
+            continue
+        text = "\n".join(filter(None, (draft.text, further.text)))
+        numbered = tuple(_numbered(file, len(draft.files) + 1) for file in further.files)
+        draft = replace(draft, text=text, files=(*draft.files, *numbered))
+        updates.append(update_id)
+    return draft, tuple(updates)
 
 
 def text_of(message: Message) -> tuple[str, tuple[Span, ...]]:
@@ -86,6 +124,23 @@ def _spans(text: str, entities: Sequence[MessageEntity]) -> tuple[Span, ...]:
         if end > start:
             spans.append(Span(mark, start, end - start, entity.url if mark is Markup.LINK else None))
     return tuple(spans)
+
+
+async def _rest_of_album(
+    office: Office, message: Message, staff_update_id: int
+) -> tuple[tuple[int, dict[str, Any]], ...]:
+    """The further parts, which follow at once but one by one."""
+    album = message.media_group_id
+    if album is None:
+        return ()
+    parts: tuple[tuple[int, dict[str, Any]], ...] = ()
+    for _ in range(_LOOKS):
+        await office.clock.sleep_until(office.clock.now() + _SETTLED)
+        known = parts
+        parts = await office.db.read(lambda connection: album_parts(connection, staff_update_id, album))
+        if parts and len(parts) == len(known):
+            break
+    return parts
 
 
 def _kind(message: Message) -> str | None:
@@ -137,17 +192,16 @@ async def _fetch(office: Office, bot: Bot, file_id: str) -> str:
     return fetched.sha256
 
 
+def _numbered(file: OutboundFile, place: int) -> OutboundFile:
+    """Pictures of an album have no names of their own; in a letter they must not share one."""
+    if file.name not in _NAMES.values():
+        return file
+    stem, dot, ending = file.name.rpartition(".")
+    return replace(file, name=f"{stem}-{place}{dot}{ending}")
+
+
 def _name(kind: str) -> str:
-    endings = {
-        "photo": "photo.jpg",
-        "voice": "voice.ogg",
-        "video": "video.mp4",
-        "video_note": "video.mp4",
-        "animation": "animation.mp4",
-        "sticker": "sticker.webp",
-        "audio": "audio.mp3",
-    }
-    return endings.get(kind, "file")
+    return _NAMES.get(kind, "file")
 
 
 def _map(latitude: float, longitude: float) -> str:

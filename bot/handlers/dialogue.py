@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from aiogram import Bot
 from aiogram.fsm.context import FSMContext
 from aiogram.fsm.state import State
+from aiogram.types import Message
 
 from bot.callbacks import Action, data
 from bot.dialogs import FRESH
@@ -31,11 +32,15 @@ async def ask(
     content: Mapping[str, Any],
     question: str,
     about: ShownMessage | None = None,
+    rows: Sequence[tuple[Button, ...]] = (),
 ) -> None:
-    """Ask, and remember what the next message is meant for. An earlier question is thereby left."""
+    """Ask, and remember what the next message is meant for. An earlier question is thereby left.
+
+    `rows` are further buttons above Cancel.
+    """
     cancel = Button(words("button-cancel"), data(Action.CANCEL))
     await state.clear()
-    asked = await show(office, bot, chat_id, Screen(question, (), ((cancel,),)), about)
+    asked = await show(office, bot, chat_id, Screen(question, (), (*rows, (cancel,))), about)
     await state.set_data({**content, "at": words.now.isoformat(), "asked": asked.message_id})
     await state.set_state(meant)
 
@@ -56,6 +61,19 @@ async def answered(
     if not isinstance(begun, str) or now - datetime.fromisoformat(begun) > FRESH:
         return None
     return content
+
+
+async def expect_album(state: FSMContext, message: Message, about: ShownMessage) -> None:
+    """Telegram gives each part of an album as a message of its own; the others follow at once."""
+    if message.media_group_id:
+        with suppress(Refusal):  # the answer itself is on its way; it must not be called refused
+            await state.set_data(
+                {
+                    "album": message.media_group_id,
+                    "lead": about.lead_id,
+                    "conversation": about.conversation_id,
+                }
+            )
 
 
 async def leave(state: FSMContext) -> None:

@@ -46,6 +46,7 @@ _LEADS = {  # a refusal of one of these is followed by the card as it is now
     Action.UNMERGE,
     Action.CANCEL_TIMER,
     Action.UNDO_EXCLUDE,
+    Action.LETTER,
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aiogram.filters import Filter
+from aiogram.fsm.context import FSMContext
 from aiogram.types import CallbackQuery, Message
 
 from bot.callbacks import Action, tap
@@ -25,11 +26,14 @@ class On(Filter):
 
 
 class ToShown(Filter):
-    """A reply to a message of ours that shows a lead; gives the handler what it shows as `about`."""
+    """A reply to a message of ours that shows a lead; gives the handler what it shows as `about`.
 
-    async def __call__(self, message: Message, office: Office) -> bool | dict[str, Any]:
+    A reply to the question of an unfinished dialog is for the dialog.
+    """
+
+    async def __call__(self, message: Message, office: Office, state: FSMContext) -> bool | dict[str, Any]:
         replied = message.reply_to_message
-        if replied is None:
+        if replied is None or await _is_question(state, replied.message_id):
             return False
         about = await office.db.read(
             lambda connection: look_up(connection, office.account.id, message.chat.id, replied.message_id)
@@ -37,8 +41,21 @@ class ToShown(Filter):
         return {"about": about} if about is not None and about.lead_id is not None else False
 
 
+class ToQuestion(Filter):
+    """What a dialog waits for: the next message, unless it replies to something else than the question."""
+
+    async def __call__(self, message: Message, state: FSMContext) -> bool:
+        replied = message.reply_to_message
+        return replied is None or await _is_question(state, replied.message_id)
+
+
 class Works(Filter):
     """Somebody who works here; everybody else is a stranger."""
 
     async def __call__(self, event: Any, person: Person | None = None) -> bool:
         return person is not None
+
+
+async def _is_question(state: FSMContext, message_id: int) -> bool:
+    """Whether an unfinished dialog waits for the answer to this message of ours."""
+    return await state.get_state() is not None and (await state.get_data()).get("asked") == message_id

@@ -50,14 +50,14 @@ async def lead(
 ) -> None:
     """`/lead 12`: that lead's card."""
     await leave(state)
-    written = (command.args or "").strip().lstrip("#№ ")
-    if not (written.isascii() and written.isdecimal() and len(written) < 10):
+    number = lead_number(command.args)
+    if number is None:
         await say(office, bot, message.chat.id, words("lead-which"))
         return
     shown = await office.db.read(
         lambda connection: card_by_number(
             connection,
-            int(written),
+            number,
             now=words.now,
             language_default=office.texts.default,
             language=words.language,
@@ -109,6 +109,12 @@ async def card_again(
 ) -> None:
     """Back to the card from one of its choices, as it is now."""
     await redraw_card(office, bot, callback, words, person, tap.id(0))
+
+
+def lead_number(written: str | None) -> int | None:
+    """The number of a lead as people write it after a command: `12`, `№ 12`, `#12`."""
+    digits = (written or "").strip().lstrip("#№ ")
+    return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) < 10 else None
 
 
 async def show_card(

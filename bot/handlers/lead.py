@@ -13,14 +13,15 @@ from bot.handlers.errors import Toast
 from bot.handlers.filters import On
 from bot.handlers.following import follow
 from bot.handlers.inbox import redraw_card
+from bot.handlers.letters import ask_letter
 from bot.handlers.showing import redraw, rekey, show
 from bot.office import Office
+from bot.rich import line_of
 from bot.screens.cards import (
     card_screen,
     colleague_choice,
     contact_name,
     exclusion_question,
-    line_of,
     reason_choice,
     shown_as,
     stage_choice,
@@ -33,6 +34,7 @@ from core.conversations.shown import ShownMessage
 from core.desk import joining, person_exclusion, separating, work
 from core.desk.cards import Card
 from core.desk.history import history
+from core.desk.letters import answer_envelope
 from core.errors import Refusal
 from core.leads import assignment
 from core.leads.answering import send_again
@@ -175,6 +177,10 @@ async def reply(
     conversation = tap.id(1) or shown.way.conversation_id
     content = {"lead": shown.id, "conversation": conversation, "message": tap.id(2) or None}
     about = ShownMessage(shown.id, conversation, tap.id(2) or None)
+    lead_id = shown.id
+    if await office.db.read(lambda connection: answer_envelope(connection, lead_id, conversation)):
+        await ask_letter(office, bot, state, words, callback.from_user.id, content)
+        return
     question = words("ask-answer", name=contact_name(words, shown), number=shown.number)
     await ask(office, bot, state, words, callback.from_user.id, Writing.answer, content, question, about)
 

@@ -6,7 +6,7 @@ for is for the dialog; anything else goes to nobody, and the manager is told so.
 
 from __future__ import annotations
 
-from contextlib import suppress
+from typing import Any
 
 from aiogram import Bot, F, Router
 from aiogram.filters import StateFilter
@@ -15,23 +15,26 @@ from aiogram.types import CallbackQuery, Message, MessageOriginUser
 
 from bot.callbacks import Action, data
 from bot.dialogs import Writing
-from bot.handlers.contents import draft_of, text_of
-from bot.handlers.dialogue import answered, leave
-from bot.handlers.errors import Toast
+from bot.handlers.contents import draft_of, letter_of, text_of
+from bot.handlers.dialogue import answered, expect_album, leave
+from bot.handlers.errors import Toast, sentence
 from bot.handlers.filters import On, ToShown
 from bot.handlers.following import follow
 from bot.handlers.inbox import show_card
+from bot.handlers.letters import ask_letter, letterhead
 from bot.handlers.showing import say, show, strip
+from bot.letterheads import Letterhead, with_letterhead
 from bot.office import Office
-from bot.rich import plain
-from bot.screens.cards import line_of
+from bot.rich import line_of, plain
+from bot.screens.letters import envelope_lines
 from bot.screens.lists import list_data
 from bot.texts import Words
 from core.channel import Button, Screen
 from core.conversations.shown import ShownMessage, look_up, remember
 from core.database import Transaction
-from core.desk import work
+from core.desk import letters, work
 from core.desk.board import View
+from core.desk.letters import Envelope
 from core.errors import Refusal
 from core.leads.answering import Reply, reply
 from core.staff.managers import Person
@@ -55,7 +58,7 @@ async def to_shown(
     """A reply to a card or to a relayed message: an answer to the customer."""
     await leave(state)
     await _answer(office, bot, message, words, person, about, staff_update_id)
-    await _expect_album(state, message, about)
+    await expect_album(state, message, about)
 
 
 @router.message(Writing.answer)
@@ -73,13 +76,17 @@ async def answer(
         return
     about = ShownMessage(content["lead"], content.get("conversation"), content.get("message"))
     try:
-        await _answer(office, bot, message, words, person, about, staff_update_id)
-    except Refusal:
+        await _answer(office, bot, message, words, person, about, staff_update_id, letterhead(content))
+    except Refusal as refusal:
         # Nothing was sent: the question stands, and the manager may answer it otherwise.
-        await state.set_data(content)
-        await state.set_state(Writing.answer)
-        raise
-    await _expect_album(state, message, about)
+        if letterhead(content) == Letterhead():
+            await state.set_data(content)
+            await state.set_state(Writing.answer)
+            raise
+        await say(office, bot, message.chat.id, sentence(words, refusal), reply_to=message.message_id)
+        await ask_letter(office, bot, state, words, message.chat.id, content)
+        return
+    await expect_album(state, message, about)
 
 
 @router.message(Writing.note)
@@ -198,6 +205,7 @@ async def _answer(
     person: Person,
     about: ShownMessage,
     staff_update_id: int,
+    head: Letterhead | None = None,
 ) -> None:
     """Put the answer on its way. The update ends in the same transaction: taken twice, it is sent once."""
     lead_id = about.lead_id or 0
@@ -205,21 +213,28 @@ async def _answer(
     if before is None:
         raise Refusal("refused-lead-gone")
     conversation = about.conversation_id or before.way.conversation_id
-    draft = await draft_of(office, bot, message, conversation, about.message_id)
+    updates: tuple[int, ...] = (staff_update_id,)
+    if await office.db.read(lambda connection: letters.answer_envelope(connection, lead_id, conversation)):
+        draft, updates = await letter_of(office, bot, message, about.message_id, staff_update_id)
+        draft = with_letterhead(draft, head or Letterhead())
+    else:
+        draft = await draft_of(office, bot, message, conversation, about.message_id)
     answered_there = ShownMessage(lead_id, conversation)
 
-    def work_(tx: Transaction) -> Reply:
+    def work_(tx: Transaction) -> tuple[Reply, Envelope | None]:
+        letters.require_let_in(tx, draft.cc)
         said = reply(tx, person, lead_id, draft, conversation)
-        done(tx, staff_update_id)
+        for update in updates:
+            done(tx, update)
         remember(tx, office.account.id, message.chat.id, [message.message_id], answered_there)
-        return said
+        return said, letters.sent_envelope(tx.connection, said.message_id)
 
-    said = await office.db.transact(work_)
-    line = ""
+    said, envelope = await office.db.transact(work_)
+    lines = [envelope_lines(words, envelope)] if envelope else []
     if before.outcome == "open" and not before.is_taken:
         now = await office.card(lead_id, words)
         stage = plain(now.stage_title) if now else ""
-        line = words("reply-took", number=before.number, stage=stage)
+        lines.append(words("reply-took", number=before.number, stage=stage))
     follow(
         office,
         bot,
@@ -227,32 +242,19 @@ async def _answer(
         message.chat.id,
         said.delivery_id,
         message_id=message.message_id,
-        line=line,
+        line="\n".join(lines),
         about=answered_there,
     )
 
 
 async def _content(
     message: Message, bot: Bot, office: Office, words: Words, state: FSMContext
-) -> dict[str, int] | None:
+) -> dict[str, Any] | None:
     content = await answered(office, bot, message.chat.id, state, words.now)
     if content is None or "lead" not in content:
         await say(office, bot, message.chat.id, words("dialog-forgotten"), reply_to=message.message_id)
         return None
     return content
-
-
-async def _expect_album(state: FSMContext, message: Message, about: ShownMessage) -> None:
-    """Telegram gives each part of an album as a message of its own; the others follow at once."""
-    if message.media_group_id:
-        with suppress(Refusal):  # the answer itself is on its way; it must not be called refused
-            await state.set_data(
-                {
-                    "album": message.media_group_id,
-                    "lead": about.lead_id,
-                    "conversation": about.conversation_id,
-                }
-            )
 
 
 async def _was_answer(office: Office, message: Message) -> bool:

@@ -22,8 +22,7 @@ from bot.handlers.filters import On, Works
 from bot.handlers.people import language_of_user
 from bot.handlers.showing import patiently, redraw, say, show
 from bot.office import Office
-from bot.rich import Rich
-from bot.screens.cards import line_of
+from bot.rich import Rich, line_of
 from bot.screens.lists import list_data
 from bot.texts import LANGUAGES, Words
 from core.channel import Button, Markup, Screen
@@ -31,7 +30,7 @@ from core.desk.board import View
 from core.staff import managers
 from core.staff.managers import INVITATION_PREFIX, Person
 
-COMMANDS = ("leads", "find", "stats", "away", "back", "help", "language")
+COMMANDS = ("leads", "find", "write", "stats", "away", "back", "help", "language")
 ADMIN_COMMANDS = ("exclude", "exclusions", "include", "check", "ledger", "managers", "invite")
 
 router = Router(name="start")
@@ -167,7 +166,7 @@ def _greeting(words: Words, person: Person, user: User) -> Screen:
 
 def _help(words: Words, person: Person) -> Screen:
     rich = Rich().add(words("help-heading"), Markup.BOLD)
-    for key in ("help-reply", "help-plain", "help-buttons"):
+    for key in ("help-reply", "help-letter", "help-plain", "help-buttons"):
         rich.gap().line(words(key))
     rich.gap().line(words("help-commands"), Markup.BOLD)
     for name in (*COMMANDS, *(ADMIN_COMMANDS if person.is_admin else ())):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from bot.callbacks import Action, data
-from bot.rich import LONGEST, Rich, plain, shortened, units
+from bot.rich import LONGEST, Rich, line_of, plain, units
 from bot.screens.conversation import conversation
 from bot.texts import Words
 from core.channel import Button, Markup, Screen
 from core.conversations.shown import ShownMessage
 from core.desk.cards import Card
+from core.desk.messages import Said
 from core.desk.persons import KnownAddress
 from core.desk.schedule import Planned
 from core.leads.pipelines import Reason, StageRef
@@ -40,6 +43,9 @@ _SKIPS = (
     "bounce",
     "cancelled",
 )
+# What a letter tells besides its text stands beside the text.
+_TOLD: Mapping[str, tuple[str, ...]] = {"email": ("cc", "omitted", "automatic", "delivery")}
+LETTERS = 2  # that can be opened whole below a card or a notice
 _HEAD = 2200  # UTF-16 units the facts above the conversation may take, however much a form has sent
 
 
@@ -78,9 +84,17 @@ def channel_name(words: Words, channel: str) -> str:
     return words("channel-other", name=line_of(channel, 40))
 
 
-def line_of(text: str | None, limit: int = 200) -> str:
-    """Strangers' text on one line."""
-    return shortened(" ".join(plain(text or "").split()), limit)
+def whole_letter_buttons(words: Words, said: Sequence[Said]) -> tuple[Button, ...]:
+    """A button for each of the latest letters of which only the new part is shown."""
+    letters = [one for one in said if one.has_more][-LETTERS:]
+    if len(letters) == 1:
+        return (Button(words("button-whole-letter"), data(Action.WHOLE_LETTER, letters[0].id)),)
+    return tuple(
+        Button(
+            words("button-whole-letter-of", when=words.when(one.sent_at)), data(Action.WHOLE_LETTER, one.id)
+        )
+        for one in letters
+    )
 
 
 def stage_choice(words: Words, card: Card, stages: tuple[StageRef, ...]) -> Screen:
@@ -176,7 +190,8 @@ def _facts(words: Words, card: Card, reader: Person, heading: str, title: str) -
         _closing(words, card, rich)
     _earlier(words, card, rich)
     _person(words, card, rich)
-    for name, value in list(card.fields.items())[:12]:
+    told = {name: value for name, value in card.fields.items() if name not in _TOLD.get(card.channel, ())}
+    for name, value in list(told.items())[:12]:
         rich.line(f"{line_of(name, 40)}: ", Markup.ITALIC).add(line_of(value, 150))
     for note in card.notes:
         written = line_of(note.text, 300)
@@ -283,6 +298,8 @@ def _buttons(words: Words, card: Card, reader: Person) -> list[tuple[Button, ...
         second.append(Button(words("button-junk"), data(Action.REASONS, lead)))
     elif not card.can_undo_exclusion:
         second.append(Button(words("button-reopen"), data(Action.REOPEN, lead, card.fence)))
+    if card.letters_to and card.exclusion is None:
+        first.append(Button(words("button-letter"), data(Action.LETTER, lead)))
     third.append(Button(words("button-note"), data(Action.NOTE, lead)))
     third.append(Button(words("button-history"), data(Action.HISTORY, lead)))
     if files := sum(len(said.files) for said in card.messages):
@@ -291,7 +308,8 @@ def _buttons(words: Words, card: Card, reader: Person) -> list[tuple[Button, ...
         third.append(Button(words("button-exclude"), data(Action.EXCLUDE_PERSON, lead)))
     if reader.is_admin and card.can_undo_exclusion:
         second.append(Button(words("button-undo-exclusion"), data(Action.UNDO_EXCLUDE, lead)))
-    return [tuple(first), tuple(second), tuple(third), *_corrections(words, card)]
+    letters = whole_letter_buttons(words, card.messages)
+    return [tuple(first), letters, tuple(second), tuple(third), *_corrections(words, card)]
 
 
 def _corrections(words: Words, card: Card) -> list[tuple[Button, ...]]:

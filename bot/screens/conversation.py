@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 from datetime import timedelta
 
-from bot.rich import Rich, plain, shortened, units
+from bot.rich import Rich, line_of, plain, shortened, units
 from bot.texts import Words
 from core.channel import Markup
+from core.contacts.emails import readable_email
 from core.desk.messages import File, Said
 
 LONG = 300  # UTF-16 units; a longer quote is folded and opens at a tap
@@ -18,6 +19,14 @@ _FILES = ("photo", "video", "audio", "voice", "video_note", "document", "sticker
 _LABEL = re.compile(r"\[([^\[\]\n]{1,200})\]")
 _START = re.compile(r"/start(@\w+)?( \S+)?", re.ASCII)
 _WHY_MISSING = {"too_large": "large", "too-large": "large", "not_found": "expired", "expired": "expired"}
+_STATUS = re.compile(r"(?<![\d.])[45]\.\d{1,3}\.\d{1,3}(?![\d.])")
+_BOUNCES = (  # the subject of a status, whether it is for good or not
+    (".1.", "letter-bounced-address"),
+    (".2.2", "letter-bounced-full"),
+    (".2.", "letter-bounced-mailbox"),
+    (".3.4", "letter-bounced-large"),
+    (".7.", "letter-bounced-policy"),
+)
 _STATES = ("waiting", "sending", "sent", "delivered", "read", "refused", "uncertain", "cancelled")
 
 
@@ -77,6 +86,15 @@ def shown_text(words: Words, text: str) -> str:
     return words("message-start") if _START.fullmatch(text) else plain(text)
 
 
+def bounce_reason(words: Words, report: str | None) -> str:
+    """Why a letter came back, by the code in the report (RFC 3463); the report itself where it has none we know."""
+    for status in _STATUS.findall(report or ""):
+        known = next((key for prefix, key in _BOUNCES if status[1:].startswith(prefix)), None)
+        if known is not None:
+            return words(known, report=line_of(report, 200))
+    return line_of(report, 200) or "?"
+
+
 def _turns(said: Sequence[Said]) -> list[list[Said]]:
     """What one person said in one go stands together, albums and quick second lines alike."""
     turns: list[list[Said]] = []
@@ -90,22 +108,35 @@ def _turns(said: Sequence[Said]) -> list[list[Said]]:
 
 
 def _continues(one: Said, last: Said) -> bool:
-    if (
-        one.conversation_id != last.conversation_id
-        or one.author != last.author
-        or one.subject != last.subject
-    ):
+    if _frame(one) != _frame(last):
         return False
     if one.group and one.group == last.group:
         return True
     return one.direction == "in" and not one.edited_at and one.sent_at - last.sent_at <= IN_ONE_GO
 
 
+def _frame(said: Said) -> tuple[object, ...]:
+    """What stands above words and is said once for those that share it."""
+    return (
+        said.conversation_id,
+        said.author,
+        said.author_name,
+        said.subject,
+        said.copies,
+        said.is_automatic,
+    )
+
+
 def _block(words: Words, turn: Sequence[Said], customer: str, limit: int) -> Rich:
     first = turn[0]
     rich = Rich().add(_heading(words, turn, customer), Markup.BOLD)
-    if first.subject and first.direction == "in":
-        rich.line(shortened(plain(first.subject).replace("\n", " "), 150), Markup.ITALIC)
+    if subject := line_of(first.subject, 150):
+        rich.line(subject, Markup.ITALIC)
+    if first.copies:
+        addresses = ", ".join(readable_email(address) for address in first.copies[:10])
+        rich.line(words("letter-copies", addresses=line_of(addresses, 300)))
+    if first.dispatch and first.dispatch.cause == "bounced":
+        rich.line(words("letter-bounced", why=bounce_reason(words, first.dispatch.error)))
     texts: list[str] = []
     for one in turn[-20:]:
         # What has no words of its own stands as a label, "[Голосовое сообщение, 0:03]": that says more.
@@ -135,6 +166,10 @@ def _heading(words: Words, turn: Sequence[Said], customer: str) -> str:
         heading = words("message-out", name=name, when=when, state=words(f"delivery-{state}"))
     else:
         heading = words("message-in", name=name, when=when)
+        if first.channel == "email" and first.is_automatic:
+            heading = f"🤖 {heading} · {words('letter-automatic')}"
+        elif first.channel == "email" and first.author_name:
+            heading = f"👥 {heading} · {words('letter-third-person')}"
     if any(one.edited_at for one in turn):
         heading = f"{heading} · {words('message-edited')}"
     return heading

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from bot.callbacks import Action, data
-from bot.rich import LONGEST, Rich, shortened
-from bot.screens.cards import channel_name, line_of, skip_reason
+from bot.rich import LONGEST, Rich, line_of, shortened
+from bot.screens.cards import channel_name, skip_reason
 from bot.screens.conversation import author, file_line, shown_text
 from bot.texts import Words
 from core.channel import Button, Markup, Screen

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bot.callbacks import Action, data
-from bot.rich import Rich, plain
-from bot.screens.cards import channel_name, line_of
+from bot.rich import Rich, line_of, plain
+from bot.screens.cards import channel_name
 from bot.screens.conversation import shown_text
 from bot.texts import Words
 from core.channel import Button, Markup, Screen

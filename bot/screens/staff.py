@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bot.callbacks import Action, data
-from bot.rich import LONGEST, Rich
-from bot.screens.cards import channel_name, line_of
+from bot.rich import LONGEST, Rich, line_of
+from bot.screens.cards import channel_name
 from bot.texts import Words
 from core.channel import Button, Markup, Screen
 from core.desk.accounts import AccountState

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select
 from core.contacts.model import Contact
 from core.desk import messages, schedule
 from core.desk.exclusions import Entry, holding
+from core.desk.letters import reachable
 from core.desk.messages import Said
 from core.desk.persons import (
     KnownAddress,
@@ -116,6 +117,7 @@ class Card:
     way: Way
     exclusion: Entry | None  # what keeps this person out now
     can_undo_exclusion: bool  # somebody excluded the person from a card, and it still holds
+    letters_to: tuple[str, ...] = ()  # where a letter can go, latest address first; empty without a mailbox
 
 
 def card(
@@ -200,6 +202,9 @@ def card(
         way=way(connection, lead.line_id, threads, addresses, is_excluded=exclusion is not None),
         exclusion=exclusion,
         can_undo_exclusion=exclusion is not None and exclusion.contact_id == lead.contact_id,
+        letters_to=reachable(connection, lead_id)
+        if any(address.kind == "email" for address in addresses)
+        else (),
     )
 
 

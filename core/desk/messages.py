@@ -7,13 +7,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, and_, func, or_, select
 
 from core.automation.model import Robot
 from core.conversations.model import Attachment, Conversation, Delivery, Direction, Message, MessageVersion
 from core.database import among
 from core.language import in_language
 from core.staff import managers
+
+LONG = 1000  # characters of a letter's new text; a card may have no room for more
+
+_HAS_MORE = and_(
+    Message.whole_text.is_not(None),
+    or_(Message.whole_text != Message.text, func.length(Message.text) > LONG),
+).label("has_more")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,8 @@ class Said:
     edited_at: datetime | None
     files: tuple[File, ...]
     dispatch: Dispatch | None
+    copies: tuple[str, ...] = ()  # e-mail: who else got it
+    has_more: bool = False  # e-mail: `letters.whole_letter` has more than `text`, quotes or what comes after
 
 
 def latest(connection: Connection, lead_id: int, *, language: str, limit: int = 10) -> tuple[Said, ...]:
@@ -150,6 +159,14 @@ def author_names(connection: Connection, authors: Collection[str], language: str
     return names
 
 
+def copies_of(fields: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """Who else got a letter: ours keep a list of addresses, those that came a line of them."""
+    copies = (fields or {}).get("cc") or ()
+    if isinstance(copies, str):
+        copies = copies.split(",")
+    return tuple(copy for copy in (str(one).strip() for one in copies) if copy)
+
+
 def _messages() -> Any:
     columns = select(
         Message.id,
@@ -164,8 +181,10 @@ def _messages() -> Any:
         Message.reply_to,
         Message.group,
         Message.is_automatic,
+        Message.fields,
         Message.sent_at,
         Message.edited_at,
+        _HAS_MORE,
         Conversation.channel,
         Conversation.seen_id,
     )
@@ -200,6 +219,8 @@ def _read(connection: Connection, statement: Any, language: str) -> tuple[Said, 
             edited_at=row.edited_at,
             files=tuple(files.get(row.id, ())),
             dispatch=dispatches.get(row.id),
+            copies=copies_of(row.fields),
+            has_more=bool(row.has_more),
         )
         for row in rows
     ]

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from openlines.application import Program, opened
 from openlines.settings import Bot as BotSettings
-from openlines.settings import Http, Settings, Telegram
+from openlines.settings import Email, Form, Http, Settings, Telegram
 from sandbox.accounts import Bot
 from sandbox.messages import Message
 from sandbox.people import Person
@@ -25,6 +25,7 @@ from sandbox.telegram import TelegramSandbox
 LINE_TOKEN = "1000:LINE"
 STAFF_TOKEN = "2000:STAFF"
 ADMIN = 100
+FORM_KEY = "form"
 
 
 class HurriedClock:
@@ -92,15 +93,20 @@ class Story:
 
 @asynccontextmanager
 async def a_story(
-    folder: Path, *, own_staff_bot: bool = False, database_url: str = "", redis_url: str | None = None
+    folder: Path,
+    *,
+    own_staff_bot: bool = False,
+    database_url: str = "",
+    redis_url: str | None = None,
+    email: Email | None = None,
 ) -> AsyncIterator[Story]:
-    """The program serves until the end of the block."""
+    """The program serves until the end of the block; with `email`, a mailbox too."""
     clock = HurriedClock()
     async with TelegramSandbox(now=clock.now) as telegram:
         line = telegram.add_bot(LINE_TOKEN, "line_bot")
         staff = telegram.add_bot(STAFF_TOKEN, "staff_bot") if own_staff_bot else line
         admin = telegram.person(ADMIN, "Ирина")
-        async with running(folder, telegram, clock, own_staff_bot, database_url, redis_url) as program:
+        async with running(folder, telegram, clock, own_staff_bot, database_url, redis_url, email) as program:
             await admin.starts(staff)
             await admin.sees(staff, "Вы администратор", timeout=20)
             yield Story(telegram, line, staff, admin, program, clock)
@@ -114,6 +120,7 @@ async def running(
     own_staff_bot: bool = False,
     database_url: str = "",
     redis_url: str | None = None,
+    email: Email | None = None,
 ) -> AsyncIterator[Program]:
     """The program on this Telegram; started again in the same folder it finds everything as it was."""
     settings = Settings(
@@ -124,6 +131,8 @@ async def running(
         http=Http(port=0),
         telegram=Telegram(token=SecretStr(LINE_TOKEN), api_url=telegram.url, limits=False),
         bot=BotSettings(token=SecretStr(STAFF_TOKEN) if own_staff_bot else None),
+        email=email or Email(),
+        form=Form(key=SecretStr(FORM_KEY)),
     )
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     async with opened(settings, clock=clock) as program:

@@ -5,6 +5,7 @@ refused-conversation-closed = Ответить по лиду № { $number } н�
     [blocked] клиент заблокировал бота
     [deactivated] аккаунт клиента удалён
     [not_found] такого адреса больше нет
+    [bounced] письма на его адрес возвращаются
    *[other] сюда ничего не доставить
   }.
 refused-delivery-gone = Этого сообщения больше нет.

@@ -1,0 +1,336 @@
+"""Letters: the whole of one that came, a new one from a lead's card, and the head of one being written.
+
+A letter is begun with its subject, then its text; an answer by letter has a subject already. Either question
+has buttons that change the subject and add copies, and comes back when that is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from aiogram import Bot, Router
+from aiogram.filters import Command, CommandObject
+from aiogram.fsm.context import FSMContext
+from aiogram.fsm.state import State
+from aiogram.types import BufferedInputFile, CallbackQuery, Message
+
+from bot.callbacks import Action, Tap
+from bot.dialogs import Writing
+from bot.handlers.contents import letter_of, text_of
+from bot.handlers.dialogue import answered, ask, expect_album, leave
+from bot.handlers.errors import Toast, sentence
+from bot.handlers.filters import On, ToQuestion
+from bot.handlers.following import follow
+from bot.handlers.inbox import lead_number
+from bot.handlers.showing import entities, patiently, say, show
+from bot.letterheads import Letterhead, joined, read_copies, read_subject, with_letterhead
+from bot.office import Office
+from bot.rich import plain
+from bot.screens.cards import contact_name
+from bot.screens.letters import (
+    copy_question,
+    envelope_lines,
+    letter_question,
+    subject_question,
+    whole_letter_caption,
+    whole_letter_file,
+    whole_letter_screens,
+)
+from bot.texts import Words
+from core.conversations.shown import ShownMessage, remember
+from core.database import Transaction
+from core.desk import letters
+from core.desk.cards import Card, card_by_number
+from core.desk.letters import Envelope
+from core.errors import Refusal
+from core.leads.answering import Reply
+from core.leads.writing import write
+from core.staff.managers import Person
+from core.staff.updates import done
+
+router = Router(name="letters")
+
+
+@router.callback_query(On(Action.WHOLE_LETTER))
+async def whole_letter(callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words) -> None:
+    """The letter with its quotes; a reply to any part of it answers that letter."""
+    letter = await office.db.read(lambda connection: letters.whole_letter(connection, tap.id(0)))
+    if letter is None:
+        raise Refusal("refused-gone")
+    chat_id = callback.from_user.id
+    about = ShownMessage(letter.lead_id, letter.conversation_id, letter.message_id)
+    screens = whole_letter_screens(words, letter)
+    if screens is not None:
+        for screen in screens:
+            await show(office, bot, chat_id, screen, about)
+        return
+    name, content = whole_letter_file(words, letter)
+    caption = whole_letter_caption(words, letter)
+    file = BufferedInputFile(content, name)
+    sent = await patiently(
+        office,
+        lambda: bot.send_document(chat_id, file, caption=caption.text, caption_entities=entities(caption)),
+    )
+    await office.db.transact(lambda tx: remember(tx, office.account.id, chat_id, [sent.message_id], about))
+
+
+@router.message(Command("write"))
+async def write_by_number(
+    message: Message, command: CommandObject, bot: Bot, office: Office, words: Words, state: FSMContext
+) -> None:
+    """`/write 12`: a letter to that lead's person."""
+    await leave(state)
+    number = lead_number(command.args)
+    if number is None:
+        await say(office, bot, message.chat.id, words("letter-which"))
+        return
+    shown = await office.db.read(
+        lambda connection: card_by_number(
+            connection,
+            number,
+            now=words.now,
+            language_default=office.texts.default,
+            language=words.language,
+        )
+    )
+    await _begin(office, bot, state, words, message.chat.id, shown)
+
+
+@router.callback_query(On(Action.LETTER))
+async def write_from_card(
+    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, state: FSMContext
+) -> None:
+    """A letter to the person of this card, whatever way they came."""
+    shown = await office.card(tap.id(0), words)
+    await _begin(office, bot, state, words, callback.from_user.id, shown)
+
+
+@router.callback_query(
+    On(
+        Action.LETTER_TO,
+        Action.LETTER_SUBJECT,
+        Action.LETTER_SUBJECT_KEEP,
+        Action.LETTER_COPY,
+        Action.LETTER_COPY_NONE,
+    )
+)
+async def change_head(
+    callback: CallbackQuery,
+    tap: Tap,
+    bot: Bot,
+    office: Office,
+    words: Words,
+    state: FSMContext,
+    toast: Toast,
+) -> None:
+    """A button below a question about a letter; below a question that is over it changes nothing."""
+    chat_id = callback.from_user.id
+    content = await _taken_up(callback, tap, bot, office, words, state)
+    if content is None:
+        toast.say(words("letter-over"), alert=True)
+        return
+    match tap.action:
+        case Action.LETTER_SUBJECT:
+            await _ask_subject(office, bot, state, words, chat_id, content)
+        case Action.LETTER_SUBJECT_KEEP:
+            await ask_letter(office, bot, state, words, chat_id, {**content, "subject": None})
+        case Action.LETTER_COPY:
+            question, rows = copy_question(words, tap.id(0), content.get("cc") or ())
+            await ask(office, bot, state, words, chat_id, Writing.copy, content, question, rows=rows)
+        case Action.LETTER_COPY_NONE:
+            await ask_letter(office, bot, state, words, chat_id, {**content, "cc": []})
+        case _:
+            addresses = await office.db.read(lambda connection: letters.recipients(connection, tap.id(0)))
+            if "to" in content and tap.id(1) < len(addresses):
+                content = {**content, "to": addresses[tap.id(1)]}
+            await _ask_subject(office, bot, state, words, chat_id, content)
+
+
+@router.message(Writing.subject, ToQuestion())
+async def subject(message: Message, bot: Bot, office: Office, words: Words, state: FSMContext) -> None:
+    """The subject that was asked for; then comes the text."""
+    written = read_subject(text_of(message)[0])
+    content = await answered(office, bot, message.chat.id, state, words.now)
+    await _go_on(office, bot, state, words, message, content, {"subject": written})
+
+
+@router.message(Writing.copy, ToQuestion())
+async def copies(message: Message, bot: Bot, office: Office, words: Words, state: FSMContext) -> None:
+    """Who else gets it."""
+    already = tuple((await state.get_data()).get("cc") or ())
+    together = joined(already, read_copies(text_of(message)[0]))
+    content = await answered(office, bot, message.chat.id, state, words.now)
+    await _go_on(office, bot, state, words, message, content, {"cc": list(together)})
+
+
+@router.message(Writing.letter, ToQuestion())
+async def letter(
+    message: Message,
+    bot: Bot,
+    office: Office,
+    words: Words,
+    person: Person,
+    state: FSMContext,
+    staff_update_id: int,
+) -> None:
+    """The text of a letter begun from a card, with or without files: it goes out."""
+    content = await answered(office, bot, message.chat.id, state, words.now)
+    if content is None or not {"lead", "to"} <= content.keys():
+        await say(office, bot, message.chat.id, words("dialog-forgotten"), reply_to=message.message_id)
+        return
+    try:
+        await _send(office, bot, message, words, person, state, content, staff_update_id)
+    except Refusal as refusal:
+        # Nothing was sent: the question stands, with its buttons.
+        await say(office, bot, message.chat.id, sentence(words, refusal), reply_to=message.message_id)
+        with suppress(Refusal):  # the lead itself may be gone
+            await ask_letter(office, bot, state, words, message.chat.id, content)
+
+
+async def ask_letter(
+    office: Office, bot: Bot, state: FSMContext, words: Words, chat_id: int, content: Mapping[str, Any]
+) -> None:
+    """Ask for the text of a letter: a new one where `content` says whom `to`, else an answer.
+
+    Raises Refusal when the lead is gone.
+    """
+    lead_id = int(content["lead"])
+    shown = await office.card(lead_id, words)
+    envelope = await _envelope(office, content)
+    if shown is None or envelope is None:
+        raise Refusal("refused-lead-gone")
+    envelope = replace(
+        envelope,
+        subject=content.get("subject") or envelope.subject,
+        copies=tuple(content.get("cc") or ()),
+    )
+    is_new = "to" in content
+    head = words(
+        "letter-new" if is_new else "letter-answer", name=contact_name(words, shown), number=shown.number
+    )
+    question, rows = letter_question(words, lead_id, head, envelope)
+    meant: State = Writing.letter if is_new else Writing.answer
+    # A reply to the question of an answer is an answer; below a new letter it would go elsewhere.
+    about = None if is_new else ShownMessage(lead_id, content.get("conversation"), content.get("message"))
+    await ask(office, bot, state, words, chat_id, meant, content, question, about, rows)
+
+
+def letterhead(content: Mapping[str, Any]) -> Letterhead:
+    """The head that was chosen by button."""
+    return Letterhead(content.get("subject") or None, tuple(content.get("cc") or ()))
+
+
+async def _begin(
+    office: Office, bot: Bot, state: FSMContext, words: Words, chat_id: int, shown: Card | None
+) -> None:
+    if shown is None:
+        raise Refusal("refused-lead-gone")
+    if shown.exclusion is not None:
+        raise Refusal("refused-excluded", number=shown.number)
+    lead_id = shown.id
+    addresses = await office.db.read(lambda connection: letters.recipients(connection, lead_id))
+    await _ask_subject(office, bot, state, words, chat_id, {"lead": lead_id, "to": addresses[0]})
+
+
+async def _ask_subject(
+    office: Office, bot: Bot, state: FSMContext, words: Words, chat_id: int, content: Mapping[str, Any]
+) -> None:
+    envelope = await _envelope(office, content)
+    if envelope is None:
+        raise Refusal("refused-lead-gone")
+    lead_id = int(content["lead"])
+    others: list[tuple[int, str]] = []
+    if "to" in content:
+        addresses = await office.db.read(lambda connection: letters.recipients(connection, lead_id))
+        others = [(place, one) for place, one in enumerate(addresses) if one != content["to"]]
+    question, rows = subject_question(words, lead_id, envelope, others)
+    await ask(office, bot, state, words, chat_id, Writing.subject, content, question, rows=rows)
+
+
+async def _envelope(office: Office, content: Mapping[str, Any]) -> Envelope | None:
+    lead_id, to, conversation = int(content["lead"]), content.get("to"), content.get("conversation")
+    if to is not None:
+        return await office.db.read(lambda connection: letters.written_envelope(connection, lead_id, to))
+    return await office.db.read(lambda connection: letters.answer_envelope(connection, lead_id, conversation))
+
+
+async def _taken_up(
+    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, state: FSMContext
+) -> dict[str, Any] | None:
+    """What the question below which a button was tapped is about; it is over. None when it was over before."""
+    content = await state.get_data()
+    meant = (Writing.answer.state, Writing.letter.state, Writing.subject.state, Writing.copy.state)
+    message = callback.message
+    if (
+        await state.get_state() not in meant
+        or content.get("lead") != tap.id(0)
+        or message is None
+        or content.get("asked") != message.message_id
+    ):
+        return None
+    return await answered(office, bot, callback.from_user.id, state, words.now)
+
+
+async def _go_on(
+    office: Office,
+    bot: Bot,
+    state: FSMContext,
+    words: Words,
+    message: Message,
+    content: Mapping[str, Any] | None,
+    change: Mapping[str, Any],
+) -> None:
+    if content is None or "lead" not in content:
+        await say(office, bot, message.chat.id, words("dialog-forgotten"), reply_to=message.message_id)
+        return
+    await ask_letter(office, bot, state, words, message.chat.id, {**content, **change})
+
+
+async def _send(
+    office: Office,
+    bot: Bot,
+    message: Message,
+    words: Words,
+    person: Person,
+    state: FSMContext,
+    content: Mapping[str, Any],
+    staff_update_id: int,
+) -> None:
+    """Put the letter on its way. The update ends in the same transaction: taken twice, it is sent once."""
+    lead_id, to = int(content["lead"]), str(content["to"])
+    before = await office.card(lead_id, words)
+    if before is None:
+        raise Refusal("refused-lead-gone")
+    plain_draft, updates = await letter_of(office, bot, message, None, staff_update_id)
+    draft = with_letterhead(plain_draft, letterhead(content))
+
+    def work(tx: Transaction) -> tuple[Reply, Envelope | None]:
+        letters.require_let_in(tx, draft.cc)
+        said = write(tx, person, lead_id, draft, to)
+        for update in updates:
+            done(tx, update)
+        envelope = letters.sent_envelope(tx.connection, said.message_id)
+        about = ShownMessage(lead_id, envelope.conversation_id if envelope else None)
+        remember(tx, office.account.id, message.chat.id, [message.message_id], about)
+        return said, envelope
+
+    said, envelope = await office.db.transact(work)
+    about = ShownMessage(lead_id, envelope.conversation_id if envelope else None)
+    await expect_album(state, message, about)
+    lines = [envelope_lines(words, envelope)] if envelope else []
+    if before.outcome == "open" and not before.is_taken:
+        now = await office.card(lead_id, words)
+        lines.append(words("reply-took", number=before.number, stage=plain(now.stage_title) if now else ""))
+    follow(
+        office,
+        bot,
+        words,
+        message.chat.id,
+        said.delivery_id,
+        message_id=message.message_id,
+        line="\n".join(lines),
+        about=about,
+    )

@@ -1,0 +1,232 @@
+"""Letters as managers deal with them: the whole of one, whom one can go to, where an answer goes or went."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, or_, select
+
+from core.contacts.model import Address, Contact
+from core.conversations.model import Conversation, Message
+from core.conversations.routes import routes
+from core.database import Transaction, among
+from core.desk.messages import copies_of
+from core.errors import Refusal
+from core.exclusions.hits import active
+from core.exclusions.patterns import pattern_keys
+from core.leads.model import Lead
+from core.leads.writing import letter_addresses
+from core.lines.model import Account
+from core.staff.model import StaffUpdate
+
+ALBUM = 30  # updates among which the rest of an album is looked for; it has ten parts at most
+
+
+@dataclass(frozen=True, slots=True)
+class WholeLetter:
+    """A letter with its quotes and signatures. `author` is a third person's name, None where the contact wrote."""
+
+    message_id: int
+    conversation_id: int
+    lead_id: int | None
+    number: int | None  # of the lead
+    contact: str
+    author: str | None
+    subject: str | None
+    sent_at: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Whom a letter goes to and under which subject; None: it has none yet."""
+
+    conversation_id: int | None  # None: it begins with this letter
+    to: str
+    subject: str | None
+    copies: tuple[str, ...] = ()
+
+
+def whole_letter(connection: Connection, message_id: int) -> WholeLetter | None:
+    """A message as it came; for what is no letter, its text."""
+    row = connection.execute(
+        select(
+            Message.id,
+            Message.conversation_id,
+            Conversation.lead_id,
+            Lead.number,
+            Contact.name,
+            Message.author_name,
+            Message.subject,
+            Message.sent_at,
+            Message.whole_text,
+            Message.text,
+        )
+        .join(Conversation, Conversation.id == Message.conversation_id)
+        .join(Contact, Contact.id == Conversation.contact_id)
+        .join(Lead, Lead.id == Conversation.lead_id, isouter=True)
+        .where(Message.id == message_id)
+    ).first()
+    return WholeLetter(*row[:8], row.whole_text or row.text) if row is not None else None
+
+
+def reachable(connection: Connection, lead_id: int) -> tuple[str, ...]:
+    """Where a letter to a lead's person can go, the latest address first; empty without a mailbox.
+
+    Left out are addresses that have refused a letter, or under which the mailbox talks with somebody else.
+    """
+    known = letter_addresses(connection, lead_id)
+    if not known:
+        return ()
+    barred = set(
+        connection.execute(
+            select(Conversation.thread)
+            .join(Account, Account.id == Conversation.account_id)
+            .join(Lead, Lead.line_id == Account.line_id)
+            .where(
+                Lead.id == lead_id,
+                Account.channel == "email",
+                among(Conversation.thread, [f"mail:{address}" for address in known]),
+                or_(Conversation.contact_id != Lead.contact_id, Conversation.closed_at.is_not(None)),
+            )
+        ).scalars()
+    )
+    return tuple(address for address in known if f"mail:{address}" not in barred)
+
+
+def recipients(connection: Connection, lead_id: int) -> tuple[str, ...]:
+    """As `reachable`, never empty. Raises Refusal that says what is missing, or when there is no such lead."""
+    if found := reachable(connection, lead_id):
+        return found
+    lead = connection.execute(
+        select(Lead.number, Lead.contact_id, Lead.line_id).where(Lead.id == lead_id)
+    ).first()
+    if lead is None:
+        raise Refusal("refused-lead-gone")
+    mailbox = connection.execute(
+        select(Account.id).where(Account.channel == "email", Account.line_id == lead.line_id)
+    ).first()
+    if mailbox is None:
+        raise Refusal("refused-no-mailbox")
+    address = connection.execute(
+        select(Address.value)
+        .where(Address.contact_id == lead.contact_id, Address.kind == "email")
+        .order_by(Address.id.desc())
+    ).scalar()
+    if address is None:
+        raise Refusal("refused-no-email", number=lead.number)
+    theirs = connection.execute(
+        select(Conversation.id).where(
+            Conversation.account_id == mailbox.id,
+            Conversation.thread == f"mail:{address}",
+            Conversation.contact_id != lead.contact_id,
+        )
+    ).first()
+    if theirs is not None:
+        raise Refusal("refused-email-of-another", address=address)
+    raise Refusal("refused-email-closed", address=address)
+
+
+def answer_envelope(connection: Connection, lead_id: int, conversation_id: int | None) -> Envelope | None:
+    """Where an answer in this conversation would go by letter; None when it would go another way.
+
+    A conversation that takes no answers (a site form) is answered by letter when nothing else is known of the
+    person, as `core.conversations.routes` finds it.
+    """
+    if conversation_id is None:
+        return None
+    route = routes(connection, [conversation_id]).get(conversation_id)
+    if route is not None:
+        return _envelope(connection, route.conversation_id) if route.channel == "email" else None
+    known = letter_addresses(connection, lead_id)
+    return written_envelope(connection, lead_id, known[0]) if known else None
+
+
+def written_envelope(connection: Connection, lead_id: int, address: str) -> Envelope:
+    """Where a letter begun from a lead's card goes: with the subject of the thread, if there is one already."""
+    conversation_id = connection.execute(
+        select(Conversation.id)
+        .join(Lead, Lead.contact_id == Conversation.contact_id)
+        .where(Lead.id == lead_id, Conversation.channel == "email", Conversation.thread == f"mail:{address}")
+        .order_by(Conversation.id)
+    ).scalar()
+    if conversation_id is None:
+        return Envelope(None, address, None)
+    return _envelope(connection, conversation_id) or Envelope(None, address, None)
+
+
+def sent_envelope(connection: Connection, message_id: int) -> Envelope | None:
+    """Where a message of ours goes, or went, when it is a letter."""
+    row = connection.execute(
+        select(Message.conversation_id, Message.subject, Message.fields, Conversation.channel)
+        .join(Conversation, Conversation.id == Message.conversation_id)
+        .where(Message.id == message_id)
+    ).first()
+    if row is None or row.channel != "email":
+        return None
+    thread = _envelope(connection, row.conversation_id)
+    if thread is None:
+        return None
+    return Envelope(thread.conversation_id, thread.to, row.subject or thread.subject, copies_of(row.fields))
+
+
+def album_parts(connection: Connection, update_id: int, album: str) -> tuple[tuple[int, dict[str, Any]], ...]:
+    """What waits of an album after the manager's update `update_id`: (update, Telegram's message) in order.
+
+    Telegram brings each part as an update of its own; a letter carries them together.
+    """
+    first = (
+        select(StaffUpdate.account_id, StaffUpdate.person_id).where(StaffUpdate.id == update_id).subquery()
+    )
+    rows = connection.execute(
+        select(StaffUpdate.id, StaffUpdate.update)
+        .join(
+            first,
+            (StaffUpdate.person_id == first.c.person_id) & (StaffUpdate.account_id == first.c.account_id),
+        )
+        .where(StaffUpdate.id > update_id)
+        .order_by(StaffUpdate.id)
+        .limit(ALBUM)
+    )
+    parts = ((row.id, row.update.get("message")) for row in rows)
+    return tuple(
+        (id, message)
+        for id, message in parts
+        if isinstance(message, dict) and message.get("media_group_id") == album
+    )
+
+
+def require_let_in(tx: Transaction, addresses: Collection[str]) -> None:
+    """Nothing goes to who is excluded, not even a copy: raises Refusal ("refused-copy-excluded")."""
+    keys = {address: pattern_keys("email", address, None) for address in addresses}
+    if not keys:
+        return
+    stopped = active(tx, {key for one in keys.values() for key in one})
+    for address, patterns in keys.items():
+        if any(key in stopped for key in patterns):
+            raise Refusal("refused-copy-excluded", address=address)
+
+
+def _envelope(connection: Connection, conversation_id: int) -> Envelope | None:
+    """The thread as the next letter of it continues it: the latest subject that has gone or come counts."""
+    conversation = connection.execute(
+        select(Conversation.thread, Conversation.subject).where(Conversation.id == conversation_id)
+    ).first()
+    if conversation is None:
+        return None
+    subject = connection.execute(
+        select(Message.subject)
+        .where(
+            Message.conversation_id == conversation_id,
+            Message.external_id.is_not(None),
+            Message.subject.is_not(None),
+        )
+        .order_by(Message.id.desc())
+        .limit(1)
+    ).scalar()
+    return Envelope(
+        conversation_id, conversation.thread.removeprefix("mail:"), subject or conversation.subject
+    )
