@@ -1,0 +1,218 @@
+"""We answered, he is silent for a day: asked once whether anything is left. Everything that can come between, comes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+from sqlalchemy import RowMapping, update
+
+from core.automation.model import Robot, Timer
+from core.automation.silence import stop_follow_ups
+from core.channel import Kind
+from core.clock import ManualClock
+from core.conversations.model import Conversation, Delivery
+from core.database import Database, Transaction
+from core.desk.exclusions import add
+from core.leads.answering import Draft, reply
+from core.leads.stages import Move, enter_stages
+from core.lines.accounts import AccountRef
+from core.staff.managers import Person
+from core.worker import fire_due
+from tests.builders import (
+    a_database,
+    a_lead,
+    a_manager,
+    a_message,
+    an_account,
+    an_admin,
+    email,
+    file,
+    phone,
+    reason_id,
+    stage_id,
+    telegram,
+)
+from tests.looking import all_sent, every, robot_id, the
+from tests.posting import Network, at_work, quiet
+
+DAY = timedelta(days=1)
+
+
+@dataclass(slots=True)
+class Answered:
+    """A customer has asked, a manager has answered; nothing else has happened."""
+
+    database: Database
+    bot: AccountRef
+    olga: Person
+    lead: int
+
+    async def answer(self, text: str = "От 10 000 рублей") -> None:
+        await self.database.transact(partial(reply, person=self.olga, lead_id=self.lead, draft=Draft(text)))
+
+    async def follow_up(self) -> RowMapping:
+        return await the(self.database, Timer, Timer.robot_id == await robot_id(self.database, "follow_up"))
+
+    async def waiting(self) -> list[str]:
+        """What waits to be sent to the customer."""
+        rows = await every(
+            self.database, Delivery, Delivery.state == "waiting", Delivery.message_id.is_not(None)
+        )
+        return [row["key"].split(":")[0] for row in rows]
+
+
+@asynccontextmanager
+async def answered(url: str, clock: ManualClock) -> AsyncIterator[Answered]:
+    async with a_database(url, clock) as database:
+        bot = await an_account(database)
+        olga = await a_manager(database)
+        lead = await a_lead(database, bot, "вот мой номер", telegram(), phone())
+        story = Answered(database, bot, olga, lead)
+        await story.answer()
+        await all_sent(database)
+        yield story
+
+
+async def test_after_a_day_of_silence_the_customer_is_asked_once(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with answered(database_url, clock) as story:
+        clock.advance(DAY - timedelta(seconds=1))
+        assert await fire_due(story.database) == 0
+        clock.advance(timedelta(seconds=1))
+        assert await fire_due(story.database) == 1
+        assert await story.waiting() == ["robot"]
+        await all_sent(story.database)
+        await story.answer("Ещё что-нибудь?")  # answered anew, silent anew: he is not asked a second time
+        await all_sent(story.database)
+        clock.advance(DAY)
+        await fire_due(story.database)
+        assert await story.waiting() == []
+        last = (await every(story.database, Timer))[-1]
+    assert (last["state"], last["reason"]) == ("skipped", "already-said")
+
+
+async def test_a_second_answer_puts_the_question_off(database_url: str, clock: ManualClock) -> None:
+    async with answered(database_url, clock) as story:
+        clock.advance(timedelta(hours=20))
+        await story.answer("И ещё: доставка бесплатно")
+        await all_sent(story.database)
+        clock.advance(timedelta(hours=20))
+        assert await fire_due(story.database) == 0
+        clock.advance(timedelta(hours=4))
+        assert await fire_due(story.database) == 1
+
+
+@pytest.mark.parametrize("what", ["writes", "leaves", "closes", "excluded", "blocks", "unsubscribes", "off"])
+async def test_whatever_comes_between_calls_it_off_with_its_reason(
+    database_url: str, clock: ManualClock, what: str
+) -> None:
+    async with answered(database_url, clock) as story:
+        await happen(story, what)
+        row = await story.follow_up()
+        state = row["state"]
+        await all_sent(story.database)
+        clock.advance(DAY)
+        await fire_due(story.database)
+        assert await story.waiting() == []
+        row = await story.follow_up()
+    reasons = {
+        "writes": "customer-wrote",
+        "leaves": "stage-left",
+        "closes": "stage-left",
+        "excluded": "excluded",
+        "blocks": "blocked",
+        "unsubscribes": "unsubscribed",
+        "off": "robot-off",
+    }
+    assert row["reason"] == reasons[what]
+    assert state == ("waiting" if what == "off" else "cancelled")
+
+
+@pytest.mark.parametrize("what", ["writes", "excluded", "blocks", "unsubscribes"])
+async def test_also_while_the_question_waits_to_be_sent(
+    database_url: str, clock: ManualClock, what: str, tmp_path: Path
+) -> None:
+    async with answered(database_url, clock) as story:
+        clock.advance(DAY)
+        await fire_due(story.database)
+        assert await story.waiting() == ["robot"]
+        await happen(story, what)
+        network = Network()
+        async with at_work(story.database, {story.bot.id: network}, tmp_path) as worker:
+            await quiet(clock, worker)
+        key = f"robot:{await robot_id(story.database, 'follow_up')}:lead:{story.lead}"
+        row = await the(story.database, Delivery, Delivery.key == key)
+    assert row["state"] == "cancelled"
+    assert [text for text in network.said_to("777") if "вопросы" in text] == []
+
+
+async def test_a_machine_that_answers_us_is_no_answer(database_url: str, clock: ManualClock) -> None:
+    async with answered(database_url, clock) as story:
+        await file(story.database, story.bot, a_message("Я в отпуске", automatic=True))
+        clock.advance(DAY)
+        assert await fire_due(story.database) == 1
+        assert await story.waiting() == ["robot"]
+
+
+async def test_what_is_too_late_is_let_be_and_says_so(database_url: str, clock: ManualClock) -> None:
+    """The program was down for a week: nobody is asked about a talk he has forgotten."""
+    async with answered(database_url, clock) as story:
+        clock.advance(DAY + timedelta(days=3, seconds=1))
+        await fire_due(story.database)
+        row = await story.follow_up()
+        assert await story.waiting() == []
+    assert (row["state"], row["reason"]) == ("skipped", "too-late")
+
+
+async def test_a_block_in_one_network_calls_nothing_off_in_another(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot, mailbox = await an_account(database), await an_account(database, "email", "line@example.com")
+        olga = await a_manager(database)
+        lead = await a_lead(database, bot, "привет", telegram(), phone(), email())
+        clock.advance(timedelta(minutes=1))
+        thread = "mail:anna@example.org"
+        await file(database, mailbox, a_message("и письмом", email(), thread=thread, at=clock.now()))
+        await database.transact(partial(reply, person=olga, lead_id=lead, draft=Draft("отвечаю письмом")))
+        await file(database, bot, a_message("", kind=Kind.BLOCKED, content="membership"))
+        rows = await every(database, Delivery, Delivery.state == "waiting", Delivery.message_id.is_not(None))
+        letter = await the(database, Conversation, Conversation.thread == thread)
+        timer = await the(database, Timer, Timer.state == "waiting")
+    assert {row["conversation_id"] for row in rows} == {letter["id"]}
+    assert timer["conversation_id"] == letter["id"]
+
+
+async def happen(story: Answered, what: str) -> None:
+    database = story.database
+    match what:
+        case "writes":
+            await file(database, story.bot, a_message("спасибо, подумаю"))
+        case "leaves":
+            moves = [Move(story.lead, await stage_id(database, "qualified"), story.olga.actor)]
+            await database.transact(partial(enter_stages, moves=moves))
+        case "closes":
+            failure = await stage_id(database, "failure")
+            moves = [Move(story.lead, failure, story.olga.actor, await reason_id(database))]
+            await database.transact(partial(enter_stages, moves=moves))
+        case "excluded":
+            admin = await an_admin(database)
+            await database.transact(partial(add, person=admin, written="+7 916 123-45-67"))
+        case "blocks":
+            await file(database, story.bot, a_message("", kind=Kind.BLOCKED, content="membership"))
+        case "unsubscribes":
+            thread = await the(database, Conversation)
+            await database.transact(partial(stop_follow_ups, conversation_id=thread["id"]))
+        case "off":
+
+            def off(tx: Transaction) -> None:
+                tx.connection.execute(update(Robot).where(Robot.name == "follow_up").values(is_active=False))
+
+            await database.transact(off)
