@@ -8,14 +8,13 @@ doubles nothing.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
-from hashlib import sha256
 from typing import Any, TypeVar
 
 import structlog
@@ -29,10 +28,11 @@ from channels.email.connection import (
     complaint,
     is_about_the_letter,
 )
+from channels.email.fetching import LOT_BYTES, LOT_LETTERS, Fetcher
 from channels.email.place import Place
 from channels.email.reception import Arrived, Reception
 from channels.email.urls import ImapUrl
-from core.channel import Received, Unreadable
+from core.channel import Received
 from core.clock import Clock
 from core.lines.accounts import AccountRef
 
@@ -42,10 +42,7 @@ T = TypeVar("T")
 Trouble = Callable[[AccountRef, str | None], Awaitable[None]]
 
 HEADS = 500  # letters looked at before any is fetched
-LOT_LETTERS = 50
-LOT_BYTES = 1 << 20  # a larger letter goes alone
 PATIENCE = 3  # failures in a row before the admins hear of it
-STRIKES = 3  # how often one letter may break the connection
 LONGEST_PAUSE = timedelta(minutes=5)
 NO_UID = 1 << 32  # above every UID (RFC 3501, section 2.3.1.1)
 MARGIN = timedelta(hours=1)  # how much older than the line a letter may be and still count as new
@@ -94,11 +91,9 @@ class Mailbox:
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="imap")
         self._connected: ImapConnection | None = None
         self._place: Place | None = None
-        self._has_fetched = False  # over this connection: what it refuses now is the letter's own fault
         self._looked_at_sent: datetime | None = None
         self._noted_alive: datetime | None = None
-        self._careful: set[int] = set()  # letters of a lot that failed: fetched one by one
-        self._strikes: Counter[int] = Counter()
+        self._fetcher = Fetcher(self._call, clock, self._name, size_limit=reception.size_limit)
 
     async def run(self, cursor: dict[str, Any] | None) -> None:
         """Read until cancelled. `cursor` is where the account was left; None is the first start.
@@ -107,7 +102,8 @@ class Mailbox:
         account that stays unreachable is reported to `trouble`, and so is its return.
         """
         self._place = Place.read(cursor)
-        failures = 1  # an earlier process may have left a trouble behind: the first success clears it
+        failures = 0
+        is_told = True  # an earlier process may have left a trouble behind: the first success clears it
         try:
             while True:
                 try:
@@ -115,9 +111,10 @@ class Mailbox:
                     while True:
                         await self._settle_sent()
                         has_come = await self._catch_up()
-                        if failures:
+                        is_fresh = has_come or is_told or failures > 0
+                        if is_told or failures:
                             await self._tell(None)
-                        is_fresh, failures = has_come or failures > 0, 0
+                        failures, is_told = 0, False
                         await self._note_alive()
                         await self._wait(briefly=is_fresh)
                 except NotFiled as error:
@@ -131,6 +128,7 @@ class Mailbox:
                         "mailbox interrupted", mailbox=self._name, failures=failures, why=why, exc_info=bug
                     )
                     if failures >= PATIENCE:
+                        is_told = True
                         await self._tell(f"{self._url.host}: {why}")
                 self._hang_up()
                 await self._clock.sleep_until(self._clock.now() + _pause(failures))
@@ -214,15 +212,30 @@ class Mailbox:
         new = [head for head in heads if not self._is_old(head)]
         if len(new) < len(heads):
             log.info("passed over, older than the line", mailbox=self._name, letters=len(heads) - len(new))
-        for lot in self._lots(new):
-            fetched = await self._fetch(connection, lot)
-            marked = tuple(head.uid for head, letter in fetched if isinstance(letter, Arrived))
-            place = replace(self._here, uid=lot[-1].uid, filed=marked)
-            await self._file([letter for _, letter in fetched], place)
-            if marked:
-                await self._put_away(marked)
+        await self._file_lots(connection, list(self._fetcher.lots(new)))
         if self._here.uid < uids[-1]:
             await self._move(replace(self._here, uid=uids[-1]))
+
+    async def _file_lots(self, connection: ImapConnection, lots: Sequence[Sequence[Head]]) -> None:
+        """File lot after lot; while one is filed the next is fetched, unless that would hold much in
+        memory.
+        """
+        ahead: asyncio.Task[list[tuple[Head, Arrived | Received]]] | None = None
+        try:
+            for lot, following in itertools.zip_longest(lots, lots[1:]):
+                fetched = await (ahead or self._fetcher.fetch(connection, lot))
+                ahead = None
+                if following and _size(lot) + _size(following) <= 2 * LOT_BYTES:
+                    ahead = asyncio.create_task(self._fetcher.fetch(connection, following))
+                marked = tuple(head.uid for head, letter in fetched if isinstance(letter, Arrived))
+                place = replace(self._here, uid=lot[-1].uid, filed=marked)
+                await self._file([letter for _, letter in fetched], place)
+                if marked:
+                    await self._put_away(marked)
+        finally:
+            if ahead is not None:
+                ahead.cancel()
+                await asyncio.gather(ahead, return_exceptions=True)
 
     def _is_old(self, head: Head) -> bool:
         """Whether a letter was in the mailbox before it became the line's."""
@@ -230,88 +243,6 @@ class Mailbox:
             return False
         moment = head.sent_at or head.received_at
         return moment is not None and moment < self._here.begun - MARGIN
-
-    def _lots(self, heads: Sequence[Head]) -> Iterator[list[Head]]:
-        lot: list[Head] = []
-        size = 0
-        for head in heads:
-            too_large = head.size > self._reception.size_limit
-            alone = too_large or head.uid in self._careful or self._strikes[head.uid] > 0
-            if lot and (alone or len(lot) == LOT_LETTERS or size + head.size > LOT_BYTES):
-                yield lot
-                lot, size = [], 0
-            lot.append(head)
-            size += head.size
-            if alone:
-                size = LOT_BYTES
-        if lot:
-            yield lot
-
-    # --- letters ---------------------------------------------------------------------------------
-
-    async def _fetch(
-        self, connection: ImapConnection, lot: Sequence[Head]
-    ) -> list[tuple[Head, Arrived | Received]]:
-        """The letters of a lot. Raises what breaks the connection; what is one letter's fault is told in
-        its place.
-        """
-        if len(lot) == 1:
-            letter = await self._fetch_one(connection, lot[0])
-            return [(lot[0], letter)] if letter else []
-        try:
-            bodies = await self._call(connection.letters, [head.uid for head in lot])
-        except Failure as error:
-            self._careful = {head.uid for head in lot}
-            if not is_about_the_letter(error):
-                raise
-            log.warning("a lot cannot be fetched, one by one now", mailbox=self._name, why=complaint(error))
-            bodies = {}
-        fetched: list[tuple[Head, Arrived | Received]] = []
-        for head in lot:
-            if (body := bodies.pop(head.uid, None)) is not None:
-                self._has_fetched = True
-                fetched.append((head, self._arrived(head, body)))
-            elif (letter := await self._fetch_one(connection, head)) is not None:
-                fetched.append((head, letter))
-        return fetched
-
-    async def _fetch_one(self, connection: ImapConnection, head: Head) -> Arrived | Received | None:
-        """One letter, or what stands for it; None when it is gone from the mailbox."""
-        if self._strikes[head.uid] >= STRIKES:
-            return self._unfetched(head, "the connection broke each time it was fetched")
-        try:
-            if head.size > self._reception.size_limit:
-                return self._too_large(head, await self._call(connection.header, head.uid))
-            body = (await self._call(connection.letters, [head.uid])).get(head.uid)
-            if body is None and not await self._call(partial(connection.heads, dates=False), [head.uid]):
-                return None
-        except Failure as error:
-            if is_about_the_letter(error) and self._has_fetched:
-                return self._unfetched(head, complaint(error))
-            self._strikes[head.uid] += 1
-            raise
-        if body is None:
-            return self._unfetched(head, "the server gives no content for it")
-        self._has_fetched = True
-        self._strikes.pop(head.uid, None)
-        return self._arrived(head, body)
-
-    def _arrived(self, head: Head, body: bytes) -> Arrived:
-        now = self._clock.now()
-        return Arrived(body, min(head.received_at or now, now))
-
-    def _unfetched(self, head: Head, why: str) -> Received:
-        """Parked without its content. It stays unseen in the mailbox, where a person can look at it."""
-        log.error("a letter cannot be fetched", mailbox=self._name, uid=head.uid, why=why)
-        where = f"letter {head.uid} of {self._name}, {head.size} bytes"
-        key = f"uid:{self._here.uidvalidity}:{head.uid}:{self._name}"
-        return Received(key[:200], b"", Unreadable(f"{where}: {why}"))
-
-    def _too_large(self, head: Head, header: bytes) -> Received:
-        """Parked with its header only; likewise left unseen."""
-        why = f"the letter has {head.size} bytes, more than the {self._reception.size_limit} allowed"
-        key = sha256(header + str(head.size).encode()).hexdigest()
-        return Received(key, header, Unreadable(f"{why}; it is number {head.uid} in {self._name}"))
 
     async def _put_away(self, uids: Sequence[int]) -> None:
         try:
@@ -324,7 +255,7 @@ class Mailbox:
     # --- the connection --------------------------------------------------------------------------
 
     async def _connect(self) -> ImapConnection:
-        self._has_fetched = False
+        self._fetcher.begin()
         opening = asyncio.get_running_loop().run_in_executor(
             self._executor, partial(ImapConnection.open, self._url, read_timeout=self._habits.read_timeout)
         )
@@ -336,8 +267,8 @@ class Mailbox:
         return self._connected
 
     async def _wait(self, *, briefly: bool) -> None:
-        """Until something may have arrived. Some servers tell only of what comes once IDLE has begun; what came
-        between our last look and that moment is found by looking again soon.
+        """Until something may have arrived. Some servers tell only of what comes once IDLE has begun; what
+        came between our last look and that moment is found by looking again soon.
         """
         connection = self._at_hand()
         if await self._call(lambda: connection.can_idle):
@@ -395,6 +326,10 @@ class Mailbox:
         if self._place is None:
             raise RuntimeError("no place in the mailbox yet")
         return self._place
+
+
+def _size(lot: Sequence[Head]) -> int:
+    return sum(head.size for head in lot)
 
 
 def _pause(failures: int) -> timedelta:
