@@ -30,7 +30,9 @@ STORIES: dict[str, Callable[..., Iterator[Figure]]] = {
 def main() -> int:
     """Measure and print. What is missed is said, and is no error: the exit code is 1 only when a story broke."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Our figures beside the floor.")
-    parser.add_argument("--only", nargs="+", choices=STORIES, default=list(STORIES), help="some of the stories")
+    parser.add_argument(
+        "--only", nargs="+", choices=STORIES, default=list(STORIES), help="some of the stories"
+    )
     parser.add_argument("--quick", action="store_true", help="smaller and fewer runs: under two minutes")
     given = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))

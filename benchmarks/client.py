@@ -47,7 +47,9 @@ async def _client(
         began = time.perf_counter()
         writer.write(request)
         head = await reader.readuntil(b"\r\n\r\n")
-        length = next((line for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")), b":0")
+        length = next(
+            (line for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")), b":0"
+        )
         body = await reader.readexactly(int(length.split(b":")[1]))
         latencies.append(time.perf_counter() - began)
         if not head.startswith(expected):

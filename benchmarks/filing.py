@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
+from sqlalchemy import Connection, func, select, table
+
 from benchmarks.customers import telegram_message
 from benchmarks.figures import Figure, Promise
-from benchmarks.floor import Floor, PostgresFloor, SqliteFloor
+from benchmarks.floor import COLUMNS, Floor, PostgresFloor, SqliteFloor
 from benchmarks.ground import FEW, Ground, folder, opened, postgres_grounds, sqlite_ground
 from core.channel import Received
 from core.database import Database
@@ -63,9 +66,12 @@ def figures(*, quick: bool) -> Iterator[Figure]:
         yield from asyncio.run(_measured("PostgreSQL, fsync on", 2_000, grounds, quick=quick))
 
 
-async def _measured(database: str, at_least: float, grounds: Sequence[Ground], *, quick: bool) -> list[Figure]:
+async def _measured(
+    database: str, at_least: float, grounds: Sequence[Ground], *, quick: bool
+) -> list[Figure]:
     few, raw, many = grounds
     rounds, count = (3, 1_600) if quick else (7, 3_200)
+    before = [await _rows(ground) for ground in (few, raw)]
     async with _line(few) as ours, _line(many) as large, _floor(raw) as floor:
         await _file_raw(floor, _messages(WARM))
         floor_rates = list[float]()
@@ -73,6 +79,9 @@ async def _measured(database: str, at_least: float, grounds: Sequence[Ground], *
             await ours.file(_messages(count))
             floor_rates.append(await _file_raw(floor, _messages(count)))
             await large.file(_messages(count))
+        after = [await _rows(ground) for ground in (few, raw)]
+        ours_wrote, floor_wrote = (now - then for now, then in zip(after, before, strict=True))
+        assert ours_wrote == floor_wrote, (ours_wrote - floor_wrote, floor_wrote - ours_wrote)
         taps, _ = await asyncio.gather(_taps(ours, stop := asyncio.Event()), _busy(ours, count * 2, stop))
     return [
         Figure(
@@ -120,6 +129,21 @@ async def _busy(line: Line, count: int, stop: asyncio.Event) -> None:
     await line.file(_messages(count))
     line.rates[:], line.latencies[:] = kept  # slowed down by the taps: not what is shown as filing
     stop.set()
+
+
+async def _rows(ground: Ground) -> Counter[str]:
+    """How many rows there are in every table that a first message adds to."""
+
+    def count(connection: Connection) -> Counter[str]:
+        tables = sorted({table for table, _ in COLUMNS.values()})
+        return Counter({table: _count(connection, table) for table in tables})
+
+    async with opened(ground) as (database, _):
+        return await database.read(count)
+
+
+def _count(connection: Connection, name: str) -> int:
+    return connection.execute(select(func.count()).select_from(table(name))).scalar_one()
 
 
 def _messages(count: int) -> list[Received]:

@@ -31,8 +31,8 @@ from core.migrations import migrate
 from core.staff.model import Manager, Role
 from tests.servers.postgres import PostgresServer
 
-CACHE = Path("/var/tmp/openlines-bench")
-DISK = "/var/tmp"  # where the databases lie while they are measured: never in memory
+DISK = Path("/var/tmp")  # noqa: S108 - a disk, where /tmp may be memory; every folder of ours there is closed to others
+CACHE = DISK / f"openlines-bench-{os.getuid()}"
 BOT = "1000001"
 MANAGERS = 3
 FEW = 1_000  # contacts of a line that has just begun
@@ -177,7 +177,9 @@ def _recipe() -> str:
     """Changes with whatever decides what lies in the cache: the schema and the way it is filled."""
     digest = hashlib.sha256()
     root = Path(__file__).parents[1]
-    for path in sorted([*(root / "core").rglob("model.py"), *(root / "core/migrations/versions").glob("*.py")]):
+    for path in sorted(
+        [*(root / "core").rglob("model.py"), *(root / "core/migrations/versions").glob("*.py")]
+    ):
         digest.update(path.read_bytes())
     for path in (Path(seed.__file__), Path(__file__)):
         digest.update(path.read_bytes())
@@ -186,7 +188,7 @@ def _recipe() -> str:
 
 def _keep(kept: Path, make: Callable[[Path], None]) -> None:
     """Make something beside its place and move it there whole; what another recipe made is thrown away."""
-    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.parent.mkdir(mode=0o700, exist_ok=True)
     for old in kept.parent.glob(f"{kept.name.rsplit('-', 1)[0]}-*"):
         shutil.rmtree(old, ignore_errors=True)
     making = kept.with_name(f"{kept.name}.{os.getpid()}")

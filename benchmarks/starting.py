@@ -1,0 +1,97 @@
+"""The program from a cold start: how soon it answers, files, and talks to a manager; and what it weighs at rest."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.customers import form_post
+from benchmarks.figures import Figure, Promise
+from benchmarks.ground import folder
+from benchmarks.programs import FORM_KEY, ROOT, TOKEN, Child, answers, running
+from sandbox.telegram import TelegramSandbox
+from tests.servers.process import free_port
+
+ADMIN = 900_001
+REST = 3.0  # seconds after which a started program has nothing to do any more
+
+
+def figures(*, quick: bool) -> Iterator[Figure]:
+    """`--help`, ready to file, the bot answers, memory without and with the bot."""
+    rounds = 3 if quick else 5
+    yield Figure("openlines --help", "s", Promise(below=0.4), [_help() for _ in range(rounds)])
+    ready, resting = zip(*(_ready() for _ in range(rounds)), strict=True)
+    yield Figure(
+        "cold start until the first form is filed",
+        "s",
+        Promise(below=1.5),
+        ready,
+        note="a new folder: the schema is made on the way",
+    )
+    yield Figure("memory at rest without the bot", "MB", Promise(below=100), resting)
+    answered, resting = zip(*(asyncio.run(_bot_answers()) for _ in range(rounds)), strict=True)
+    yield Figure("cold start until the bot answers a manager", "s", Promise(below=6), answered)
+    yield Figure("memory at rest with the bot", "MB", Promise(below=260), resting)
+
+
+def _help() -> float:
+    began = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-m", "openlines", "--help"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL
+    )
+    return time.perf_counter() - began
+
+
+def _settings(place: Path, port: int) -> dict[str, str]:
+    return {
+        "OPENLINES_DATA_DIR": str(place),
+        "OPENLINES_HTTP__PORT": str(port),
+        "OPENLINES_FORM__KEY": FORM_KEY,
+    }
+
+
+def _ready() -> tuple[float, float]:
+    """Seconds until 202, and megabytes a little later."""
+    port, body = free_port(), form_post()
+    url, headers = (
+        f"http://127.0.0.1:{port}/lines/main/form",
+        {"X-Form-Key": FORM_KEY, "Content-Type": "application/json"},
+    )
+    with folder() as place:
+        began = time.perf_counter()
+        with running("openlines", "run", settings=_settings(place, port), said=place / "log") as program:
+            program.wait_until(lambda: answers(url, body, headers) == 202)
+            took = time.perf_counter() - began
+            time.sleep(REST)
+            return took, program.memory
+
+
+async def _bot_answers() -> tuple[float, float]:
+    """Seconds until a manager who has written /start sees an answer, and megabytes a little later."""
+    with folder() as place:
+        async with TelegramSandbox() as telegram:
+            bot = telegram.add_bot(TOKEN, "line_bot")
+            admin = telegram.person(ADMIN, "Ирина")
+            settings = _settings(place, free_port()) | {
+                "OPENLINES_TELEGRAM__TOKEN": TOKEN,
+                "OPENLINES_TELEGRAM__API_URL": telegram.url,
+                "OPENLINES_ADMINS": str(ADMIN),
+            }
+            await admin.starts(bot)
+            began = time.perf_counter()
+            with running("openlines", "run", settings=settings, said=place / "log") as program:
+                await _until_answered(telegram, program)
+                took = time.perf_counter() - began
+                await asyncio.sleep(REST)
+                return took, program.memory
+
+
+async def _until_answered(telegram: TelegramSandbox, program: Child) -> None:
+    try:
+        await telegram.until(lambda: telegram.counts["sendMessage"], timeout=60)
+    except TimeoutError as error:
+        raise RuntimeError(program.said.read_text(errors="replace")[-2000:]) from error
