@@ -22,11 +22,13 @@ def check(condition: Sequence[Sequence[Any]] | None) -> None:
     for part in condition or ():
         if len(part) != 3:
             raise InvalidInput("condition", f"each part is [field, operator, value], not {part!r}")
-        field, operator, _ = part
+        field, operator, value = part
         if field not in FIELDS:
             raise InvalidInput("condition", f"unknown field {field}; there are: {', '.join(FIELDS)}")
         if operator not in OPERATORS:
             raise InvalidInput("condition", f"unknown operator {operator}; there are: {', '.join(OPERATORS)}")
+        if operator == "in" and not isinstance(value, (list, tuple)):
+            raise InvalidInput("condition", f"in wants a list of choices, not {value!r}")
 
 
 def _part(fact: Any, operator: str, value: Any) -> bool:

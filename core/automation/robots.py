@@ -20,8 +20,8 @@ from core.conversations.notices import Wish, notify_all
 from core.conversations.outbound import Utterance, say
 from core.conversations.routes import Route, open_routes
 from core.database import Transaction, among
-from core.exclusions.hits import excluded_contacts
 from core.errors import Refusal
+from core.exclusions.hits import excluded_contacts
 from core.language import in_language
 from core.leads.model import Lead, LeadOutcome
 from core.leads.stages import Move, enter_stages
@@ -167,18 +167,20 @@ def perform(tx: Transaction, runs: Sequence[Run]) -> dict[str, str | None]:
     results: dict[str, str | None] = {}
     utterances: list[Utterance] = []
     wishes: list[Wish] = []
-    moves: dict[int, tuple[Run, Move]] = {}  # by lead: whatever comes after a move is for a stay that is over
+    moves: dict[int, tuple[Run, Move]] = {}  # by lead
+    later: list[Run] = []  # what comes after a move looks again: the stay may be over
     for run in runs:
         if run.key in results and results[run.key] is None:
             continue  # one wish, said twice
+        if run.lead_id in moves:
+            later.append(run)
+            continue
         fact = facts.get(run.lead_id)
         route = routes.get(run.conversation_id) if run.conversation_id is not None else None
         is_loop = route is not None and lately[route.conversation_id] >= AUTOMATIC_AT_MOST
         is_excluded = bool(fact and fact.contact_id in excluded)
         try:
             reason = _why_not(run, fact, route, run.key in said, is_excluded, is_loop)
-            if run.lead_id in moves:
-                reason = reason or "stage-left"
             results[run.key] = reason
             if reason is not None or fact is None:
                 continue
@@ -196,7 +198,8 @@ def perform(tx: Transaction, runs: Sequence[Run]) -> dict[str, str | None]:
             results[run.key] = _failed(error)
     say(tx, utterances)
     notify_all(tx, wishes)
-    return results | _move(tx, list(moves.values()))
+    results |= _move(tx, list(moves.values()))
+    return results | perform(tx, later) if later else results
 
 
 def _move(tx: Transaction, moves: Sequence[tuple[Run, Move]]) -> dict[str, str | None]:
@@ -208,7 +211,9 @@ def _move(tx: Transaction, moves: Sequence[tuple[Run, Move]]) -> dict[str, str |
     except (Refusal, LookupError) as error:
         if len(moves) == 1:
             ((run, _),) = moves
-            log.warning("a robot's move is refused", robot_id=run.robot.id, lead_id=run.lead_id, why=repr(error))
+            log.warning(
+                "a robot's move is refused", robot_id=run.robot.id, lead_id=run.lead_id, why=repr(error)
+            )
             return {run.key: _failed(error)}
     else:
         return {}

@@ -59,9 +59,7 @@ def schedule(tx: Transaction, appointments: Sequence[Appointment]) -> None:
     rows: list[dict[str, Any]] = []
     moved: list[dict[str, Any]] = []
     # Answered twice at once: one run, counted from the later answer.
-    latest = {
-        (one.visit_id, one.robot_id): one for one in sorted(appointments, key=lambda one: one.due_at)
-    }
+    latest = {(one.visit_id, one.robot_id): one for one in sorted(appointments, key=lambda one: one.due_at)}
     for appointment in latest.values():
         if timer_id := waiting.get((appointment.visit_id, appointment.robot_id)):
             moved.append(
