@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from datetime import datetime, timedelta
 from functools import partial
@@ -112,11 +111,12 @@ class Letters:
 
     async def _listen(self) -> None:
         assert self.listener is not None  # noqa: S101 - made with this edge
+        clock = self._program.clock
         await self.listener.start()
         try:
             while True:  # nobody may write for days, and yet all is well
                 await self._health.of("listener")(None)
-                await asyncio.sleep(ALIVE_EVERY.total_seconds())
+                await clock.sleep_until(clock.now() + ALIVE_EVERY)
         finally:
             await self.listener.close()
 
