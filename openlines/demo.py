@@ -30,15 +30,17 @@ from core.staff import managers
 from openlines import logs
 from openlines.application import Program, opened
 from openlines.settings import Bot as StaffBot
-from openlines.settings import Form, Http, Settings, Telegram
+from openlines.settings import Email, Form, Http, Settings, Telegram
 from sandbox.accounts import Bot
 from sandbox.calls import Json
 from sandbox.page import Page, Surroundings
 from sandbox.page_view import Phone
 from sandbox.people import Person
+from sandbox.post import PostOffice
 from sandbox.telegram import TelegramSandbox
 
 FORM_KEY = "demo"
+MAILBOX = "hello@lad.example"
 _STEP = timedelta(minutes=10)
 _RELAYED = ("Content-Type", "Idempotency-Key", "X-Form-Key", "Accept-Language", "Referer")
 
@@ -123,13 +125,18 @@ async def running(port: int = 0, *, host: str = "127.0.0.1") -> AsyncIterator[De
                 "--port", f"port {port} cannot be had ({error.strerror}); --port 0 takes a free one"
             ) from error
         cast = cast_of(telegram, telegram.add_bot(_token(2), "lad_team_bot", "Лад · команда"))
-        settings = demo_settings(folder, telegram, cast)
+        post = await stack.enter_async_context(
+            PostOffice(now=clock.now, changed=lambda: telegram.world.changed("letter"))
+        )
+        settings = demo_settings(folder, telegram, cast, post)
         program = await stack.enter_async_context(opened(settings, clock=clock))
         around = Surroundings(
             book=partial(program.db.read, read_book),
             is_ready=program.bot_ready.is_set,
             advance=partial(let_pass, clock, telegram),
             form_key=FORM_KEY,
+            post=post,
+            mailbox=MAILBOX,
         )
         page.show(telegram, cast.phones(), around)
         at_work = asyncio.create_task(program.run())
@@ -137,6 +144,7 @@ async def running(port: int = 0, *, host: str = "127.0.0.1") -> AsyncIterator[De
             await _started(program, at_work)
             relay.target = f"http://127.0.0.1:{program.port}/lines/main/form"
             await come_to_work(program.db, cast)
+            post.deliver_to("127.0.0.1", await _port_for_letters(program, at_work))
             yield Demo(telegram.url, telegram, cast, program, clock, at_work)
         finally:
             program.stop()
@@ -157,17 +165,25 @@ def cast_of(telegram: TelegramSandbox, staff: Bot | None = None) -> Cast:
     )
 
 
-def demo_settings(folder: Path, telegram: TelegramSandbox, cast: Cast, *, database: str = "") -> Settings:
-    """The settings of a line that plays: everything in `folder`, Telegram here, Борис the admin."""
+def demo_settings(
+    folder: Path, telegram: TelegramSandbox, cast: Cast, post: PostOffice | None = None
+) -> Settings:
+    """The settings of a line that plays: everything in `folder`, Telegram and the post here, Борис the admin."""
     own = cast.staff is not cast.line
     return DemoSettings(
-        database_url=database,
         data_dir=folder,
         admins=[cast.boris.id],
         http=Http(port=0),
         telegram=Telegram(token=SecretStr(cast.line.token), api_url=telegram.url),
         bot=StaffBot(token=SecretStr(cast.staff.token) if own else None),
         form=Form(key=SecretStr(FORM_KEY)),
+        email=Email()
+        if post is None
+        else Email(
+            address=MAILBOX,
+            listen="smtp://127.0.0.1:0",
+            smtp_url=SecretStr(f"smtp://127.0.0.1:{post.port}"),
+        ),
     )
 
 
@@ -187,7 +203,7 @@ async def let_pass(clock: ShiftedClock, telegram: TelegramSandbox, by: timedelta
         for bot in telegram.world.bots.values():
             bot.updates.end_poll()
         with suppress(TimeoutError):  # a bot that is not polled has its reasons, and time passes all the same
-            await telegram.until(lambda: all(b.updates.is_polled for b in telegram.world.bots.values()), 1.0)
+            await telegram.until(lambda: all(b.updates.is_polled for b in telegram.world.bots.values()), 10)
 
 
 def read_book(connection: Reading) -> Json:
@@ -234,6 +250,16 @@ async def _started(program: Program, at_work: asyncio.Task[None]) -> None:
     ready.cancel()
     if at_work.done():
         at_work.result()
+
+
+async def _port_for_letters(program: Program, at_work: asyncio.Task[None]) -> int:
+    while not at_work.done():
+        if program.letters is not None and program.letters.listener is not None:
+            with suppress(RuntimeError):  # it does not listen yet
+                return program.letters.listener.port
+        await asyncio.sleep(0.01)
+    at_work.result()
+    raise RuntimeError("the program has ended before it took letters")
 
 
 class _FormRelay:

@@ -161,7 +161,7 @@ class Timelapse:
         for bot in bots:
             bot.updates.end_poll()
         with suppress(TimeoutError):
-            await self._telegram.until(lambda: all(bot.updates.is_polled for bot in bots), 2.0)
+            await self._telegram.until(lambda: all(bot.updates.is_polled for bot in bots), 10)
 
     async def _sight(self) -> _Sight:
         program, now = self.program, self._clock.now()

@@ -25,7 +25,8 @@ from sandbox.calls import Json
 from sandbox.chats import PrivateChat
 from sandbox.faults import HangUp, too_many_requests
 from sandbox.page_acts import Impossible, perform, sample, upload
-from sandbox.page_view import Phone, chat_view, commands_view, message_view, waiting_of
+from sandbox.page_view import Phone, chat_view, commands_view, letter_view, message_view, waiting_of
+from sandbox.post import PostOffice
 from sandbox.telegram import TelegramSandbox
 from sandbox.world import Change
 
@@ -60,13 +61,15 @@ class Surroundings:
     """What stands beside the telephones, given by whoever runs the page.
 
     `book` reads what the program's books say, as JSON; `is_ready` whether the managers' bot answers; `advance`
-    lets time pass; `form_key` is the key of the site form at `/lines/main/form`, `mailbox` the line's address.
+    lets time pass; `form_key` is the key of the site form at `/lines/main/form`; `post` carries letters to and
+    from the line's `mailbox`.
     """
 
     book: Book | None = None
     is_ready: Callable[[], bool] = lambda: True
     advance: Callable[[timedelta], Awaitable[None]] | None = None
     form_key: str | None = None
+    post: PostOffice | None = None
     mailbox: str | None = None
 
 
@@ -146,6 +149,8 @@ class Page:
                 return await self._let_pass(asked.get("seconds"))
             case "cut" | "busy":
                 return self._break_next(str(asked["act"]))
+            case "letter":
+                return await self._write_letter(asked)
         phone = self._phones.get(str(asked.get("phone")))
         if phone is None:
             raise Impossible("no such telephone")
@@ -166,6 +171,19 @@ class Page:
         customers = {phone.person.id for phone in self._phones.values() if phone.side == "customer"}
         fault = HangUp(after_acting=True) if how == "cut" else too_many_requests(5)
         self._telegram.fail("sendMessage", fault, where=lambda call: call.chat_id in customers)
+        return {}
+
+    async def _write_letter(self, asked: Json) -> Json:
+        post, mailbox = self._around.post, self._around.mailbox
+        if post is None or mailbox is None:
+            raise Impossible("there is no post here")
+        name, address, subject, text = (
+            str(asked.get(key, "")) for key in ("name", "from", "subject", "text")
+        )
+        try:
+            await post.writes(name, address, mailbox, subject, text)
+        except (ConnectionError, ValueError) as error:
+            raise Impossible(str(error)) from error
         return {}
 
     async def _upload(self, request: web.Request) -> web.StreamResponse:
@@ -252,6 +270,8 @@ class _Stream:
             yield from self._newly_taken()
         if change.kind == "clock":
             yield "clock", {"now": self._now()}
+        if change.kind == "letter":
+            yield "letters", {"letters": self._letters()}
         if change.kind == "commands":
             for key, phone in self._phones.items():
                 if phone.bot is change.bot:
@@ -299,7 +319,12 @@ class _Stream:
             "can": {"advance": self._around.advance is not None, "book": self._around.book is not None},
             "form_key": self._around.form_key,
             "mailbox": self._around.mailbox,
+            "letters": self._letters(),
         }
+
+    def _letters(self) -> list[Json]:
+        post = self._around.post
+        return [] if post is None else [letter_view(letter) for letter in post.letters]
 
     def _now(self) -> int:
         return int(self._telegram.world.now().timestamp() * 1000)

@@ -12,6 +12,7 @@ from sandbox.chats import PrivateChat
 from sandbox.files import Media
 from sandbox.messages import Message
 from sandbox.people import Person
+from sandbox.post import Letter
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,17 @@ def commands_view(phone: Phone) -> list[Json]:
             if found := by_scope.get(kind, {}).get(language):
                 return list(found)
     return []
+
+
+def letter_view(letter: Letter) -> Json:
+    """One letter."""
+    return {
+        "address": letter.address,
+        "mine": letter.mine,
+        "subject": letter.subject,
+        "text": letter.text[:4000],
+        "at": int(letter.at.timestamp()),
+    }
 
 
 def _file_view(phone: Phone, media: Media) -> Json:

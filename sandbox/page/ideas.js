@@ -16,6 +16,7 @@ export class Ideas {
       ["album", "Анна", () => this.album()],
       ["john", "John", () => this.write("John", "say-john")],
       ["form", "↗", () => this.form()],
+      ["letter", "✉", () => this.letter()],
       ["ad", "Пётр", () => this.ad()],
       ["race", "×2", () => this.race()],
       ["cut", "⚡", () => this.cut()],
@@ -23,6 +24,7 @@ export class Ideas {
       ["stats", "Борис", () => this.command("/stats")],
       ["day", "☾", () => this.day()],
     ];
+    if (!world.mail) this.all = this.all.filter(([name]) => name !== "letter");
     if (language() === "en") { const john = this.all.splice(4, 1); this.all.unshift(...john); }
   }
 
@@ -80,6 +82,16 @@ export class Ideas {
     this.world.tab("side");
     this.world.form.fill();
     await this.world.form.send(); await rest(.4); await this.world.form.send();
+  }
+
+  async letter() {
+    const since = this.latest();
+    this.world.tab("side");
+    this.world.mail.fill();
+    document.getElementById("card-mail").scrollIntoView({ block: "nearest", behavior: "smooth" });
+    await this.world.mail.send();
+    const card = await this.arrival(since);
+    if (card) this.world.show(card.phone);
   }
 
   async ad() {

@@ -1,7 +1,7 @@
 // The page: one stream of what happens in, calls of what the visitor does out.
 import { act, el, language, say, speak, translate } from "./words.js";
 import { Phone } from "./phone.js";
-import { Clock, Form, drawBook } from "./panels.js";
+import { Clock, Form, Mail, drawBook } from "./panels.js";
 import { Ideas } from "./ideas.js";
 import { Tour } from "./tour.js";
 
@@ -9,7 +9,7 @@ const HUES = ["#d3577c", "#3f7fd1", "#8a5fc7", "#1f8f72", "#c47a1d", "#5d7fa8"];
 
 const world = {
   phones: new Map(), selected: {}, isReady: false, book: null, act,
-  clock: new Clock(), form: null, ideas: null,
+  clock: new Clock(), form: null, mail: null, ideas: null,
   now() { return this.clock.now(); },
   side(name) { return [...this.phones.values()].filter((phone) => phone.about.side === name); },
   shown(side) { return this.selected[side]; },
@@ -61,6 +61,9 @@ const told = {
       phone.changed(about); phone.load(state.chats[about.key], state.commands[about.key]);
     }
     if (state.form_key && !world.form) world.form = new Form(document.getElementById("form"), state.form_key);
+    document.getElementById("card-mail").hidden = !state.mailbox;
+    if (state.mailbox && !world.mail) world.mail = new Mail(document.getElementById("mail"), state.mailbox);
+    world.mail?.draw(state.letters);
     if (!world.ideas) world.ideas = new Ideas(world);
     for (const side of ["customer", "manager"]) if (!world.selected[side]) { const own = world.side(side); world.show((language() === "en" && own[1]) || own[0]); }
     for (const side of ["customer", "manager"]) drawPeople(side);
@@ -75,6 +78,7 @@ const told = {
   action({ phone, action }) { world.phones.get(phone)?.action(action); },
   clock({ now }) { world.clock.set(now); ticks(); },
   ready({ ready }) { world.isReady = ready; document.body.dataset.ready = String(ready); for (const phone of world.phones.values()) phone.waiting(ready); },
+  letters({ letters }) { world.mail?.draw(letters); },
   book(book) { world.book = book; drawBook(book); },
 };
 
@@ -117,7 +121,7 @@ document.getElementById("language").addEventListener("click", () => {
   for (const phone of world.phones.values()) { phone.build(); phone.redraw(); }
   if (world.ideas) { const done = world.ideas.done; world.ideas = new Ideas(world); world.ideas.done = done; world.ideas.draw(); }
   for (const side of ["customer", "manager"]) if (world.selected[side]) world.show(world.selected[side]);
-  told.ready({ ready: world.isReady }); drawBook(world.book); ticks();
+  world.mail?.draw(world.mail.letters); told.ready({ ready: world.isReady }); drawBook(world.book); ticks();
 });
 for (const button of document.querySelectorAll("button[data-tab]")) button.addEventListener("click", () => world.tab(button.dataset.tab));
 

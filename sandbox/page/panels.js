@@ -34,6 +34,43 @@ export class Form {
   tell(text, how) { this.answer.textContent = text; this.answer.className = how; this.answer.title = text; }
 }
 
+// The mailbox of somebody who writes to the line by e-mail.
+export class Mail {
+  constructor(form, mailbox) {
+    this.form = form; this.letters = [];
+    document.getElementById("mailbox").textContent = `→ ${mailbox}`;
+    const fields = form.elements;
+    if (!fields.namedItem("from").value) fields.namedItem("from").value = "elena@client.example";
+    form.addEventListener("submit", (event) => { event.preventDefault(); this.send(); });
+  }
+
+  fill(subject = say("say-mail-subject"), text = say("say-mail-text")) {
+    this.form.elements.namedItem("subject").value = subject; this.form.elements.namedItem("text").value = text;
+  }
+
+  async send() {
+    const values = Object.fromEntries(new FormData(this.form));
+    const answer = document.getElementById("mail-answer");
+    try {
+      await act({ act: "letter", name: values.from.startsWith("elena@") ? "Елена Орлова" : "", ...values });
+      this.form.elements.namedItem("text").value = ""; answer.textContent = "";
+    } catch (error) { answer.textContent = say("form-failed", { why: error.message }); answer.className = "bad"; }
+  }
+
+  draw(letters) {
+    this.letters = letters;
+    const box = document.getElementById("letters");
+    box.replaceChildren(...letters.map((letter) => {
+      const time = new Date(letter.at * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+      const shown = el("button", { type: "button", class: `letter${letter.mine ? " out" : ""}`, title: letter.mine ? "" : say("reply") },
+        el("small", {}, `${letter.mine ? "↗" : "↙"} ${time}`), el("b", {}, letter.subject || "…"), el("p", {}, letter.text));
+      if (!letter.mine) shown.addEventListener("click", () => { this.fill(/^re:/i.test(letter.subject) ? letter.subject : `Re: ${letter.subject}`, ""); this.form.elements.namedItem("text").focus(); });
+      return shown;
+    }));
+    box.scrollTop = box.scrollHeight;
+  }
+}
+
 const PARTS = ["filed", "excluded", "duplicate", "ignored", "parked"];
 const WORK = ["leads_open", "leads_waiting", "deliveries_waiting", "timers_waiting"];
 let before = {};
