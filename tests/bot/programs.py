@@ -138,6 +138,10 @@ async def running(
     async with opened(settings, clock=clock) as program:
         running = asyncio.create_task(program.run())
         try:
+            # The first bot of a process loads its library: on a busy machine that takes longer than any answer.
+            ready = asyncio.create_task(program.bot_ready.wait())
+            await asyncio.wait((ready, running), timeout=60, return_when=asyncio.FIRST_COMPLETED)
+            ready.cancel()
             yield program
         finally:
             program.stop()

@@ -193,8 +193,14 @@ async def test_an_answer_by_letter_gets_another_subject_and_copies_by_button_als
 
 
 async def test_a_letter_is_begun_from_the_card_of_somebody_who_came_by_the_site(
-    story: Story, post: Post
+    tmp_path: Path, database_url: str, smtp_server: SmtpServer
 ) -> None:
+    mailbox = a_mailbox(smtp_server)
+    async with a_story(tmp_path, database_url=database_url, email=mailbox) as story:
+        await _begins_a_letter(story, Post(story.program, smtp_server))
+
+
+async def _begins_a_letter(story: Story, post: Post) -> None:
     admin, staff = story.admin, story.staff
     await from_the_site(story, name="Анна", email="anna@example.org", message="Перезвоните")
     card = await admin.sees(staff, "Новый лид № 1")
