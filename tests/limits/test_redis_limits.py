@@ -70,9 +70,7 @@ async def test_without_redis_a_process_goes_on_alone_tells_it_once_and_shares_ag
             await limits.block("bot:1", START + timedelta(seconds=10))
         assert alone[:3] == [timedelta(0), timedelta(seconds=1), timedelta(seconds=2)]
         assert alone[3] > PATIENCE
-        assert [line["event"] for line in said] == [
-            "redis is away, this process keeps the send limits alone"
-        ]
+        assert [line["event"] for line in said] == ["redis is away, this process keeps the send limits alone"]
         redis_server.start()
         clock.advance(ALONE)
         with capture_logs() as said:

@@ -64,15 +64,15 @@ async def test_parts_apart_serve_one_line_though_redis_stops_and_a_worker_is_kil
         await irina.starts(line)
         await irina.sees(line, "администратор", timeout=PATIENCE)
         await anna.writes(line, "Сколько стоит доставка?")
-        card = await irina.sees(line, "Сколько стоит доставка?")
+        card = await irina.sees(line, "Сколько стоит доставка?", timeout=PATIENCE)
         await irina.writes(line, "Триста рублей", reply_to=card)
-        await anna.sees(line, "Триста рублей")
+        await anna.sees(line, "Триста рублей", timeout=PATIENCE)
 
         redis_server.stop()
         await anna.writes(line, "А завтра?")
-        news = await irina.sees(line, "А завтра?", after=card)
+        news = await irina.sees(line, "А завтра?", after=card, timeout=PATIENCE)
         await irina.writes(line, "И завтра", reply_to=news)
-        await anna.sees(line, "И завтра")
+        await anna.sees(line, "И завтра", timeout=PATIENCE)
         assert worker.events("redis is away, this process keeps the send limits alone")
 
         # Telegram has taken the message, and the worker dies before it hears so.
@@ -98,7 +98,7 @@ async def test_parts_apart_serve_one_line_though_redis_stops_and_a_worker_is_kil
         clock.advance(timedelta(minutes=5))
         async with opened(settings, ("worker",), clock=clock) as program:
             running = asyncio.create_task(program.run())
-            await irina.sees(line, "Приезжайте", after=news)
+            await irina.sees(line, "Приезжайте", after=news, timeout=PATIENCE)
             program.stop()
             await running
             query = select(Delivery.state).join(Message, Message.id == Delivery.message_id)
@@ -149,7 +149,7 @@ async def test_nothing_is_lost_or_doubled_when_it_stops_and_starts_while_custome
     line = telegram.world.bots[LINE]
     people = [telegram.person(700 + number, f"Клиент {number}") for number in range(10)]
     url = f"sqlite+aiosqlite:///{tmp_path / 'openlines.db'}"
-    written = []
+    written: list[str] = []
 
     async def write(seconds: float) -> None:
         for _ in range(int(seconds / 0.02)):
@@ -166,16 +166,11 @@ async def test_nothing_is_lost_or_doubled_when_it_stops_and_starts_while_custome
                 await asyncio.sleep(0.7)
                 assert await running.ends(how) == (0 if how != signal.SIGKILL else -9)
             if how != signal.SIGKILL:
-                assert [event["event"] for event in map(_event, running.said[-2:])] == [
-                    "stopping, what is in hand is finished first",
-                    "stopped",
-                ]
+                assert running.events("stopping, what is in hand is finished first")
+                assert json.loads(running.said[-1])["event"] == "stopped"
     async with openlines("run", telegram=telegram, folder=tmp_path, TELEGRAM__LIMITS="0") as running:
         await running.says("polling")
         await telegram.until(lambda: not line.updates.pending, PATIENCE)
-        await telegram.until(
-            lambda: all(any(m.sender is line for m in person.chat(line)) for person in people), PATIENCE
-        )
         refused = await OpenLines.start("run", DATA_DIR=str(tmp_path))
         assert await refused.ends(None) == 2
         assert refused.said[-1].startswith("openlines: OPENLINES_DATABASE_URL: another openlines runs on ")
@@ -186,14 +181,14 @@ async def test_nothing_is_lost_or_doubled_when_it_stops_and_starts_while_custome
             people
         )
         assert await db.read(lambda c: c.execute(select(func.sum(Ledger.seen))).scalar()) == len(written)
-    for person in people:
-        confirmed = [m.text for m in person.chat(line) if m.sender is line]
-        assert len(confirmed) == 1, "one confirmation, however often it was started"
-
-
-def _event(line: str) -> dict[str, str]:
-    found: dict[str, str] = json.loads(line)
-    return found
+        query = select(Lead.number, Delivery.state).join(Delivery, Delivery.lead_id == Lead.id)
+        query = query.where(Delivery.message_id.is_not(None))
+        confirmations = await db.read(lambda c: c.execute(query).all())
+    assert len(confirmations) == len({number for number, _ in confirmations}) == len(people)
+    arrived = [sum(message.sender is line for message in person.chat(line)) for person in people]
+    assert max(arrived) == 1, "one confirmation, however often it was started"
+    # What was on its way when the process was killed counts as uncertain after its lease, and is not sent again.
+    assert arrived.count(0) <= sum(state == "sending" for _, state in confirmations)
 
 
 async def test_what_stops_the_start_is_one_line_and_an_exit_code(

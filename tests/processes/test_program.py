@@ -29,8 +29,8 @@ from tests.servers.postgres import PostgresServer
 from tests.servers.process import NotAvailable, free_port
 from tests.servers.redis import RedisServer
 
-pytestmark = pytest.mark.timeout(120)
-SOON = 30.0  # seconds
+pytestmark = pytest.mark.timeout(240)
+SOON = 60.0  # seconds
 
 
 @pytest.fixture
@@ -83,14 +83,14 @@ async def test_managers_with_a_bot_of_their_own_never_meet_the_customers(
         await irina.starts(staff)
         await irina.sees(staff, "администратор", timeout=SOON)
         await anna.writes(line, "Сколько стоит доставка?")
-        card = await irina.sees(staff, "Сколько стоит доставка?")
+        card = await irina.sees(staff, "Сколько стоит доставка?", timeout=SOON)
         await irina.writes(staff, "Триста рублей", reply_to=card)
-        await anna.sees(line, "Триста рублей")
+        await anna.sees(line, "Триста рублей", timeout=SOON)
         await anna.writes(staff, "А это кто?")  # a stranger who has found the managers' bot
-        await telegram.until(lambda: not staff.updates.pending)
+        await telegram.until(lambda: not staff.updates.pending, SOON)
         # The admin as a customer of the line is a customer.
         await irina.writes(line, "Проверка")
-        await irina.sees(line, "Ирина")
+        await irina.sees(line, "Ирина", timeout=SOON)
         count = select(func.count()).select_from(Lead)
         assert await program.db.read(lambda c: c.execute(count).scalar_one()) == 2
     assert not irina.chat(line)[0].buttons
@@ -119,9 +119,9 @@ async def test_by_webhook_a_customer_is_heard_answered_and_nobody_else_is_believ
         await irina.starts(staff)
         await irina.sees(staff, "администратор", timeout=SOON)
         await anna.writes(line, "Сколько стоит доставка?")
-        card = await irina.sees(staff, "Сколько стоит доставка?")
+        card = await irina.sees(staff, "Сколько стоит доставка?", timeout=SOON)
         await irina.writes(staff, "Триста рублей", reply_to=card)
-        await anna.sees(line, "Триста рублей")
+        await anna.sees(line, "Триста рублей", timeout=SOON)
         assert not [call for call in telegram.calls_of("getUpdates") if call.bot is line]
         async with (
             aiohttp.ClientSession() as http,
@@ -199,16 +199,16 @@ async def test_without_redis_a_dialog_is_refused_in_words_and_a_reply_still_goes
         await irina.starts(line)
         await irina.sees(line, "администратор", timeout=SOON)
         await anna.writes(line, "Сколько стоит доставка?")
-        card = await irina.sees(line, "Сколько стоит доставка?")
+        card = await irina.sees(line, "Сколько стоит доставка?", timeout=SOON)
         answer = await irina.taps(card, "Ответить")
         assert answer.text
         assert "Redis" not in answer.text
         await irina.writes(line, "Триста рублей", reply_to=card)
-        await anna.sees(line, "Триста рублей")
+        await anna.sees(line, "Триста рублей", timeout=SOON)
         redis_server.start()
         answer = await irina.taps(card, "Ответить")
         await irina.writes(line, "И бесплатно от тысячи")
-        await anna.sees(line, "И бесплатно от тысячи")
+        await anna.sees(line, "И бесплатно от тысячи", timeout=SOON)
 
 
 async def test_a_program_with_nothing_to_serve_says_what_is_missing(tmp_path: Path) -> None:
