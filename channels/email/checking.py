@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from aiosmtplib import SMTPAuthenticationError, SMTPException, SMTPResponseException
 
-from channels.email.connection import ImapConnection, Refused, complaint
+from channels.email.connection import ImapConnection, NoSuchFolder, Refused, complaint
 from channels.email.smtp import connect
 from channels.email.urls import IMAP_SETTING, SMTP_SETTING, ImapUrl, read_imap_url, read_smtp_url
 from core.errors import Misconfigured
@@ -37,6 +37,10 @@ async def check_imap(url: str, oauth_token: str | None = None, *, folder: str | 
             return await asyncio.to_thread(_look, where, folder)
     except TimeoutError:
         return Checked(f"{where.host}:{where.port} does not answer", f"{IMAP_SETTING}: host, port, firewall")
+    except NoSuchFolder as error:
+        return Checked(
+            f"{where.host}: {error}", f"{IMAP_SETTING}: the folder stands behind the host, as /INBOX"
+        )
     except Refused as error:
         return Checked(
             f"{where.host}: {error}",

@@ -33,7 +33,11 @@ Failure = (imaplib.IMAP4.error, OSError, EOFError, ValueError, AssertionError)
 
 
 class Refused(Exception):
-    """The server will not have us, and says why: a wrong password, no such folder."""
+    """The server will not have us, and says why."""
+
+
+class NoSuchFolder(Refused):
+    """The login is well, the folder cannot be opened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +201,7 @@ class ImapConnection:
         except imaplib.IMAP4.error as error:
             if isinstance(error, imaplib.IMAP4.abort):
                 raise
-            raise Refused(f"the folder {self._url.folder} cannot be opened: {_said(error)}") from error
+            raise NoSuchFolder(f"the folder {self._url.folder} cannot be opened: {_said(error)}") from error
         self.uidvalidity = int(selected.get(b"UIDVALIDITY", 0))
         self.uidnext = int(selected.get(b"UIDNEXT", 0))
         self.exists = int(selected.get(b"EXISTS", 0))
