@@ -1,10 +1,11 @@
-"""A cable between an IMAP client and its server that can be cut, frozen, or made to lie."""
+"""A cable between a mail client and its server that can be cut, frozen, encrypted, or made to lie."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import re
+import ssl
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
@@ -15,15 +16,22 @@ class Cable:
 
     `cut_at` breaks the connection as soon as the server sends these bytes, at most `cuts` times; `refuse`
     answers "NO" in the server's place to every command that matches; `freeze` lets nothing through any
-    more, and tells nobody.
+    more, and tells nobody. With `tls` the client's end is encrypted, and the address says so.
     """
 
     def __init__(
-        self, url: str, *, cut_at: bytes | None = None, cuts: int = 1000, refuse: str | None = None
+        self,
+        url: str,
+        *,
+        cut_at: bytes | None = None,
+        cuts: int = 1000,
+        refuse: str | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._parts = urlsplit(url)
         self._cut_at = cut_at
         self._cuts = cuts
+        self._tls = tls
         self._refuse = re.compile(refuse.encode()) if refuse else None
         self._frozen = asyncio.Event()
         self._server: asyncio.Server | None = None
@@ -34,8 +42,10 @@ class Cable:
     def url(self) -> str:
         assert self._server is not None
         port = self._server.sockets[0].getsockname()[1]
-        netloc = f"{self._parts.netloc.rpartition(':')[0]}:{port}"
-        return self._parts._replace(netloc=netloc).geturl()
+        login = self._parts.netloc.rpartition("@")[0]
+        host = "localhost" if self._tls else "127.0.0.1"
+        scheme = self._parts.scheme + ("s" if self._tls else "")
+        return self._parts._replace(scheme=scheme, netloc=f"{login}@{host}:{port}").geturl()
 
     def freeze(self) -> None:
         """Silence on all connections there are; new ones work."""
@@ -43,7 +53,7 @@ class Cable:
         self._frozen = asyncio.Event()
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._connect, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._connect, "127.0.0.1", 0, ssl=self._tls)
         return self
 
     async def __aexit__(
