@@ -33,7 +33,7 @@ from core.leads.writing import letter_addresses, write
 from core.worker import Post, Worker
 from tests.mail.mail_line import ADDRESS, OLGA, MailLine, a_letter, eventually
 from tests.servers.imap import ImapServer
-from tests.servers.smtp import HANG_UP_AFTER, SmtpServer
+from tests.servers.smtp import HANG_UP, HANG_UP_AFTER, SmtpServer
 from webhooks.application import Edge, build
 
 HOME = "https://line.example.com"
@@ -427,3 +427,24 @@ async def test_the_time_of_a_letter_is_when_it_was_written_unless_that_cannot_be
     said = {row.text: row.sent_at for row in await office.line.rows(Message.text, Message.sent_at)}
     assert abs(said["вчера"] - (now - timedelta(days=1))) < timedelta(seconds=2)
     assert abs(said["завтра"] - now) < timedelta(minutes=1)
+
+
+async def test_the_folder_of_what_was_sent_settles_a_doubt(
+    line: MailLine, imap_server: ImapServer, smtp_server: SmtpServer
+) -> None:
+    async with an_office(line, imap_server, smtp_server) as office:
+        await office.arrives(a_letter("Вопрос"))
+        await line.wait_for(1)
+        smtp_server.answer("DATA", HANG_UP_AFTER, HANG_UP)
+        sure, unsure = await office.reply("Ответ"), await office.reply("Ещё ответ")
+        await office.delivery(sure.delivery_id, "uncertain")
+        await office.delivery(unsure.delivery_id, "uncertain")
+    with contextlib.suppress(RuntimeError):
+        await asyncio.to_thread(imap_server.create, "Sent")
+    kept = smtp_server.letters[0].content
+    await asyncio.to_thread(lambda: imap_server.append(kept, mailbox="Sent"))
+    async with line.reading(imap_server.url):
+        await office.delivery(sure.delivery_id, "sent")
+        await office.arrives(a_letter("И снова я", subject="Снова"))
+        await line.wait_for(2)
+    await office.delivery(unsure.delivery_id, "uncertain")
