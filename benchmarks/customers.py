@@ -1,25 +1,27 @@
-"""Strangers who write for the first time: Telegram updates and form posts, as the networks bring them."""
+"""Strangers who write for the first time, as the networks bring them; and the keys they come with.
+
+Nothing of the program is imported here: the process that plays the clients must be ready at once and stay small.
+"""
 
 from __future__ import annotations
 
 import itertools
 import json
-from datetime import UTC, datetime
+import time
 from typing import Any
 
-from benchmarks.ground import BOT
-from channels.telegram.inbound import normalise
-from core.channel import Received
-
+BOT = "1000001"
+TOKEN = f"{BOT}:SANDBOX"
+FORM_KEY, SECRET = "benchmark", "benchmark-secret"
 WORDS = (
     "Здравствуйте! Подскажите, пожалуйста, сколько стоит доставка и монтаж под ключ",
     "Good afternoon, I would like to order two of these, when can you deliver them",
     "Добрый день. Увидели вашу рекламу, нужен расчёт для офиса на сорок человек",
 )
-_people = itertools.count(2_000_000_000)
+_people = itertools.count(time.time_ns() // 1_000 % 10**12 * 1_000)  # no two processes know the same people
 
 
-def telegram_update(*, now: datetime | None = None) -> dict[str, Any]:
+def telegram_update() -> dict[str, Any]:
     """An update with the first message of somebody new."""
     person = next(_people)
     user = {
@@ -36,18 +38,10 @@ def telegram_update(*, now: datetime | None = None) -> dict[str, Any]:
             "message_id": 1,
             "from": user,
             "chat": {**user, "type": "private"},
-            "date": int((now or datetime.now(UTC)).timestamp()),
+            "date": int(time.time()),
             "text": f"{WORDS[person % len(WORDS)]} ({person})?",
         },
     }
-
-
-def telegram_message() -> Received:
-    """The same, understood."""
-    now = datetime.now(UTC)
-    update = telegram_update(now=now)
-    raw = json.dumps(update, ensure_ascii=False, separators=(",", ":")).encode()
-    return normalise(update, raw, now, BOT)
 
 
 def form_post() -> bytes:

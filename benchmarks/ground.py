@@ -20,6 +20,7 @@ from pathlib import Path
 from sqlalchemy import select
 
 from benchmarks import seed
+from benchmarks.customers import BOT
 from core.automation.model import Robot, Start
 from core.automation.preset import ensure_line
 from core.automation.reactions import Reactions
@@ -33,7 +34,6 @@ from tests.servers.postgres import PostgresServer
 
 DISK = Path("/var/tmp")  # noqa: S108 - a disk, where /tmp may be memory; every folder of ours there is closed to others
 CACHE = DISK / f"openlines-bench-{os.getuid()}"
-BOT = "1000001"
 MANAGERS = 3
 FEW = 1_000  # contacts of a line that has just begun
 DURABLE = {"max_wal_size": "4GB", "shared_buffers": "1GB"}  # as one would set up a PostgreSQL of that size

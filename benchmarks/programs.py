@@ -15,11 +15,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.ground import BOT, CACHE
+from benchmarks.customers import TOKEN
+from benchmarks.ground import CACHE
 from tests.servers.process import free_port, listening
 
 ROOT = Path(__file__).parents[1]
-FORM_KEY, SECRET, TOKEN = "benchmark", "benchmark-secret", f"{BOT}:SANDBOX"
 PATIENCE = 60.0  # seconds until a process that has not begun to answer is given up
 
 
@@ -96,10 +96,10 @@ def sandbox(people: Sequence[int], folder: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
 
 
-def load(port: int, path: str, kind: str, count: int, clients: int) -> dict[str, Any]:
-    """Let a process of its own post `count` bodies of a kind; returns its `rate` and `latencies` in seconds."""
+def load(port: int, path: str, kind: str, seconds: float, clients: int = 64) -> dict[str, Any]:
+    """Let a process of its own post bodies of a kind; returns `count`, `rate` and `latencies` in seconds."""
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.client", str(port), path, kind, str(count), str(clients)],
+        [sys.executable, "-m", "benchmarks.client", str(port), path, kind, str(seconds), str(clients)],
         cwd=ROOT,
         capture_output=True,
         check=False,

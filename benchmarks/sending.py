@@ -11,9 +11,10 @@ from pathlib import Path
 from aiohttp import ClientSession, TCPConnector
 from sqlalchemy import select
 
+from benchmarks.customers import TOKEN
 from benchmarks.figures import Figure, Promise
 from benchmarks.ground import FEW, Ground, folder, opened, postgres_grounds, sqlite_ground
-from benchmarks.programs import TOKEN, sandbox
+from benchmarks.programs import sandbox
 from channels.telegram.api import BotApi
 from channels.telegram.outbound import TelegramChannel
 from core.conversations.deliveries import waiting_count

@@ -9,10 +9,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.customers import form_post
+from benchmarks.customers import FORM_KEY, TOKEN, form_post
 from benchmarks.figures import Figure, Promise
 from benchmarks.ground import folder
-from benchmarks.programs import FORM_KEY, ROOT, TOKEN, Child, answers, running
+from benchmarks.programs import ROOT, Child, answers, running
 from sandbox.telegram import TelegramSandbox
 from tests.servers.process import free_port
 

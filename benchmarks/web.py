@@ -14,8 +14,8 @@ from pathlib import Path
 
 from aiohttp import web
 
+from benchmarks.customers import FORM_KEY, SECRET
 from benchmarks.ground import Ground, opened
-from benchmarks.programs import FORM_KEY, SECRET
 from core.clock import SystemClock
 from core.database import Database, Transaction
 from core.files import FileStore

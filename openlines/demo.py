@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -131,7 +131,7 @@ async def running(port: int = 0, *, host: str = "127.0.0.1") -> AsyncIterator[De
         settings = demo_settings(folder, telegram, cast, post)
         program = await stack.enter_async_context(opened(settings, clock=clock))
         around = Surroundings(
-            book=partial(program.db.read, read_book),
+            book=lambda: program.db.read(partial(read_book, clock.now())),
             is_ready=program.bot_ready.is_set,
             advance=partial(let_pass, clock, telegram),
             form_key=FORM_KEY,
@@ -206,7 +206,7 @@ async def let_pass(clock: ShiftedClock, telegram: TelegramSandbox, by: timedelta
             await telegram.until(lambda: all(b.updates.is_polled for b in telegram.world.bots.values()), 10)
 
 
-def read_book(connection: Reading) -> Json:
+def read_book(now: datetime, connection: Reading) -> Json:
     """What the ledger says of every account since the first day, and how the work stands."""
     rows: dict[int, dict[str, int]] = {}
     for balance in balances(connection, date.min):
@@ -219,7 +219,7 @@ def read_book(connection: Reading) -> Json:
         if account.id in rows
     ]
     total = {name: sum(row[name] for row in rows.values()) for name in COUNTED}
-    work = workload.read(connection, datetime.now(UTC)).figures()
+    work = workload.read(connection, now).figures()
     return {"accounts": shown, "total": total, "even": _is_even(total), "work": work}
 
 

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -116,7 +117,7 @@ async def _final_state(day: Day) -> None:
         states = Counter(row["state"] for row in deliveries if row["to"] == reader)
         transcript.counted(f"Deliveries to {reader}s", states)
     db = day.lapse.program.db
-    book = await db.read(read_book)
+    book = await db.read(partial(read_book, db.clock.now()))
     transcript.table(
         "Ledger: received = filed + parked + excluded + ignored + duplicate",
         ("account", *COUNTED),

@@ -34,6 +34,7 @@ from core.channel import (
 )
 from core.contacts.model import Address
 from core.conversations.model import (
+    SPOKEN,
     Attachment,
     Conversation,
     Delivery,
@@ -613,6 +614,7 @@ def _letters(tx: Transaction, conversations: dict[int, Any]) -> dict[int, _Lette
         .where(
             among(Message.conversation_id, [id for id, c in conversations.items() if c.channel == "email"]),
             Message.external_id.is_not(None),
+            SPOKEN,
         )
         .order_by(Message.id)
     ):

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text
+from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text, or_
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.database import Id, Model, partial_index
@@ -192,3 +192,7 @@ class Shown(Model):
     conversation_id: Mapped[int | None] = mapped_column(Id)
     message_id: Mapped[int | None] = mapped_column(Id)
     shown_at: Mapped[datetime]
+
+
+# What people said to each other: an out-of-office answer neither names a thread nor carries it on.
+SPOKEN = or_(Message.direction == Direction.OUT, Message.is_automatic.is_(False))

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, or_, select
 
 from core.contacts.model import Address, Contact
-from core.conversations.model import Conversation, Message
+from core.conversations.model import SPOKEN, Conversation, Message
 from core.conversations.routes import routes
 from core.database import Transaction, among
 from core.desk.messages import copies_of
@@ -223,6 +223,7 @@ def _envelope(connection: Connection, conversation_id: int) -> Envelope | None:
             Message.conversation_id == conversation_id,
             Message.external_id.is_not(None),
             Message.subject.is_not(None),
+            SPOKEN,
         )
         .order_by(Message.id.desc())
         .limit(1)

@@ -25,6 +25,15 @@ export class Phone {
 
   build() {
     this.chat = el("div", { class: "chat", role: "log", "aria-label": this.about.name });
+    this.low = true; // the reader is at the end, and stays there whatever comes
+    this.top = 0;
+    this.chat.addEventListener("scroll", () => {
+      const { scrollTop: top, scrollHeight, clientHeight } = this.chat;
+      if (scrollHeight - top - clientHeight < 90) this.low = true;
+      else if (top < this.top) this.low = false; // only a reader goes up; what has grown below is no wish of theirs
+      this.top = top;
+    }, { passive: true });
+    this.chat.addEventListener("load", () => { if (this.low) this.down(); }, true); // a picture has found its size
     this.foot = el("div", { class: "foot" });
     this.title = el("small", {});
     this.time = el("span", {});
@@ -53,12 +62,11 @@ export class Phone {
 
   receive(message) {
     const known = this.messages.has(message.id);
-    const low = this.chat.scrollHeight - this.chat.scrollTop - this.chat.clientHeight < 120;
     this.messages.set(message.id, message);
     this.place(message, !known);
     this.hollow(); this.action("");
     if (!known && !message.mine) this.world.arrived(this);
-    if (low || (!known && message.mine)) this.down();
+    if (this.low || (!known && message.mine)) this.down();
   }
 
   remove(id) { this.messages.delete(id); this.nodes.get(id)?.remove(); this.nodes.delete(id); }
@@ -105,7 +113,7 @@ export class Phone {
     this.chat.append(box);
   }
 
-  down() { requestAnimationFrame(() => { this.chat.scrollTop = this.chat.scrollHeight; }); }
+  down() { this.low = true; requestAnimationFrame(() => { this.chat.scrollTop = this.chat.scrollHeight; }); }
 
   drawTitle() {
     this.title.textContent = this.about.blocked ? say("blocked") : `${say("bot")} · @${this.about.bot.username}`;

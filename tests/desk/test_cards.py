@@ -65,7 +65,7 @@ async def test_a_new_lead_shows_who_wrote_what_and_what_we_do_not_know(
         "telegram",
     )
     assert lead.account_title == "telegram 1000"
-    assert [(a.kind, a.value, a.username) for a in lead.addresses] == [("telegram", "777", "Anna_K")]
+    assert [(a.kind, a.value, a.username) for a in lead.addresses] == [("telegram", "777", "anna_k")]
     assert lead.missing == ("phone", "email")
     assert (lead.stage.name, lead.stage_title, lead.outcome) == ("new", "Новая", "open")
     assert lead.responsible is not None

@@ -48,7 +48,7 @@ async def test_a_file_of_a_multipart_form_lies_in_the_store_under_its_hash(web: 
     async with web.client.post(FORM, data=body, headers=KEYED) as answer:
         assert answer.status == 202, await answer.text()
     columns = select(Attachment.name, Attachment.sha256, Attachment.size)
-    name, stored, size = await web.db.read(lambda c: c.execute(columns).one()._tuple())
+    name, stored, size = await web.db.read(lambda c: c.execute(columns).one())
     assert name
     assert stored
     assert web.store.load(stored) == b"\x00PDF" * 50_000
