@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from datetime import date
 from importlib import import_module
 
 PARTS = ("web", "bot", "mail", "worker")
@@ -58,6 +59,12 @@ def parser() -> argparse.ArgumentParser:
         type=_parts,
         default=PARTS,
         help="run just these parts of it, separated by commas: web, bot, mail, worker (PostgreSQL only)",
+    )
+    run.add_argument(
+        "--since",
+        metavar="DATE",
+        type=date.fromisoformat,
+        help="first start with a mailbox: also take the letters since this day (2026-03-16)",
     )
     demo = add("demo", "show the whole thing in a browser, with phones made of pixels and no token")
     demo.add_argument(

@@ -13,6 +13,8 @@ from openlines.settings import read_settings
 def command(given: argparse.Namespace) -> int:
     """Run the parts asked for; returns when SIGTERM or SIGINT has been obeyed."""
     settings = read_settings()
+    if given.since is not None:
+        settings.email.since = given.since
     logs.set_up(settings.log_format)
     asyncio.run(serve(settings, given.only))
     return 0
