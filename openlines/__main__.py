@@ -63,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--since",
         metavar="DATE",
-        type=date.fromisoformat,
+        type=_day,
         help="first start with a mailbox: also take the letters since this day (2026-03-16)",
     )
     demo = add("demo", "show the whole thing in a browser, with phones made of pixels and no token")
@@ -94,6 +94,13 @@ def parser() -> argparse.ArgumentParser:
     )
     add("version", "print the version")
     return top
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text}: a day is written 2026-03-16") from None
 
 
 def _parts(text: str) -> tuple[str, ...]:
