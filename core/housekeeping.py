@@ -18,9 +18,7 @@ from core.intake.model import Ledger, LedgerRaw, LedgerState
 from core.lines.model import Account
 from core.staff.model import Dialog
 
-_STILL_KEPT = select(LedgerRaw.sha256).where(
-    among(LedgerRaw.sha256, "files"), LedgerRaw.sha256.is_not(None)
-)
+_STILL_KEPT = select(LedgerRaw.sha256).where(among(LedgerRaw.sha256, "files"), LedgerRaw.sha256.is_not(None))
 WATCHED = (
     "telegram",
     "staff",

@@ -203,7 +203,8 @@ class Worker:
         while not self._stopping.is_set():
             try:
                 await self._db.transact(housekeeping.tell_silence)
-                while await self._db.transact(partial(housekeeping.sweep, self._retention, self._store), bulk=True):  # noqa: ASYNC110
+                sweep = partial(housekeeping.sweep, self._retention, self._store)
+                while await self._db.transact(sweep, bulk=True):  # noqa: ASYNC110 - until nothing is left
                     await asyncio.sleep(0)  # others take their turn between two lots
             except Exception:
                 log.exception("housekeeping failed")

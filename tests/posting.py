@@ -78,9 +78,10 @@ async def at_work(
     folder: Path,
     *,
     renderer: Renderer | None = plainly,
+    poll: timedelta = timedelta(seconds=1),
 ) -> AsyncIterator[Worker]:
     """A worker serves until the end of the block; then it finishes what is in hand."""
-    worker = Worker(database, Post(channels, renderer), FileStore(folder), poll=timedelta(seconds=1))
+    worker = Worker(database, Post(channels, renderer), FileStore(folder), poll=poll)
     task = asyncio.create_task(worker.run())
     try:
         yield worker
@@ -101,11 +102,11 @@ async def quiet(clock: ManualClock, *workers: Worker, within: float = 10) -> Non
     """Wait until every worker sleeps: nothing is on the network and all their parts wait for the clock."""
     deadline = asyncio.get_running_loop().time() + within
     calm = 0
-    while calm < 8:
+    while calm < 3:
         asleep = all(worker.is_idle for worker in workers) and len(clock_sleepers(clock)) >= 4 * len(workers)
         calm = calm + 1 if asleep else 0
         assert asyncio.get_running_loop().time() < deadline, "it never came to rest"
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(0.002)
 
 
 def clock_sleepers(clock: ManualClock) -> list[datetime]:

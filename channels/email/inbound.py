@@ -187,7 +187,9 @@ def _understand(
     )
     text = letter.new_text or _names(files) or letter.whole_text or letter.subject or "—"
     fields = {"automatic": meaning.verdict.why} if meaning.verdict.automatic else {}
-    if copies := [mailbox.address for mailbox in letter.mailboxes("cc") if mailbox.address not in our_addresses]:
+    if copies := [
+        mailbox.address for mailbox in letter.mailboxes("cc") if mailbox.address not in our_addresses
+    ]:
         fields["cc"] = ",".join(copies[:20])
     if (delivery := _reported_delivery(letter, secret)) is not None:
         fields["delivery"] = str(delivery)

@@ -712,7 +712,11 @@ def _note_sent(tx: Transaction, arrived: Sequence[tuple[Claimed, Sequence[str]]]
             # The network numbers both directions in one row; the first part stands for the message.
             name = external_ids[0]
             _remember_letter(tx, claimed.account_id, claimed.conversation_id, claimed.message_id, name)
-        if claimed.chat_id is not None and claimed.seen_id is not None and claimed.conversation_id is not None:
+        if (
+            claimed.chat_id is not None
+            and claimed.seen_id is not None
+            and claimed.conversation_id is not None
+        ):
             tx.connection.execute(
                 update(Conversation)
                 .where(Conversation.id == claimed.conversation_id, Conversation.seen_id < claimed.seen_id)
