@@ -854,6 +854,7 @@ def _write_cancelled(tx: Transaction, cancelled: Sequence[tuple[Any, str]]) -> N
             _tell_author(tx, claimed, "delivery-failed", cause=reason, reason=reason)
     if cancelled:
         tx.hint("settled")
+        tx.hint("deliveries")  # what lay behind them in their lanes is free to go
 
 
 def _cancel(tx: Transaction, reason: str, *conditions: Any) -> None:
