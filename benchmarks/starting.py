@@ -22,7 +22,7 @@ REST = 3.0  # seconds after which a started program has nothing to do any more
 
 def figures(*, quick: bool) -> Iterator[Figure]:
     """`--help`, ready to file, the bot answers, memory without and with the bot."""
-    rounds = 3 if quick else 5
+    rounds = 2 if quick else 5
     yield Figure("openlines --help", "s", Promise(below=0.4), [_help() for _ in range(rounds)])
     ready, resting = zip(*(_ready() for _ in range(rounds)), strict=True)
     yield Figure(
