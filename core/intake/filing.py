@@ -233,7 +233,7 @@ class _File:
                     is_client=owner.is_client,
                     account_id=self.account.id,
                     channel=self.account.channel,
-                    title=message.subject or title_of(message.text),
+                    title=message.subject or title_of(message.text) or owner.name,
                     source=message.source,
                     fields=message.fields,
                     conversation_id=thread.id,

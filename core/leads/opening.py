@@ -260,8 +260,10 @@ class Leads:
 
 
 def title_of(text: str) -> str:
-    """A lead's title: the first line of what was written, cut at a word."""
+    """A lead's title: the first line of what was written, cut at a word; empty when it says nothing."""
     first = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    if first.startswith("/") and " " not in first:
+        return ""  # a command, such as the /start every conversation with a bot begins with, is about nothing
     if len(first) <= TITLE:
         return first
     return first[:TITLE].rsplit(" ", 1)[0].rstrip(" ,.;:") + "…"
