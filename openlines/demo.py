@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import errno
 import logging
 import secrets
 import signal
@@ -33,7 +34,8 @@ from openlines.settings import Bot as StaffBot
 from openlines.settings import Email, Form, Http, Settings, Telegram
 from sandbox.accounts import Bot
 from sandbox.calls import Json
-from sandbox.page import Page, Surroundings
+from sandbox.page import Page
+from sandbox.page_stream import Surroundings
 from sandbox.page_view import Phone
 from sandbox.people import Person
 from sandbox.post import PostOffice
@@ -121,9 +123,9 @@ async def running(port: int = 0, *, host: str = "127.0.0.1") -> AsyncIterator[De
         try:
             await stack.enter_async_context(telegram)
         except OSError as error:
-            raise Misconfigured(
-                "--port", f"port {port} cannot be had ({error.strerror}); --port 0 takes a free one"
-            ) from error
+            await telegram.stop()
+            why = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be had: {error.strerror}"
+            raise Misconfigured("--port", f"{port} {why}; --port 0 takes a free one") from error
         cast = cast_of(telegram, telegram.add_bot(_token(2), "lad_team_bot", "Лад · команда"))
         post = await stack.enter_async_context(
             PostOffice(now=clock.now, changed=lambda: telegram.world.changed("letter"))

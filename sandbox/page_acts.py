@@ -117,7 +117,7 @@ async def _block(phone: Phone, asked: Json) -> Json:
 
 
 def _message(phone: Phone, number: object) -> Message:
-    found = phone.chat.find(int(str(number)))
+    found = phone.chat.find(number) if isinstance(number, int) else None
     if found is None:
         raise LookupError("the message is gone")
     return found

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from functools import partial
 
+import aiohttp
+import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
-from openlines.demo import Demo, read_book
+from core.errors import Misconfigured
+from openlines.demo import Demo, read_book, running
 from tests.demo.conftest import PATIENCE, opened
 
 
@@ -148,3 +151,27 @@ async def test_the_tour_leads_through_everything(demo: Demo, browser: Browser) -
         await expect(page.locator("#tour-box")).to_be_hidden()
         await expect(said(page, "customer", "A bathroom takes two weeks")).to_be_visible(timeout=PATIENCE)
         await the_book_is_even(page, demo)
+
+
+async def test_the_page_is_deaf_to_other_sites_and_to_nonsense(demo: Demo) -> None:
+    async with aiohttp.ClientSession(demo.url) as http:
+        for body, kind, status in (
+            (b"{}", "text/plain", 415),
+            (b"[]", "application/json", 400),
+            (b"{", "application/json", 400),
+            (b'{"act": "write", "phone": "1"}', "application/json", 409),
+            (b'{"act": "tap", "phone": "510001", "message": "../1", "data": 1}', "application/json", 409),
+            (b'{"act": "send", "phone": "510001", "samples": ["../page.py"]}', "application/json", 409),
+            (b'{"act": "time", "seconds": "1"}', "application/json", 409),
+        ):
+            async with http.post("/page/act", data=body, headers={"Content-Type": kind}) as answer:
+                assert answer.status == status, body
+        for path in ("/page/page.py", "/page/..%2fpage.py", "/page/samples/..%2fpage.py", "/page/files/1/x"):
+            async with http.get(path) as answer:
+                assert answer.status == 404, path
+
+
+async def test_a_port_that_is_taken_is_named(demo: Demo) -> None:
+    with pytest.raises(Misconfigured, match=f"{demo.telegram.port} is taken"):
+        async with running(demo.telegram.port):
+            pass
