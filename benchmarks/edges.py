@@ -35,7 +35,7 @@ def growth(*, quick: bool) -> Iterator[Figure]:
             "MB",
             Promise(below=10),
             [max(web.memory - before, 0.0)],
-            note=f"from {before:.0f} MB after the first {warmed:,}; over PostgreSQL: the cache of SQLite grows to 64 MB",
+            note=f"from {before:.0f} MB after {warmed:,}; on PostgreSQL, as the page cache of SQLite grows to 64 MB",
         )
 
 
