@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -160,3 +162,20 @@ async def test_a_message_and_a_closing_at_the_same_moment_lose_neither(
                 assert (joined["outcome"], joined["previous_id"], joined["is_repeat"]) == ("open", lead, True)
         waiting = [row for row in await every(one, Timer) if row["state"] == "waiting"]
     assert waiting == []
+
+
+def test_only_one_file_writes_where_a_lead_stands() -> None:
+    """Whoever changes a stage, a stay or an outcome elsewhere passes by what is checked there."""
+    found = []
+    for path in sorted(Path("core").rglob("*.py")):
+        if path == Path("core/leads/stages.py"):
+            continue
+        for call in (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)):
+            written = ast.unparse(call)
+            if "update(Lead" not in written:
+                continue
+            keys = {node.value for node in ast.walk(call) if isinstance(node, ast.Constant)}
+            keys |= {node.arg for node in ast.walk(call) if isinstance(node, ast.keyword)}
+            if keys & {"stage_id", "visit_id", "outcome"}:
+                found.append(f"{path}:{call.lineno} {written[:100]}")
+    assert found == []
