@@ -11,7 +11,7 @@ PYTHON ?=
 ARGS ?=
 
 # Four at most: every worker has a PostgreSQL of its own.
-PYTEST := $(BIN)/pytest --numprocesses=logical --maxprocesses=4
+PYTEST := $(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=worksteal
 TYPED := openlines core channels bot webhooks sandbox $(wildcard benchmarks/*.py) tests/servers tests/conftest.py tests/test_architecture.py
 
 help: ## this list
@@ -67,7 +67,7 @@ $(READY): requirements.lock pyproject.toml
 	fi
 	@awk '/^[^ ]/ { wanted = /^uv==/ } wanted' requirements.lock > $(VENV)/uv.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt
-	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@echo "$(PYTHON)" > $@
 

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import structlog
 from pydantic import SecretStr
+from sqlalchemy import func, select
 
+from core.staff.model import StaffUpdate
 from openlines.application import Program, opened
 from openlines.settings import Bot as BotSettings
 from openlines.settings import Email, Form, Http, Settings, Telegram
@@ -80,6 +82,12 @@ class Story:
         assert found is not None
         return found
 
+    async def all_handled(self) -> None:
+        """Wait until the bot is done with whatever managers did: half-done work is taken again after a long time."""
+        count = select(func.count()).select_from(StaffUpdate)
+        while await self.program.db.read(lambda connection: connection.scalar(count)):
+            await asyncio.sleep(0.02)
+
     def read(self, person: Person) -> str:
         """The chat as text: for looking at, and for what must not stand in it."""
         lines = []
@@ -134,6 +142,7 @@ async def running(
         email=email or Email(),
         form=Form(key=SecretStr(FORM_KEY)),
     )
+    loud = structlog.get_config()["wrapper_class"]
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     async with opened(settings, clock=clock) as program:
         running = asyncio.create_task(program.run())
@@ -146,4 +155,4 @@ async def running(
         finally:
             program.stop()
             await running
-            structlog.reset_defaults()
+            structlog.configure(wrapper_class=loud)

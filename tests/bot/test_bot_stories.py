@@ -149,6 +149,7 @@ async def test_a_dialog_left_alone_for_half_a_day_sends_nothing(story: Story) ->
     card = await story.admin.sees(story.staff, "Новый лид")
     await story.admin.taps(card, "Ответить")
     await story.admin.sees(story.staff, "Что ответить?")
+    await story.all_handled()
     story.clock.skip(hours=13)
     await story.admin.writes(story.staff, "не туда")
     await story.admin.sees(story.staff, "слишком давно")
