@@ -74,6 +74,20 @@ class ManagerCame:
     manager_id: int
 
 
+@dataclass(frozen=True, slots=True)
+class ManagerLeft:
+    """Somebody does not work here any more; the open leads they had are given out."""
+
+    manager_id: int
+
+
 Event: TypeAlias = (
-    StageEntered | StageLeft | CustomerWrote | MessageEdited | Answered | ContactClosed | ManagerCame
+    StageEntered
+    | StageLeft
+    | CustomerWrote
+    | MessageEdited
+    | Answered
+    | ContactClosed
+    | ManagerCame
+    | ManagerLeft
 )

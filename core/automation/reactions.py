@@ -24,6 +24,7 @@ from core.events import (
     CustomerWrote,
     Event,
     ManagerCame,
+    ManagerLeft,
     MessageEdited,
     StageEntered,
     StageLeft,
@@ -78,7 +79,7 @@ class Reactions:
                 tx, [event.contact_id], event.reason, only_closed=event.reason != "excluded"
             )
             deliveries.cancel_contact(tx, event.contact_id, event.reason)
-        came = [event for event in events if isinstance(event, ManagerCame)]
+        came = [event for event in events if isinstance(event, ManagerCame | ManagerLeft)]
         if came and give_out_waiting(tx) == BATCH:
             tx.record(came[0])  # there may be more
         if entered := _without_circles(tx, entered):

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, func, select, update
 from core import journal
 from core.database import Transaction, among
 from core.errors import Refusal
-from core.events import ManagerCame
+from core.events import ManagerCame, ManagerLeft
 from core.staff.model import Invitation, Manager, Role
 
 INVITATION_PREFIX = "i-"  # tells an invitation's /start payload from a customer's
@@ -235,7 +235,7 @@ def remove(tx: Transaction, by: Person, manager_id: int) -> None:
         update(Manager).where(Manager.id == manager_id).values(is_active=False, is_available=False)
     )
     journal.note(tx, by.actor, "manager-removed", details={"manager": manager_id})
-    tx.record(ManagerCame(by.id))  # the admin is here: what the manager leaves behind is given out
+    tx.record(ManagerLeft(manager_id))
 
 
 def require_admin(person: Person) -> None:
