@@ -186,7 +186,9 @@ async def reply(
 
 
 @router.callback_query(On(Action.HISTORY))
-async def show_history(callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words) -> None:
+async def show_history(
+    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person
+) -> None:
     """What has happened, page by page."""
     shown = await _card(office, tap, words)
     page = await office.db.read(
@@ -194,7 +196,7 @@ async def show_history(callback: CallbackQuery, tap: Tap, bot: Bot, office: Offi
             connection, shown.id, after=tap.text(1) or None, limit=12, language=words.language
         )
     )
-    await redraw(office, bot, callback, history_screen(words, shown, page), shown_as(shown))
+    await redraw(office, bot, callback, history_screen(words, shown, page, person), shown_as(shown))
 
 
 @router.callback_query(On(Action.SEPARATE))

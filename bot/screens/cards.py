@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from bot.callbacks import Action, data
 from bot.rich import LONGEST, Rich, line_of, plain, units
+from bot.screens.automation import NEXT, automation
 from bot.screens.conversation import conversation
 from bot.texts import Words
 from core.channel import Button, Markup, Screen
@@ -27,22 +28,6 @@ _UNANSWERABLE = {
     "one-way": "no-way",
     "no-conversation": "no-way",
 }
-_SKIPS = (
-    "closed",
-    "stage-left",
-    "customer-wrote",
-    "condition",
-    "excluded",
-    "blocked",
-    "no-way",
-    "already-said",
-    "no-text",
-    "robot-off",
-    "too-late",
-    "answered",
-    "bounce",
-    "cancelled",
-)
 # What a letter tells besides its text stands beside the text.
 _TOLD: Mapping[str, tuple[str, ...]] = {"email": ("cc", "omitted", "automatic", "delivery")}
 LETTERS = 2  # that can be opened whole below a card or a notice
@@ -55,7 +40,7 @@ def card_screen(words: Words, card: Card, reader: Person, *, heading: str = "", 
     `heading` is a line above it, `title` stands in place of its own first line.
     """
     head = _facts(words, card, reader, heading, title)
-    tail = _automation(words, card)
+    tail = automation(words, card, reader)
     rich = Rich().extend(head)
     budget = LONGEST - head.units - tail.units - 4
     said = conversation(words, card.messages, contact_name(words, card), budget)
@@ -160,13 +145,6 @@ def address_of(words: Words, address: KnownAddress) -> str:
     return words("card-address-closed", address=shown) if address.closed_at else shown
 
 
-def skip_reason(words: Words, reason: str | None) -> str:
-    """Why automation did nothing, in words."""
-    if reason in _SKIPS:
-        return words(f"skip-{reason}")
-    return words("skip-other", reason=line_of(reason, 120) or "?")
-
-
 def _facts(words: Words, card: Card, reader: Person, heading: str, title: str) -> Rich:
     rich = Rich()
     if heading:
@@ -268,20 +246,6 @@ def _person(words: Words, card: Card, rich: Rich) -> None:
         rich.line(words("card-answer-goes", channel=channel_name(words, card.way.channel)))
 
 
-def _automation(words: Words, card: Card) -> Rich:
-    rich = Rich()
-    if card.outcome != "open":
-        return rich
-    for planned in card.planned[:2]:
-        line = words("card-next", robot=line_of(planned.robot, 60), when=words.when(planned.due_at))
-        rich.line(f"🤖 {line}", Markup.ITALIC)
-    if card.skipped and card.skipped.state != "cancelled":
-        reason = skip_reason(words, card.skipped.reason)
-        line = words("card-skipped", robot=line_of(card.skipped.robot, 60), reason=reason)
-        rich.line(f"🤖 {line}", Markup.ITALIC)
-    return rich
-
-
 def _buttons(words: Words, card: Card, reader: Person) -> list[tuple[Button, ...]]:
     lead = card.id
     is_open = card.outcome == "open"
@@ -337,7 +301,7 @@ def _corrections(words: Words, card: Card) -> list[tuple[Button, ...]]:
         for other in card.suggestions[:2]
     ]
     if card.outcome == "open":
-        rows += [(_cancel_button(words, lead, planned),) for planned in card.planned[:2]]
+        rows += [(_cancel_button(words, lead, planned),) for planned in card.planned[:NEXT]]
     return rows
 
 

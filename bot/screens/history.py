@@ -6,17 +6,19 @@ from collections.abc import Callable, Mapping
 
 from bot.callbacks import Action, data
 from bot.rich import LONGEST, Rich, line_of, shortened
-from bot.screens.cards import channel_name, skip_reason
+from bot.screens.automation import left_undone
+from bot.screens.cards import channel_name
 from bot.screens.conversation import author, file_line, shown_text
 from bot.texts import Words
 from core.channel import Button, Markup, Screen
 from core.desk.cards import Card
 from core.desk.history import Automation, Deed, Entry, Message, Page
+from core.staff.managers import Person
 
 Facts = Mapping[str, str | int | None]
 
 
-def history_screen(words: Words, card: Card, page: Page) -> Screen:
+def history_screen(words: Words, card: Card, page: Page, reader: Person) -> Screen:
     """One page of a lead's history, oldest first."""
     rich = Rich().add(words("history-heading", number=card.number), Markup.BOLD)
     if not page.entries:
@@ -28,7 +30,7 @@ def history_screen(words: Words, card: Card, page: Page) -> Screen:
             day = here
             rich.gap().line(here, Markup.BOLD)
         line = Rich().add(f"{words.time(entry.at)} ", Markup.CODE)
-        _entry(words, entry, customer, line)
+        _entry(words, entry, customer, reader, line)
         if rich.units + line.units > LONGEST - 2:
             break
         rich.line().extend(line)
@@ -38,7 +40,7 @@ def history_screen(words: Words, card: Card, page: Page) -> Screen:
     return rich.screen(tuple(buttons))
 
 
-def _entry(words: Words, entry: Entry, customer: str, rich: Rich) -> None:
+def _entry(words: Words, entry: Entry, customer: str, reader: Person, rich: Rich) -> None:
     match entry:
         case Message(_, _, said):
             text = shortened(" ".join(shown_text(words, said.text).split()), 160)
@@ -48,9 +50,7 @@ def _entry(words: Words, entry: Entry, customer: str, rich: Rich) -> None:
             if said.dispatch and said.dispatch.state in ("refused", "uncertain", "cancelled"):
                 rich.add(f" {words(f'delivery-{said.dispatch.state}')}")
         case Automation(_, _, run):
-            rich.add(
-                words("card-skipped", robot=line_of(run.robot, 60), reason=skip_reason(words, run.reason))
-            )
+            rich.add(left_undone(words, run, reader))
         case Deed():
             rich.add(deed(words, entry, customer))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from core.automation.model import Robot, Timer, TimerState
 from core.language import in_language
@@ -19,8 +19,8 @@ class Planned:
     """A robot's run: waiting until `due_at`, or skipped, cancelled or failed with its `reason`.
 
     `state` is a TimerState; `reason` a word such as "closed", "customer-wrote", "stage-left", "excluded",
-    "blocked", "no-way", "condition", "too-late", "robot-off", "already-said", "called-off" (by a manager),
-    or the error of a failed one.
+    "blocked", "no-way", "condition", "too-late", "robot-off", "already-said", "called-off" (by a manager).
+    Of a failed one it is the error, after "failed: " where the robot is set up wrongly.
     """
 
     timer_id: int
@@ -56,8 +56,15 @@ def last_let_be(connection: Connection, lead_id: int, visit_id: int, *, language
 def let_be(
     connection: Connection, lead_id: int, after: tuple[datetime, int] | None, limit: int, *, language: str
 ) -> tuple[Planned, ...]:
-    """Runs of a lead that did not happen, oldest first, after a moment and the id of a run settled in it."""
-    runs = _runs().where(Timer.lead_id == lead_id, Timer.state.in_(LET_BE))
+    """Runs of a lead that did not happen, oldest first, after a moment and the id of a run settled in it.
+
+    What a manager called off is not among them: the journal names who did it.
+    """
+    runs = _runs().where(
+        Timer.lead_id == lead_id,
+        Timer.state.in_(LET_BE),
+        func.coalesce(Timer.reason, "") != "called-off",
+    )
     if after is not None:
         at, timer_id = after
         runs = runs.where((Timer.settled_at > at) | ((Timer.settled_at == at) & (Timer.id > timer_id)))

@@ -15,11 +15,14 @@ from bot.callbacks import LONGEST as DATA
 from bot.callbacks import Action, data, tap
 from bot.rich import LONGEST, Rich, plain, shortened, units
 from bot.screens.cards import card_screen
+from bot.screens.history import history_screen
 from bot.texts import Texts, Words
 from core.channel import Markup
 from core.desk.cards import Card
+from core.desk.history import Automation, Page
 from core.desk.messages import Said
 from core.desk.persons import Way
+from core.desk.schedule import Planned
 from core.leads.pipelines import StageRef
 from core.staff.managers import Person
 
@@ -115,6 +118,25 @@ def test_a_card_fits_whatever_stands_in_it_and_keeps_its_buttons(
     assert words("button-reply") in labels
     for span in screen.spans:
         assert span.offset + span.length <= len(screen.text)
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_a_rule_that_is_set_up_wrongly_is_named_and_its_error_is_shown_to_admins_alone(language: str) -> None:
+    words = Texts().words(language, "Europe/Moscow", NOW)
+    run = Planned(1, "Отбойник", "failed", NOW, NOW, "failed: KeyError: 'stage'")
+    shown = replace(_card(), skipped=run)
+    manager = card_screen(words, shown, _reader()).text
+    admin = card_screen(words, shown, replace(_reader(), role="admin")).text
+    assert words("rule-wrong", robot="Отбойник") in manager
+    assert "KeyError" not in manager
+    assert "failed" not in manager
+    assert "KeyError: 'stage'" in admin
+    broke = replace(run, reason="OperationalError: no such column")
+    text = card_screen(words, replace(shown, skipped=broke), _reader()).text
+    assert words("rule-broke", robot="Отбойник") in text
+    page = Page((Automation(1, NOW, run),), None)
+    assert "KeyError" not in history_screen(words, shown, page, _reader()).text
+    assert "KeyError" in history_screen(words, shown, page, replace(_reader(), role="admin")).text
 
 
 def test_the_worker_renders_notices_without_the_bots_library() -> None:

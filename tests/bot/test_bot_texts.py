@@ -14,7 +14,9 @@ from fluent.syntax import parse
 from fluent.syntax.visitor import Visitor
 
 from bot.handlers.start import ADMIN_COMMANDS, COMMANDS
+from bot.screens.automation import SKIPS
 from bot.texts import LANGUAGES, MissingText, Texts
+from core.channel import Cause
 from core.desk.history import FACTS
 
 ROOT = Path(__file__).parents[2]
@@ -22,7 +24,7 @@ NOW = datetime(2026, 3, 16, 9, 0, tzinfo=UTC)
 # What is put together from parts in the code: `words(f"skip-{reason}")`.
 BUILT = {
     "button", "author", "card", "cause", "channel", "command", "delivery", "file", "history", "list", "missing",
-    "outcome", "refused", "skip", "state", "trouble", "unanswerable", "when", "reply",
+    "outcome", "refused", "rule", "skip", "state", "trouble", "unanswerable", "when", "reply",
 }  # fmt: skip
 
 
@@ -128,6 +130,14 @@ def test_every_deed_of_the_journal_is_told_in_a_sentence() -> None:
         assert f'"{verb}"' in source, f"the history has no words for {verb}"
 
 
+def test_every_reason_for_which_automation_lets_something_be_has_words_and_no_other_is_kept() -> None:
+    given = set(_reasons())
+    assert len(given) > 12
+    assert given <= set(SKIPS), f"shown raw: {given - set(SKIPS)}"
+    kept = {key.removeprefix("skip-") for key in _messages("ru") if key.startswith("skip-")}
+    assert kept == {*SKIPS, "other"}
+
+
 def test_numbers_of_leads_are_names_and_are_never_grouped(texts: Texts) -> None:
     words = texts.words("ru", "Europe/Moscow", NOW)
     assert words("refused-lead-closed", number=12345) == "Лид № 12345 уже закрыт."
@@ -164,6 +174,40 @@ def test_moments_are_told_as_people_tell_them(
 def test_a_language_nobody_speaks_here_is_answered_in_the_default_one() -> None:
     assert Texts(default="ru").words("fr", "UTC", NOW).language == "ru"
     assert Texts(default="en").words(None, "UTC", NOW).language == "en"
+
+
+def _reasons() -> Iterator[str]:
+    """Every reason that the core writes to a run that does not happen."""
+    for name in ("automation/robots", "automation/reactions"):
+        for node in ast.walk(ast.parse((ROOT / "core" / f"{name}.py").read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef) and node.name in ("_why_not", "_why_silent"):
+                for answer in (one for one in ast.walk(node) if isinstance(one, ast.Return) and one.value):
+                    yield from _strings(answer.value)
+    for file in (ROOT / "core").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                called = ast.unparse(node.func)
+                if (
+                    called in ("ContactClosed", "timers.cancel_visits", "_cancel")
+                    and file.name != "deliveries.py"
+                ):
+                    yield from (text for part in node.args[1:2] for text in _strings(part))
+                if called.endswith(".values") and "TimerState" in ast.unparse(node):
+                    yield from (
+                        text for kw in node.keywords if kw.arg == "reason" for text in _strings(kw.value)
+                    )
+            elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "reasons[row.id]":
+                yield from _strings(node.value)
+    yield from (
+        cause.value for cause in (Cause.BLOCKED, Cause.DEACTIVATED, Cause.NOT_FOUND)
+    )  # of a closed way
+
+
+def _strings(node: ast.AST | None) -> Iterator[str]:
+    if isinstance(node, ast.IfExp):
+        yield from (*_strings(node.body), *_strings(node.orelse))
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
 
 
 def _refusals() -> Iterator[tuple[str, set[str]]]:
