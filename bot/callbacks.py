@@ -41,6 +41,8 @@ class Action(StrEnum):
     REJOIN = "dj"  # conversation
     MERGE = "g"  # the other contact
     UNMERGE = "gu"  # the other contact
+    TELL_APART = "ga"  # the other contact
+    UNDO_TELL_APART = "gb"  # the other contact
     CANCEL_TIMER = "x"  # timer
     EXCLUDE_PERSON = "e"  # ask
     EXCLUDE_SURELY = "ey"

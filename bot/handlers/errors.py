@@ -44,6 +44,8 @@ _LEADS = {  # a refusal of one of these is followed by the card as it is now
     Action.REJOIN,
     Action.MERGE,
     Action.UNMERGE,
+    Action.TELL_APART,
+    Action.UNDO_TELL_APART,
     Action.CANCEL_TIMER,
     Action.UNDO_EXCLUDE,
     Action.LETTER,

@@ -241,6 +241,28 @@ async def unmerge(
     await redraw_card(office, bot, callback, words, person, tap.id(0))
 
 
+@router.callback_query(On(Action.TELL_APART))
+async def tell_apart(
+    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person, toast: Toast
+) -> None:
+    """No, these are two people: it is not suggested again, and the history has the button that takes it back."""
+    shown = await _card(office, tap, words)
+    await office.db.transact(lambda tx: joining.tell_apart(tx, shown.contact_id, tap.id(1), person))
+    toast.say(words("told-apart"))
+    await redraw_card(office, bot, callback, words, person, shown.id)
+
+
+@router.callback_query(On(Action.UNDO_TELL_APART))
+async def undo_tell_apart(
+    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person, toast: Toast
+) -> None:
+    """They may be one after all: the card suggests it again."""
+    shown = await _card(office, tap, words)
+    await office.db.transact(lambda tx: joining.undo_tell_apart(tx, shown.contact_id, tap.id(1), person))
+    toast.say(words("told-apart-undone"))
+    await redraw_card(office, bot, callback, words, person, shown.id)
+
+
 @router.callback_query(On(Action.CANCEL_TIMER))
 async def cancel_timer(
     callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person, toast: Toast
@@ -305,7 +327,3 @@ async def _open_card(office: Office, tap: Tap, words: Words) -> Card:
     if shown.outcome != "open":
         raise Refusal("refused-lead-closed", number=shown.number)
     return shown
-
-
-def _about(shown: Card) -> ShownMessage:
-    return shown_as(shown)

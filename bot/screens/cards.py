@@ -231,9 +231,9 @@ def _person(words: Words, card: Card, rich: Rich) -> None:
     if card.recognition and not card.recognition.is_separated:
         rich.line(f"🔗 {words('card-recognised', address=line_of(card.recognition.value, 80))}")
     for suggestion in card.suggestions[:2]:
-        rich.line(
-            f"🔗 {words('card-suggested', name=line_of(suggestion.name, 60) or words('card-nameless'))}"
-        )
+        name = line_of(suggestion.name, 60) or words("card-nameless")
+        known = [f" · {address_of(words, address)}" for address in suggestion.addresses[:2]]
+        rich.line(f"🔗 {words('card-suggested', name=name)}").add("".join(known))
     if card.outcome == "open" and card.way.why_not:
         why = _UNANSWERABLE.get(card.way.why_not)
         text = (
@@ -297,6 +297,7 @@ def _corrections(words: Words, card: Card) -> list[tuple[Button, ...]]:
                 words("button-merge", name=line_of(other.name, 30) or words("card-nameless")),
                 data(Action.MERGE, lead, other.contact_id),
             ),
+            Button(words("button-tell-apart"), data(Action.TELL_APART, lead, other.contact_id)),
         )
         for other in card.suggestions[:2]
     ]

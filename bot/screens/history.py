@@ -37,7 +37,21 @@ def history_screen(words: Words, card: Card, page: Page, reader: Person) -> Scre
     buttons = [Button(words("button-back"), data(Action.CARD, card.id))]
     if page.next:
         buttons.append(Button(words("button-later"), data(Action.HISTORY, card.id, page.next)))
-    return rich.screen(tuple(buttons))
+    return rich.screen(*_undoing(words, card, page), tuple(buttons))
+
+
+def _undoing(words: Words, card: Card, page: Page) -> list[tuple[Button, ...]]:
+    """What on this page can be taken back only here: that two people are not one."""
+    return [
+        (
+            Button(
+                words("button-undo-tell-apart", name=_text(entry.facts, "name", 30) or "?"),
+                data(Action.UNDO_TELL_APART, card.id, contact_id),
+            ),
+        )
+        for entry in page.entries
+        if isinstance(entry, Deed) and isinstance(contact_id := entry.facts.get("contact"), int)
+    ]
 
 
 def _entry(words: Words, entry: Entry, customer: str, reader: Person, rich: Rich) -> None:
@@ -160,6 +174,8 @@ _SENTENCES: Mapping[str, Callable[[Words, str, Facts], str]] = {
     "contact-unmerged": _plainly("history-contact-unmerged", "name"),
     "contact-separated": _separated,
     "contact-rejoined": _plainly("history-contact-rejoined", "name"),
+    "told-apart": _plainly("history-told-apart", "name"),
+    "told-apart-undone": _plainly("history-told-apart-undone", "name"),
     "contact-excluded": _plainly("history-contact-excluded", "patterns"),
     "contact-let-in": _plainly("history-contact-let-in", "patterns"),
     "exclusion-lifted": _plainly("history-exclusion-lifted", "pattern"),

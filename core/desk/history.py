@@ -16,6 +16,7 @@ from core.database import among
 from core.desk import schedule
 from core.desk.cursors import read_cursor, write_cursor
 from core.desk.messages import Said, among_ids, author_names
+from core.desk.persons import told_apart
 from core.desk.schedule import Planned
 from core.journal import Journal
 from core.language import in_language
@@ -40,6 +41,8 @@ FACTS: Mapping[str, tuple[str, ...]] = {
     "contact-unmerged": ("name",),
     "contact-separated": ("from", "name", "lead"),
     "contact-rejoined": ("name",),
+    "told-apart": ("name", "contact"),  # `contact` while it holds: what `joining.undo_tell_apart` takes
+    "told-apart-undone": ("name",),
     "contact-excluded": ("patterns", "comment"),
     "contact-let-in": ("patterns",),
     "exclusion-lifted": ("pattern",),
@@ -134,9 +137,9 @@ def _lines(
     """The journal about the lead, and about its person where no lead is named."""
     contact_id = select(Lead.contact_id).where(Lead.id == lead_id).scalar_subquery()
     about = or_(Journal.lead_id == lead_id, and_(Journal.contact_id == contact_id, Journal.lead_id.is_(None)))
-    lines = select(Journal.id, Journal.at, Journal.actor, Journal.verb, Journal.details).where(
-        about, Journal.verb.not_in(_UNTOLD)
-    )
+    lines = select(
+        Journal.id, Journal.at, Journal.actor, Journal.verb, Journal.contact_id, Journal.details
+    ).where(about, Journal.verb.not_in(_UNTOLD))
     if since is not None:
         at, row_id = since
         lines = lines.where(or_(Journal.at > at, and_(Journal.at == at, Journal.id > row_id)))
@@ -159,6 +162,7 @@ def _deeds(connection: Connection, lines: Sequence[Any], language: str) -> list[
     if not lines:
         return []
     names = _Names(connection, lines, language)
+    apart = _still_apart(connection, lines)
     actors = author_names(connection, {line.actor for line in lines}, language)
     return [
         Deed(
@@ -167,10 +171,19 @@ def _deeds(connection: Connection, lines: Sequence[Any], language: str) -> list[
             line.actor,
             actors.get(line.actor),
             line.verb,
-            _facts(line.verb, line.details or {}, names),
+            _facts(line.verb, line.details or {}, names)
+            | ({"contact": apart[line.id]} if line.id in apart else {}),
         )
         for line in lines
     ]
+
+
+def _still_apart(connection: Connection, lines: Sequence[Any]) -> dict[int, int]:
+    """Of the lines that tell two people apart, those that hold still, with the other person."""
+    said = {
+        (line.contact_id, line.details["contact"]): line.id for line in lines if line.verb == "told-apart"
+    }
+    return {line_id: other for (one, other), line_id in said.items() if told_apart(connection, one, [other])}
 
 
 def _facts(verb: str, details: Mapping[str, Any], names: _Names) -> dict[str, str | int | None]:
@@ -195,7 +208,7 @@ def _facts(verb: str, details: Mapping[str, Any], names: _Names) -> dict[str, st
             given = {"names": [names.contact(contact_id) for contact_id in details["contacts"]]}
         case "contact-merged":
             given = {"into": names.contact(details["to"])}
-        case "contacts-merged" | "contact-unmerged":
+        case "contacts-merged" | "contact-unmerged" | "told-apart" | "told-apart-undone":
             given = {"name": names.contact(details["contact"])}
         case "contact-separated":
             given = {
@@ -234,7 +247,7 @@ class _Names:
                     robots_named |= _ids(details, "robot")
                 case "merge-suggested":
                     contacts_named |= set(details["contacts"])
-                case _ if line.verb.startswith("contact"):
+                case _ if line.verb.startswith(("contact", "told-apart")):
                     contacts_named |= _ids(details, "from", "to", "contact")
         self._managers = managers.names(connection, managers_named) if managers_named else {}
         self._contacts = _contact_names(connection, contacts_named)

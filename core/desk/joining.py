@@ -1,4 +1,4 @@
-"""Two contacts become one person, and become two again."""
+"""Two contacts become one person, and become two again; or a manager says that they are not one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from core.contacts.model import Address, Contact
 from core.contacts.people import lock_contacts
 from core.conversations.model import Conversation
 from core.database import Transaction, among
-from core.desk.persons import has_own_name
+from core.desk.persons import has_own_name, told_apart
 from core.desk.work import require_staff
 from core.errors import Refusal
 from core.journal import Journal
@@ -116,6 +116,29 @@ def unmerge(tx: Transaction, contact_b: int, person: Person) -> None:
         journal.note(tx, person.actor, "contact-unmerged", contact_id=contact_id, details={"contact": other})
 
 
+def tell_apart(tx: Transaction, contact_a: int, contact_b: int, person: Person) -> None:
+    """Two contacts are not one person, whatever they share: it is not suggested again. Said twice, it is said once.
+
+    Raises Refusal when one of them is gone ("refused-contact-gone") or they are one ("refused-merge-one").
+    """
+    one, two = _two(tx, contact_a, contact_b, person)
+    if not told_apart(tx.connection, one, [two]):
+        for contact_id, other in ((one, two), (two, one)):
+            journal.note(tx, person.actor, "told-apart", contact_id=contact_id, details={"contact": other})
+
+
+def undo_tell_apart(tx: Transaction, contact_a: int, contact_b: int, person: Person) -> None:
+    """Undo `tell_apart`: they may be one person after all, and the suggestion is back.
+
+    Raises Refusal as `tell_apart`, and when nobody has told them apart ("refused-nothing-to-undo").
+    """
+    one, two = _two(tx, contact_a, contact_b, person)
+    if not told_apart(tx.connection, one, [two]):
+        raise Refusal("refused-nothing-to-undo")
+    for contact_id, other in ((one, two), (two, one)):
+        journal.note(tx, person.actor, "told-apart-undone", contact_id=contact_id, details={"contact": other})
+
+
 def absorb(tx: Transaction, stays: int, goes: int) -> Brought:
     """Everything of one locked contact goes to another, which stands for both from now on.
 
@@ -150,6 +173,16 @@ def return_brought(tx: Transaction, to: int, brought: Brought) -> None:
     ).all()
     tx.update(Conversation, [{"id": row.id, "lead_id": conversations[row.id]} for row in strayed])
     tx.update(Contact, [{"id": to, "merged_to": None}])
+
+
+def _two(tx: Transaction, contact_a: int, contact_b: int, person: Person) -> tuple[int, int]:
+    """Who these two are by now, both locked."""
+    require_staff(tx, person)
+    survivors = lock_contacts(tx, [contact_a, contact_b])
+    one, two = _contact(tx, survivors[contact_a]).id, _contact(tx, survivors[contact_b]).id
+    if one == two:
+        raise Refusal("refused-merge-one")
+    return one, two
 
 
 def _give(

@@ -13,7 +13,10 @@ from core.contacts.model import Address, Contact
 from core.conversations.model import Conversation
 from core.conversations.routes import routes
 from core.database import among
+from core.journal import Journal
 from core.lines.model import Account
+
+_APART = ("told-apart", "told-apart-undone", "contact-separated")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +164,10 @@ def recognition(told: Sequence[Any], threads: Sequence[Any]) -> Recognition | No
 
 
 def suggestions(connection: Connection, told: Sequence[Any], contact_id: int) -> tuple[Suggestion, ...]:
-    """Those who fitted as well when the person first wrote, without those merged with somebody since."""
+    """Those who fitted as well when the person first wrote, without those merged with somebody since.
+
+    Nor those of whom a manager has said that they are somebody else: nobody is asked twice.
+    """
     suggested = next((line.details["contacts"] for line in told if line.verb == "merge-suggested"), ())
     if not suggested:
         return ()
@@ -170,8 +176,32 @@ def suggestions(connection: Connection, told: Sequence[Any], contact_id: int) ->
         .where(among(Contact.id, suggested), Contact.merged_to.is_(None), Contact.id != contact_id)
         .order_by(Contact.id)
     ).all()
+    if not rows:
+        return ()
+    others = told_apart(connection, contact_id, [row.id for row in rows])
     addresses = addresses_of(connection, [row.id for row in rows])
-    return tuple(Suggestion(row.id, row.number, row.name, addresses.get(row.id, ())) for row in rows)
+    return tuple(
+        Suggestion(row.id, row.number, row.name, addresses.get(row.id, ()))
+        for row in rows
+        if row.id not in others
+    )
+
+
+def told_apart(connection: Connection, contact_id: int, others: Collection[int]) -> set[int]:
+    """Which of these others a manager has said is not this person, by answering or by separating them."""
+    lines = connection.execute(
+        select(Journal.contact_id, Journal.verb, Journal.details)
+        .where(among(Journal.contact_id, {contact_id, *others}), Journal.verb.in_(_APART))
+        .order_by(Journal.id)
+    ).all()
+    pairs = [(line.contact_id, line.details.get("contact", line.details.get("from"))) for line in lines]
+    now = survivors(connection, {one for pair in pairs for one in pair})
+    apart: set[int] = set()
+    for (one, two), line in zip(pairs, lines, strict=True):
+        pair = {now[one], now[two]}
+        if contact_id in pair:
+            apart = apart - pair if line.verb == "told-apart-undone" else apart | pair
+    return apart & set(others)
 
 
 def way(

@@ -496,3 +496,23 @@ async def test_the_bot_works_on_postgresql_as_well(tmp_path: Path, postgres_url:
         for command in ("/leads", "/find анна", "/stats", "/exclusions", "/ledger", "/managers"):
             answer = await story.answer(story.admin, await story.admin.writes(story.staff, command))
             assert "Что-то пошло не так" not in answer.text, command
+
+
+async def test_two_who_may_be_one_are_asked_about_once_and_the_answer_can_be_taken_back(story: Story) -> None:
+    anna, boris = a_customer(story), story.telegram.person(778, "Борис", phone="+79161234567")
+    await anna.writes(story.line, "Здравствуйте")
+    await anna.sends_contact(story.line)
+    await story.admin.sees(story.staff, "Новый лид № 1")
+    await boris.writes(story.line, "Добрый день")
+    await boris.sends_contact(story.line)
+    await story.admin.sees(story.staff, "Новый лид № 2")
+    await story.telegram.until(lambda: "+7" in story.read(story.admin).split("Новый лид № 2")[1])
+    card = await story.answer(story.admin, await story.admin.writes(story.staff, "/lead 2"))
+    assert "Похоже, это тот же человек: Анна" in card.text
+    assert (await story.admin.taps(card, "Разные люди")).text.startswith("Запомнили")
+    await story.telegram.until(lambda: "Похоже" not in card.text)
+    assert not any("Объединить" in button.text for row in card.buttons for button in row)
+    await story.admin.taps(card, "История")
+    await story.telegram.until(lambda: "Ирина: это не Анна, а другой человек" in card.text)
+    await story.admin.taps(card, "Возможно, это Анна")
+    await story.telegram.until(lambda: "Похоже, это тот же человек: Анна" in card.text)

@@ -117,6 +117,45 @@ async def test_an_address_both_held_is_found_and_is_the_survivors(
     assert sorted(a.value for a in merged.addresses) == ["+79160000001", "+79160000002", "1", "2"]
 
 
+async def test_two_people_of_whom_somebody_said_so_are_not_suggested_again_until_that_is_undone(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        olga = await a_manager(database)
+        bot, form = await an_account(database), await an_account(database, "form", "main")
+        first = await a_lead(database, bot, "Раз", telegram(1), phone("+79160000001"))
+        second = await a_lead(database, bot, "Два", telegram(2), phone("+79160000002"))
+        both = await a_lead(database, form, "Три", phone("+79160000001"), phone("+79160000002"))
+        one, two, third = [await contact_of(database, lead) for lead in (first, second, both)]
+        apart = partial(joining.tell_apart, contact_a=third, contact_b=one, person=olga)
+        for _ in range(2):  # a double tap is one answer
+            await database.transact(apart)
+        assert [s.contact_id for s in (await read(database, both)).suggestions] == [two]
+        # It holds from the other side, in a later lead, and for whoever they have become since.
+        await database.transact(partial(joining.merge, contact_a=two, contact_b=third, person=olga))
+        again = await file(database, form, a_message("Снова", phone("+79160000001"), phone("+79160000002")))
+        assert (await read(database, again[0].lead_id or both)).suggestions == ()
+        await database.transact(partial(joining.unmerge, contact_b=third, person=olga))
+        page = await database.read(lambda connection: history(connection, both, language="ru", limit=50))
+        told = [one for one in page.entries if isinstance(one, Deed) and one.verb == "told-apart"]
+        assert [(line.actor_name, line.facts["contact"]) for line in told] == [("Ольга", one)]
+        undo = partial(joining.undo_tell_apart, contact_a=third, contact_b=one, person=olga)
+        await database.transact(undo)
+        assert {s.contact_id for s in (await read(database, both)).suggestions} == {one, two}
+        with pytest.raises(Refusal, match="refused-nothing-to-undo"):
+            await database.transact(undo)
+        page = await database.read(lambda connection: history(connection, both, language="ru", limit=50))
+        told = [one for one in page.entries if isinstance(one, Deed) and one.verb.startswith("told-apart")]
+        assert [(line.verb, line.facts.get("contact")) for line in told] == [
+            ("told-apart", None),
+            ("told-apart-undone", None),
+        ]
+        await database.transact(apart)
+        await database.transact(partial(joining.merge, contact_a=third, contact_b=one, person=olga))
+        with pytest.raises(Refusal, match="refused-merge-one"):
+            await database.transact(apart)
+
+
 async def test_somebody_else_gets_a_contact_with_the_lead_and_rejoining_undoes_it(
     database_url: str, clock: ManualClock
 ) -> None:

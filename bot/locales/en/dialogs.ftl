@@ -47,6 +47,8 @@ separated = This is a person of their own now.
 rejoined = One person again.
 merged = Merged: this is one person now.
 unmerged = Two people again.
+told-apart = Noted: these are two people. You can undo it in the history.
+told-apart-undone = Open again: this may be one person.
 timer-cancelled = Fine, it will not be sent.
 lead-which = Which lead? For example: /lead 12
 
