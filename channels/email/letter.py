@@ -23,7 +23,9 @@ class Letter:
 
     root: Part = field(repr=False)
     subject: str
-    whole_text: str  # everything readable, quotes included
+    whole_text: (
+        str  # everything readable, quotes included; of a forwarded letter, whichever form it stands in
+    )
     new_text: str  # what its sender wrote now; empty when that is nothing
     attachments: tuple[Attachment, ...]
     omitted: int  # parts and files beyond the limits, which stay in the raw letter only
@@ -56,6 +58,8 @@ def read_letter(raw: bytes) -> Letter:
         marked = [line for text in texts for line in _read_all(text.html or text.plain)]
         from_html = new_text(marked, forwarded=forwarded)
         own = from_html if from_html and len(from_html) < 0.9 * len(whole) else own
+    if forwarded and (more := _unsaid(texts, whole)):
+        whole = f"{whole}\n\n{more}".strip()
     attachments, left_out = read_attachments(files)
     return Letter(root, subject, whole[:WHOLE_TEXT], own[:WHOLE_TEXT], attachments, budget.omitted + left_out)
 
@@ -140,6 +144,34 @@ def _lines(text: _Text) -> list[Line]:
         return plain
     html = _read_all(text.html)
     return html if not text.plain or _is_stub(plain, html) else plain
+
+
+def _unsaid(texts: list[_Text], whole: str) -> str:
+    """The lines of the forms that were not chosen whose words are not in `whole`.
+
+    Of a letter of somebody else, passed on, the two forms may have become two texts: whoever forwarded it has
+    seen one of them, and nobody can tell which.
+    """
+    said = set(_words(whole))
+    lines = []
+    for text in texts:
+        if text.plain and text.html:
+            plain = _read_all(text.plain)
+            forms = [*([] if _STUB.search(join(plain)) else plain), *_read_all(text.html)]
+            for line in forms:
+                if not said.issuperset(words := _words(line.text)):
+                    said.update(words)
+                    lines.append(line)
+    return join(lines)
+
+
+def _words(text: str) -> list[str]:
+    """What a reader would miss: words, without the addresses that links lead to."""
+    return _WORD.findall(_ADDRESS.sub("", text).casefold())
+
+
+_WORD = re.compile(r"[^\W\d_]{2,}")
+_ADDRESS = re.compile(r"https?://[^\s<>)]+")
 
 
 def _read_all(parts: list[Part]) -> list[Line]:
