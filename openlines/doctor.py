@@ -15,8 +15,9 @@ from sqlalchemy import text
 
 from channels.telegram.api import Answered, ApiError, BotApi
 from core.errors import Misconfigured
+from core.migrations import Standing, standing
 from core.staff import managers
-from openlines.ground import bot_id, first_line, opened_database
+from openlines.ground import bot_id, first_line, looking_at, sqlite_path
 from openlines.settings import Settings, read_settings, unknown_settings
 
 LEAST_SPACE = 500 * 1024 * 1024  # bytes
@@ -88,22 +89,34 @@ def _folder(folder: Path) -> Finding:
 
 
 async def _database(settings: Settings) -> Finding:
-    kind = "SQLite" if settings.database.startswith("sqlite") else "PostgreSQL"
+    """Looks only: a database that another version runs on is left to it."""
+    is_sqlite = settings.database.startswith("sqlite")
+    kind, query = (
+        ("SQLite", "SELECT sqlite_version()") if is_sqlite else ("PostgreSQL", "SHOW server_version")
+    )
+    found, people = Standing.EMPTY, set[int]()
     try:
-        async with opened_database(settings) as db:
-            version = await db.read(
-                lambda c: c.execute(
-                    text("SELECT sqlite_version()" if db.is_sqlite else "SHOW server_version")
-                ).scalar_one()
-            )
-            people = await db.read(managers.active)
+        if not is_sqlite or sqlite_path(settings.database).exists():
+            async with looking_at(settings) as connection:
+                kind += f" {(await connection.execute(text(query))).scalar_one()}"
+                found = await connection.run_sync(standing)
+                if found is Standing.CURRENT:
+                    people = {person.telegram_id for person in await connection.run_sync(managers.active)}
     except Misconfigured as error:
-        return Finding("database", f"{kind} {error.remedy}", f"{error.setting}: address, user, password")
-    admitted = {person.telegram_id for person in people} | set(settings.admins)  # those are, once it runs
+        what = "the file is not ours, or we may not read it" if is_sqlite else "address, user, password"
+        return Finding("database", f"{kind} {error.remedy}", f"{error.setting}: {what}")
+    if found is Standing.NEWER:
+        remedy = "a newer openlines has been at work there: install that one"
+        return Finding("database", f"{kind}, newer than this program", remedy)
+    if found is Standing.OLDER:
+        remedy = "openlines migrate (the program does it by itself at start)"
+        return Finding("database", f"{kind}, of an older version", remedy)
+    state = f"{kind}, empty until the first start" if found is Standing.EMPTY else kind
+    admitted = people | set(settings.admins)  # those are, once it runs
     if not admitted:
         remedy = "OPENLINES_ADMINS: your Telegram id, or `openlines managers invite --admin`"
-        return Finding("database", f"{kind} {version}, nobody works here yet", remedy)
-    return Finding("database", f"{kind} {version}, people who work here: {len(admitted)}")
+        return Finding("database", f"{state}, nobody works here yet", remedy)
+    return Finding("database", f"{state}, people who work here: {len(admitted)}")
 
 
 async def _redis(settings: Settings) -> Finding:

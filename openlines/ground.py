@@ -12,9 +12,12 @@ from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmana
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
+from urllib.parse import quote
 
 from alembic.util import CommandError
 from sqlalchemy import make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from core.automation.preset import ensure_line
 from core.automation.reactions import Policy, Reactions
@@ -55,6 +58,25 @@ async def opened_database(settings: Settings) -> AsyncIterator[Database]:
             policy = Policy(confirm_max_age=settings.confirm.max_age)
             db = await stack.enter_async_context(Database.opened(settings.database, react=Reactions(policy)))
         yield db
+
+
+@asynccontextmanager
+async def looking_at(settings: Settings) -> AsyncIterator[AsyncConnection]:
+    """A connection that can change nothing, not even make the file. Raises Misconfigured when there is none."""
+    url = make_url(settings.database)
+    if url.get_backend_name() == "sqlite":
+        file = f"file:{quote(str(sqlite_path(settings.database).absolute()))}"
+        url = url.set(database=file, query={"mode": "ro", "uri": "true"})
+    engine = create_async_engine(url, poolclass=NullPool, hide_parameters=True)
+    try:
+        async with engine.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                connection = await connection.execution_options(postgresql_readonly=True)
+            yield connection
+    except (OSError, DatabaseError) as error:
+        raise Misconfigured("OPENLINES_DATABASE_URL", f"cannot be opened: {first_line(error)}") from error
+    finally:
+        await engine.dispose()
 
 
 def ensure_rows(tx: Transaction, settings: Settings) -> Accounts:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, event, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
@@ -47,6 +50,27 @@ async def migrate(url: str, revision: str = "head") -> None:
                     raise RuntimeError(f"the migration would leave orphans behind: {broken[:5]}")
     finally:
         await engine.dispose()
+
+
+class Standing(StrEnum):
+    """How a database stands to this program."""
+
+    EMPTY = "empty"  # nothing of ours is in it
+    OLDER = "older"  # `migrate` brings it up to date
+    CURRENT = "current"
+    NEWER = "newer"  # made by a program that knows more than this one
+
+
+def standing(connection: Connection) -> Standing:
+    """How the schema stands; only looks, on a connection that may be read-only."""
+    script = ScriptDirectory.from_config(configuration())
+    has = MigrationContext.configure(connection).get_current_revision()
+    if has is None:
+        return Standing.EMPTY
+    if has == script.get_current_head():
+        return Standing.CURRENT
+    known = {revision.revision for revision in script.walk_revisions()}
+    return Standing.OLDER if has in known else Standing.NEWER
 
 
 def configuration() -> Config:

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from alembic.runtime.migration import MigrationContext
 from pydantic import SecretStr
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
 
+from core.migrations import migrate
 from openlines.__main__ import main
 from openlines.doctor import examine
 from openlines.settings import Form, Settings, Telegram
@@ -27,6 +32,23 @@ async def telegram() -> AsyncIterator[TelegramSandbox]:
 async def findings(settings: Settings) -> dict[str, tuple[str, str | None]]:
     """Everything that was looked at: its state, and what to mend."""
     return {one.what: (one.state, one.remedy) async for one in examine(settings)}
+
+
+async def revision(url: str) -> str | None:
+    """Which version of the schema a database has."""
+    engine = create_async_engine(url)
+    try:
+        async with engine.connect() as connection:
+            return await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_revision())
+    finally:
+        await engine.dispose()
+
+
+async def write(url: str, statement: str) -> None:
+    engine = create_async_engine(url)
+    async with engine.begin() as connection:
+        await connection.execute(text(statement))
+    await engine.dispose()
 
 
 def settings_of(folder: Path, telegram: TelegramSandbox, token: str = TOKEN, **more: object) -> Settings:
@@ -76,6 +98,42 @@ async def test_every_ailment_is_named_with_the_setting_to_mend(
     }
     assert "geheim" not in str(found)
     assert "OTHER" not in str(found)
+
+
+async def test_a_database_of_another_version_is_told_and_left_as_it_is(
+    empty_database_url: str, tmp_path: Path
+) -> None:
+    settings = Settings(data_dir=tmp_path, database_url=empty_database_url, admins=[100])
+    state, remedy = (await findings(settings))["database"]
+    assert state.endswith("empty until the first start, people who work here: 1")
+    assert remedy is None
+    assert await revision(empty_database_url) is None
+
+    await migrate(empty_database_url, "0001")
+    state, remedy = (await findings(settings))["database"]
+    assert state.endswith(", of an older version")
+    assert remedy == "openlines migrate (the program does it by itself at start)"
+    assert await revision(empty_database_url) == "0001"
+
+    await migrate(empty_database_url)
+    assert (await findings(settings))["database"][1] is None
+    await write(empty_database_url, "UPDATE alembic_version SET version_num = 'later'")
+    state, remedy = (await findings(settings))["database"]
+    assert state.endswith(", newer than this program")
+    assert remedy == "a newer openlines has been at work there: install that one"
+
+
+def test_a_look_makes_no_file(tmp_path: Path) -> None:
+    state, _ = asyncio.run(findings(Settings(data_dir=tmp_path, admins=[100])))["database"]
+    assert state == "SQLite, empty until the first start, people who work here: 1"
+    assert not list(tmp_path.iterdir())
+
+
+async def test_what_is_no_database_is_said_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "openlines.db").write_bytes(b"a letter to grandmother " * 100)
+    state, remedy = (await findings(Settings(data_dir=tmp_path)))["database"]
+    assert re.fullmatch(r"SQLite [\d.]+ cannot be opened: file is not a database", state)
+    assert remedy == "OPENLINES_DATABASE_URL: the file is not ours, or we may not read it"
 
 
 async def test_no_telegram_no_admins_and_a_gateway_in_between(
