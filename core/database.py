@@ -13,12 +13,13 @@ import inspect
 import json
 import random
 import secrets
+import sqlite3
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -105,7 +106,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         if dialect.name == "sqlite":
             if value.tzinfo is not UTC:
                 value = value.astimezone(UTC)
-            return value.replace(tzinfo=None).isoformat(" ", "microseconds")
+            return value.isoformat(" ", "microseconds")[:26]  # without its +00:00
         return value
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
@@ -234,7 +235,7 @@ class Transaction:
     `hint`s and `after_commit` calls, which all vanish with a rollback.
     """
 
-    def __init__(self, connection: Connection, now: datetime, new_id: Ids) -> None:
+    def __init__(self, connection: Connection, now: datetime, new_id: Callable[[], int]) -> None:
         self.connection = connection
         self.now = now
         self.new_id = new_id
@@ -569,7 +570,7 @@ class Database:
     def _attempt(self, connection: Connection, work: Work[T], asked: _Asked) -> tuple[T, Transaction]:
         asked.is_committing = False
         with connection.begin():
-            tx = Transaction(connection, self.clock.now(), self._new_id)
+            tx = Transaction(connection, self.clock.now(), self._new_id.runs().__next__)
             result = work(tx)
             if inspect.iscoroutine(result):
                 result.close()
@@ -755,10 +756,11 @@ class Writer:
             connect_args={"check_same_thread": False},
             hide_parameters=True,
         )
-        # A page that every batch writes goes from the log into the file once in 32 MB, not once in four.
-        more = ("cache_size=-65536", "wal_autocheckpoint=8000")
+        # The log goes into the file beside us, see `_Folding`; here only where that has left 128 MB of it.
+        more = ("cache_size=-65536", "wal_autocheckpoint=32000")
         event.listen(self._engine, "connect", lambda c, _: _pragmas(c, *more))
         event.listen(self._engine, "begin", lambda c: c.exec_driver_sql("BEGIN IMMEDIATE"))
+        self._folding = _Folding(path)
         self._people: deque[_Job] = deque()
         self._batches: deque[_Job] = deque()
         self._wake, self._is_open = threading.Condition(), True
@@ -784,6 +786,7 @@ class Writer:
                     future.set_result(context.run(self._persist, connection, job))
                 except BaseException as error:  # noqa: BLE001 - the caller gets it, whatever it is; the thread lives on
                     future.set_exception(error)
+                self._folding.has_news.set()
                 del future, context, job
 
     @contextmanager
@@ -824,4 +827,31 @@ class Writer:
         with self._wake:
             self._is_open = False
             self._wake.notify()
+        self._thread.join()
+        self._folding.close()
+
+
+class _Folding:
+    """Brings SQLite's log into the file, a thread of its own: done by the writer, it holds everybody up for 0.1 s."""
+
+    PAUSE = 1.0  # seconds: a page that every batch writes is brought over once in so long
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self.has_news = threading.Event()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="database-folding")
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._closing.wait(self.PAUSE):
+            self.has_news.wait()
+            self.has_news.clear()
+            # What fails is done the next time; what ails the file, the writer says.
+            with suppress(sqlite3.Error), closing(sqlite3.connect(self._path)) as connection:
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def close(self) -> None:
+        self._closing.set()
+        self.has_news.set()
         self._thread.join()

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
 
 EPOCH_MS = 1_704_067_200_000  # 2024-01-01T00:00:00Z
 NODES = 1 << 10
+RUN = 64  # identifiers a transaction draws at once: a first message takes eleven
 
 
 class Ids:
@@ -26,6 +28,22 @@ class Ids:
 
     def __call__(self) -> int:
         """A new identifier, greater than every one this process has made before."""
+        return self._identifier(self._draw(1))
+
+    def runs(self) -> Iterator[int]:
+        """Identifiers for one transaction, without end, each greater than the one before.
+
+        They are drawn in runs, so those of two transactions at once are no order between the two.
+        """
+        while True:
+            first = self._draw(RUN)
+            yield from map(self._identifier, range(first, first + RUN))
+
+    def _draw(self, count: int) -> int:
         with self._lock:
-            self._last = last = max(self._last + 1, (time.time_ns() // 1_000_000 - EPOCH_MS) << 12)
-        return (last >> 12) << 22 | self._node | last & 0xFFF
+            first = max(self._last + 1, (time.time_ns() // 1_000_000 - EPOCH_MS) << 12)
+            self._last = first + count - 1
+        return first
+
+    def _identifier(self, drawn: int) -> int:
+        return (drawn >> 12) << 22 | self._node | drawn & 0xFFF

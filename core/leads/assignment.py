@@ -18,6 +18,11 @@ from core.staff import managers
 from core.staff.managers import Person
 from core.staff.model import Manager
 
+_HERE = select(Manager.id).where(Manager.is_active, Manager.is_available, Manager.is_reachable)
+_LONGEST_WITHOUT = Manager.last_given_at.asc().nulls_first(), Manager.position
+_EVEN = _HERE.order_by(*_LONGEST_WITHOUT)
+_STRICT = _HERE.order_by(Manager.position, *_LONGEST_WITHOUT)
+
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
@@ -34,18 +39,7 @@ def propose(tx: Transaction, distribution: str, proposals: Sequence[Proposal]) -
     """
     if distribution == Distribution.ALL:
         return [None] * len(proposals)
-    queue = [
-        row.id
-        for row in tx.connection.execute(
-            select(Manager.id)
-            .where(Manager.is_active, Manager.is_available, Manager.is_reachable)
-            .order_by(
-                *((Manager.position,) if distribution == Distribution.STRICT else ()),
-                Manager.last_given_at.asc().nulls_first(),
-                Manager.position,
-            )
-        )
-    ]
+    queue = [row[0] for row in tx.connection.execute(_STRICT if distribution == Distribution.STRICT else _EVEN)]
     if not queue:
         return [None] * len(proposals)
     chosen: list[int | None] = []

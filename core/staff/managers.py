@@ -54,13 +54,13 @@ _COLUMNS = (
     Manager.is_available,
     Manager.is_reachable,
 )
+_ACTIVE = select(*_COLUMNS).where(Manager.is_active).order_by(Manager.position, Manager.id)
+_STAFF = select(Manager.telegram_id).where(among(Manager.telegram_id, "telegram_ids"), Manager.is_active)
 
 
 def active(connection: Connection) -> tuple[Person, ...]:
     """Everybody who works here now, in the order of the queue."""
-    rows = connection.execute(
-        select(*_COLUMNS).where(Manager.is_active).order_by(Manager.position, Manager.id)
-    )
+    rows = connection.execute(_ACTIVE)
     return tuple(Person(*row) for row in rows)
 
 
@@ -88,10 +88,7 @@ def staff_among(tx: Transaction, telegram_ids: Collection[int]) -> set[int]:
     """Which of these Telegram ids belong to active managers."""
     if not telegram_ids:
         return set()
-    rows = tx.connection.execute(
-        select(Manager.telegram_id).where(among(Manager.telegram_id, telegram_ids), Manager.is_active)
-    )
-    return {row[0] for row in rows}
+    return {row[0] for row in tx.connection.execute(_STAFF, {"telegram_ids": telegram_ids})}
 
 
 def ensure_admins(tx: Transaction, telegram_ids: Sequence[int], language: str) -> None:
