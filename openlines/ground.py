@@ -70,9 +70,7 @@ async def looking_at(settings: Settings) -> AsyncIterator[AsyncConnection]:
     engine = create_async_engine(url, poolclass=NullPool, hide_parameters=True)
     try:
         async with engine.connect() as connection:
-            if connection.dialect.name == "postgresql":
-                connection = await connection.execution_options(postgresql_readonly=True)
-            yield connection
+            yield await connection.execution_options(postgresql_readonly=True)
     except (OSError, DatabaseError) as error:
         raise Misconfigured("OPENLINES_DATABASE_URL", f"cannot be opened: {first_line(error)}") from error
     finally:
