@@ -203,6 +203,7 @@ class OutboundMessage:
     conversation_id: int | None = None  # e-mail: carried, signed, in the letter's own id
     delivery_id: int | None = None
     already_sent: tuple[str, ...] = ()  # ids of the parts an earlier attempt has certainly delivered
+    edits: str | None = None  # the network's id of a message of ours that this is drawn in place of
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from channels.telegram.api import Answered, ApiError, BotApi, Failure, Reply
+from channels.telegram.editing import edit
 from channels.telegram.media import MAX_DOWNLOAD
 from channels.telegram.outcomes import lost_its_file, lost_its_reply, outcome_of, wants_a_document
 from channels.telegram.plan import Step, as_documents, destination, plan, to_call
@@ -57,6 +58,8 @@ class TelegramChannel:
         place = destination(message.thread)
         if place is None:
             return Refused(Cause.NOT_FOUND, f"{message.thread[:100]!r} is no place in Telegram")
+        if message.edits is not None:
+            return await edit(self._api, message, place)
         files = await asyncio.to_thread(self._examined, message.files) if message.files else ()
         if isinstance(files, Refused):
             return files

@@ -470,3 +470,49 @@ def test_the_plan_of_a_message_does_not_depend_on_what_has_arrived() -> None:
     steps = plan(message)
     assert [step.count for step in steps] == [10, 2, 1, 1, 1]
     assert [step.reply_to for step in steps] == [5, None, None, None, None]
+
+
+# --- drawn anew -----------------------------------------------------------------------------------
+
+
+async def test_a_message_that_was_sent_is_drawn_anew_in_place_as_often_as_one_likes(line: Line) -> None:
+    sent = await line.send("Пока ничей", buttons=((Button("Взять", "1:t"),),))
+    buttons = ((Button("Карточка", "1:co"),),)
+    spans = (Span(Markup.BOLD, 0, 5),)
+    for _ in range(2):  # an attempt nobody answered is made again: it is the same message still
+        outcome = await line.send("Ведёт Борис", spans=spans, buttons=buttons, edits=sent.external_ids[0])
+        assert outcome == sent
+    (message,) = [m for m in line.anna.chat(line.bot) if m.from_bot]
+    assert (message.text, message.marked("bold")) == ("Ведёт Борис", ["Ведёт"])
+    assert [[button.text for button in row] for row in message.buttons] == [["Карточка"]]
+    # A screen without a text is its buttons alone; without buttons, there are none any more.
+    assert await line.send("", buttons=((Button("Иная", "1:co"),),), edits=sent.external_ids[0]) == sent
+    assert (message.text, message.buttons[0][0].text) == ("Ведёт Борис", "Иная")
+    assert await line.send("", edits=sent.external_ids[0]) == sent
+    assert not message.buttons
+
+
+async def test_under_a_picture_as_much_is_drawn_anew_as_fits(line: Line, tmp_path: Path) -> None:
+    picture = tmp_path / "a.jpg"
+    picture.write_bytes(Path("sandbox/samples/room.jpg").read_bytes())
+    files = (OutboundFile("photo", "a.jpg", str(picture)),)
+    sent = await line.send("Пока ничей", files=files, buttons=((Button("Взять", "1:t"),),))
+    text = "Ведёт Борис. " + "слово " * 300
+    assert await line.send(text, spans=(Span(Markup.BOLD, 0, 5),), edits=sent.external_ids[0]) == sent
+    message = line.anna.chat(line.bot)[-1]
+    assert (message.kind, message.marked("bold"), list(message.buttons)) == ("photo", ["Ведёт"], [])
+    assert 900 < len(message.text) <= 1024
+
+
+async def test_what_cannot_be_drawn_anew_is_refused_and_a_wait_is_a_wait(line: Line) -> None:
+    sent = await line.send("Раз")
+    gone = await line.send("Два", edits="4711")
+    assert isinstance(gone, Refused)
+    assert gone.cause is Cause.MALFORMED  # the message is gone, not the person
+    assert isinstance(await line.send("Два", edits="нет"), Refused)
+    line.telegram.fail("editMessageText", too_many_requests(7))
+    wait = await line.send("Два", edits=sent.external_ids[0])
+    assert isinstance(wait, Postponed)
+    assert wait.retry_after == timedelta(seconds=7)
+    line.telegram.fail("editMessageText", HangUp())
+    assert isinstance(await line.send("Два", edits=sent.external_ids[0]), Uncertain)
