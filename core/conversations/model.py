@@ -182,7 +182,10 @@ class Delivery(Model):
 
 
 class Shown(Model):
-    """A message of ours in a manager's chat, and the lead it shows: how a reply to it finds the customer."""
+    """A message of ours in a manager's chat, and the lead it shows: how a reply to it finds the customer.
+
+    `screen` is set where what it shows goes out of date, so that it is drawn anew: see `shown.ShownAs`.
+    """
 
     __tablename__ = "shown"
     chat_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
@@ -192,6 +195,9 @@ class Shown(Model):
     conversation_id: Mapped[int | None] = mapped_column(Id)
     message_id: Mapped[int | None] = mapped_column(Id)
     shown_at: Mapped[datetime]
+    screen: Mapped[str | None] = mapped_column(String(8))
+
+    __table_args__ = (partial_index("ix_shown_lead", "lead_id", where="screen IS NOT NULL"),)
 
 
 # What people said to each other: an out-of-office answer neither names a thread nor carries it on.

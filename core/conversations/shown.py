@@ -4,11 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 
 from sqlalchemy import Connection, delete, select
 
 from core.conversations.model import Conversation, Shown
 from core.database import Transaction
+
+
+class ShownAs(StrEnum):
+    """What of a lead a message shows that goes out of date."""
+
+    CARD = "card"  # the lead as it is
+    RELAY = "relay"  # a customer's words, which stay, above buttons, which do not
+
+
+# Of the notices that show a lead; those whose buttons are always right have none.
+OF_NOTICES = {
+    "new-lead": ShownAs.CARD,
+    "lead-given": ShownAs.CARD,
+    "robot": ShownAs.CARD,
+    "message": ShownAs.RELAY,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +35,7 @@ class ShownMessage:
     lead_id: int | None
     conversation_id: int | None = None
     message_id: int | None = None
+    screen: str | None = None  # a `ShownAs`, or None for what is not drawn anew
 
 
 def remember(
@@ -33,6 +51,7 @@ def remember(
             "conversation_id": what.conversation_id,
             "message_id": what.message_id,
             "shown_at": tx.now,
+            "screen": what.screen,
         }
         for message_id in telegram_message_ids
     ]
@@ -55,7 +74,7 @@ def look_up(
     The lead is the one its conversation belongs to now: whoever answers an old card answers the customer of today.
     """
     row = connection.execute(
-        select(Shown.lead_id, Shown.conversation_id, Shown.message_id, Conversation.lead_id)
+        select(Shown.lead_id, Shown.conversation_id, Shown.message_id, Conversation.lead_id, Shown.screen)
         .join(Conversation, Conversation.id == Shown.conversation_id, isouter=True)
         .where(
             Shown.chat_id == chat_id,
@@ -63,4 +82,4 @@ def look_up(
             Shown.account_id == account_id,
         )
     ).first()
-    return ShownMessage(row[3] or row[0], row[1], row[2]) if row else None
+    return ShownMessage(row[3] or row[0], row[1], row[2], row[4]) if row else None
