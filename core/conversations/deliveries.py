@@ -44,6 +44,7 @@ from core.conversations.model import (
     Shown,
 )
 from core.conversations.notices import notify, notify_admins, responsible_of, tell_trouble
+from core.conversations.shown import OF_NOTICES
 from core.conversations.threads import letter_key
 from core.database import DatabaseError, Transaction, among
 from core.events import ContactClosed
@@ -172,6 +173,7 @@ class Rendered:
     files: tuple[OutboundFile, ...] = ()
     seen_id: int | None = None
     message_id: int | None = None  # the customer's message a reply to this notice answers
+    edits: str | None = None  # a message of ours that is drawn anew, instead of sending one
 
 
 Renderer: TypeAlias = Callable[[Connection, NoticeRow], Rendered | None]
@@ -568,6 +570,7 @@ def _notice(tx: Transaction, row: Any, reader: Any, renderer: Renderer | None) -
             files=rendered.files,
             silent=silent,
             already_sent=tuple(row.external_ids or ()),
+            edits=rendered.edits,
         ),
         conversation_id=row.conversation_id,
         contact_id=None,
@@ -701,6 +704,8 @@ def _note_sent(tx: Transaction, arrived: Sequence[tuple[Claimed, Sequence[str]]]
                 "conversation_id": claimed.conversation_id,
                 "message_id": claimed.shows_message_id,
                 "shown_at": tx.now,
+                # Buttons hang on the last part; the parts above it never change.
+                "screen": OF_NOTICES.get(claimed.notice or "") if external_id == external_ids[-1] else None,
             }
             for claimed, external_ids in arrived
             if claimed.chat_id is not None
