@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 from urllib.parse import quote
 
-from alembic.util import CommandError
 from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
@@ -25,7 +24,7 @@ from core.clock import Clock
 from core.database import Database, DatabaseError, Transaction
 from core.errors import Misconfigured
 from core.lines.accounts import AccountRef, ensure_account
-from core.migrations import migrate
+from core.migrations import NewerSchema, migrate
 from core.staff.managers import ensure_admins
 from openlines.settings import Settings
 
@@ -142,7 +141,7 @@ def database_at_hand(settings: Settings) -> Iterator[None]:
             with closing(sqlite3.connect(sqlite_path(settings.database))) as connection:
                 connection.execute("PRAGMA schema_version")
         yield
-    except CommandError as error:  # Alembic knows no such revision
+    except NewerSchema as error:
         remedy = f"a newer openlines has been at work there: install that one ({first_line(error)})"
         raise Misconfigured("OPENLINES_DATABASE_URL", remedy) from error
     except (OSError, DatabaseError, sqlite3.Error) as error:
