@@ -13,13 +13,15 @@ import structlog
 
 from bot.callbacks import Action, data
 from bot.rich import LONGEST, Rich, line_of
-from bot.screens.cards import card_screen, channel_name, contact_name, whole_letter_buttons
+from bot.screens.cards import card_screen, channel_name, contact_name
 from bot.screens.conversation import bounce_reason, conversation
+from bot.screens.relay import relay_buttons, relayed
 from bot.screens.staff import account_name
 from bot.texts import Texts, Words
 from core.channel import Button, Markup, OutboundFile, Screen
 from core.clock import Clock
 from core.conversations.deliveries import NoticeRow, Rendered
+from core.conversations.shown import ShownAs, look_up
 from core.database import Reading
 from core.desk import messages
 from core.desk.accounts import accounts
@@ -75,6 +77,8 @@ class Notices:
                 return self._lead(connection, notice, reader, words)
             case "message":
                 return self._message(connection, notice, reader, words)
+            case "redraw":
+                return self._redrawn(connection, notice, reader, words)
             case "files":
                 return self._late_files(connection, notice, words)
             case "edited":
@@ -120,16 +124,27 @@ class Notices:
             rich.line(words("card-free" if shown.responsible is None else "notice-not-taken"))
         budget = LONGEST - rich.units - 2
         rich.line().extend(conversation(words, new, contact_name(words, shown), budget))
-        first = [
-            Button(words("button-reply"), data(Action.REPLY, shown.id, new[-1].conversation_id, new[-1].id))
-        ]
-        if shown.way.why_not is not None:
-            first = []
-        if not shown.is_taken and shown.outcome == "open":
-            first.insert(0, Button(words("button-take"), data(Action.TAKE, shown.id, 1)))
-        first.append(Button(words("button-card"), data(Action.OPEN, shown.id)))
-        screen = rich.screen(tuple(first), whole_letter_buttons(words, new))
+        last = new[-1]
+        screen = rich.screen(*relay_buttons(words, shown, reader, new, last.conversation_id, last.id))
         return Rendered(screen, self._files(new), _last_id(new), _only_id(new))
+
+    def _redrawn(
+        self, connection: Reading, notice: NoticeRow, reader: Person, words: Words
+    ) -> Rendered | None:
+        """What the reader has on their screen of a lead that others have changed, as it is now."""
+        message_id = int(notice.facts.get("telegram_message_id") or 0)
+        about = look_up(connection, self.staff_account_id, reader.telegram_id, message_id)
+        if about is None or about.screen is None:
+            return None  # meanwhile it shows something else, which they asked for
+        shown = self._card(connection, notice.lead_id, words)
+        if shown is None:
+            return None
+        if about.screen == ShownAs.CARD:
+            return Rendered(card_screen(words, shown, reader), edits=str(message_id))
+        said = relayed(shown, about.conversation_id, about.message_id)
+        buttons = relay_buttons(words, shown, reader, said, about.conversation_id, about.message_id)
+        rows = tuple(row for row in buttons if row)
+        return Rendered(Screen("", (), rows), edits=str(message_id))
 
     def _late_files(self, connection: Reading, notice: NoticeRow, words: Words) -> Rendered | None:
         """Files that had not been fetched yet when their message was shown."""

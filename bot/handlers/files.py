@@ -14,7 +14,7 @@ from bot.handlers.errors import Toast
 from bot.handlers.filters import On
 from bot.handlers.showing import patiently
 from bot.office import Office
-from bot.screens.cards import shown_as
+from bot.screens.cards import shown_about
 from bot.texts import Words
 from core.conversations.shown import remember
 from core.desk.messages import File
@@ -44,7 +44,7 @@ async def show_files(
             sent.append(message.message_id)
     if sent:
         await office.db.transact(
-            lambda tx: remember(tx, office.account.id, callback.from_user.id, sent, shown_as(card))
+            lambda tx: remember(tx, office.account.id, callback.from_user.id, sent, shown_about(card))
         )
     if answer := _complaint(words, files, failed):
         toast.say(answer, alert=True)

@@ -23,14 +23,16 @@ from bot.screens.cards import (
     contact_name,
     exclusion_question,
     reason_choice,
+    shown_about,
     shown_as,
     stage_choice,
 )
 from bot.screens.exclusions import person_excluded
 from bot.screens.history import history_screen
+from bot.screens.relay import relay_buttons, relayed
 from bot.texts import Words
 from core.channel import Button, Screen
-from core.conversations.shown import ShownMessage
+from core.conversations.shown import ShownMessage, look_up
 from core.desk import joining, person_exclusion, separating, work
 from core.desk.cards import Card
 from core.desk.history import history
@@ -54,10 +56,10 @@ async def take(
     shown = await _card(office, tap, words)
     toast.say(words("taken", number=shown.number))
     if tap.id(1):  # a relayed message stays as it is; only its button has done its work
-        buttons = [Button(words("button-card"), data(Action.OPEN, shown.id))]
-        if shown.way.why_not is None:
-            buttons.insert(0, Button(words("button-reply"), data(Action.REPLY, shown.id)))
-        await rekey(office, bot, callback, [tuple(buttons)])
+        about = await _relayed(office, callback)
+        said = relayed(shown, about.conversation_id, about.message_id)
+        buttons = relay_buttons(words, shown, person, said, about.conversation_id, about.message_id)
+        await rekey(office, bot, callback, buttons)
         return
     await redraw_card(office, bot, callback, words, person, tap.id(0))
 
@@ -67,7 +69,7 @@ async def choose_stage(callback: CallbackQuery, tap: Tap, bot: Bot, office: Offi
     """Where to."""
     shown = await _open_card(office, tap, words)
     known = await office.db.read(lambda connection: stages(connection, shown.stage.pipeline_id))
-    await redraw(office, bot, callback, stage_choice(words, shown, known), shown_as(shown))
+    await redraw(office, bot, callback, stage_choice(words, shown, known), shown_about(shown))
 
 
 @router.callback_query(On(Action.MOVE))
@@ -86,7 +88,7 @@ async def choose_colleague(callback: CallbackQuery, tap: Tap, bot: Bot, office: 
     """Whom to."""
     shown = await _open_card(office, tap, words)
     people = await office.db.read(managers.active)
-    await redraw(office, bot, callback, colleague_choice(words, shown, people), shown_as(shown))
+    await redraw(office, bot, callback, colleague_choice(words, shown, people), shown_about(shown))
 
 
 @router.callback_query(On(Action.HAND_OVER))
@@ -107,7 +109,7 @@ async def choose_reason(callback: CallbackQuery, tap: Tap, bot: Bot, office: Off
     known = await office.db.read(lambda connection: reasons(connection, shown.stage.pipeline_id))
     commented = tap.action is Action.REASONS_COMMENTED
     screen = reason_choice(words, shown, known, commented=commented)
-    await redraw(office, bot, callback, screen, shown_as(shown))
+    await redraw(office, bot, callback, screen, shown_about(shown))
 
 
 @router.callback_query(On(Action.JUNK))
@@ -196,7 +198,7 @@ async def show_history(
             connection, shown.id, after=tap.text(1) or None, limit=12, language=words.language
         )
     )
-    await redraw(office, bot, callback, history_screen(words, shown, page, person), shown_as(shown))
+    await redraw(office, bot, callback, history_screen(words, shown, page, person), shown_about(shown))
 
 
 @router.callback_query(On(Action.SEPARATE))
@@ -291,7 +293,7 @@ async def ask_exclusion(
     """What excluding this person would mean, before it is done."""
     managers.require_admin(person)
     shown = await _card(office, tap, words)
-    await redraw(office, bot, callback, exclusion_question(words, shown), shown_as(shown))
+    await redraw(office, bot, callback, exclusion_question(words, shown), shown_about(shown))
 
 
 @router.callback_query(On(Action.EXCLUDE_SURELY))
@@ -312,6 +314,15 @@ async def undo_exclude(
     await office.db.transact(lambda tx: person_exclusion.undo_exclude_person(tx, person, tap.id(0)))
     toast.say(words("person-exclusion-undone"))
     await redraw_card(office, bot, callback, words, person, tap.id(0))
+
+
+async def _relayed(office: Office, callback: CallbackQuery) -> ShownMessage:
+    """What the message whose button was tapped passes on."""
+    if callback.message is None:
+        return ShownMessage(None)
+    place = callback.message.chat.id, callback.message.message_id
+    known = await office.db.read(lambda connection: look_up(connection, office.account.id, *place))
+    return known or ShownMessage(None)
 
 
 async def _card(office: Office, tap: Tap, words: Words) -> Card:

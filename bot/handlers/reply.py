@@ -30,6 +30,7 @@ from bot.screens.letters import envelope_lines
 from bot.screens.lists import list_data
 from bot.texts import Words
 from core.channel import Button, Screen
+from core.conversations.redrawing import redraw_cards
 from core.conversations.shown import ShownMessage, look_up, remember
 from core.database import Transaction
 from core.desk import letters, work
@@ -213,6 +214,7 @@ async def _answer(
     if before is None:
         raise Refusal("refused-lead-gone")
     conversation = about.conversation_id or before.way.conversation_id
+    is_taking = before.outcome == "open" and not before.is_taken
     updates: tuple[int, ...] = (staff_update_id,)
     if await office.db.read(lambda connection: letters.answer_envelope(connection, lead_id, conversation)):
         draft, updates = await letter_of(office, bot, message, about.message_id, staff_update_id)
@@ -224,6 +226,8 @@ async def _answer(
     def work_(tx: Transaction) -> tuple[Reply, Envelope | None]:
         letters.require_let_in(tx, draft.cc)
         said = reply(tx, person, lead_id, draft, conversation)
+        if is_taking:
+            redraw_cards(tx, [lead_id])  # no tap draws one's own anew
         for update in updates:
             done(tx, update)
         remember(tx, office.account.id, message.chat.id, [message.message_id], answered_there)
@@ -231,7 +235,7 @@ async def _answer(
 
     said, envelope = await office.db.transact(work_)
     lines = [envelope_lines(words, envelope)] if envelope else []
-    if before.outcome == "open" and not before.is_taken:
+    if is_taking:
         now = await office.card(lead_id, words)
         stage = plain(now.stage_title) if now else ""
         lines.append(words("reply-took", number=before.number, stage=stage))

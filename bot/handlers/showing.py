@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
@@ -97,6 +98,8 @@ async def redraw(
         else:  # a card under a picture may say no more than 1024 units
             await strip(office, bot, message.chat.id, message.message_id)
             await show(office, bot, message.chat.id, screen, about)
+            if about is not None:  # the card is below now; this one stays without buttons
+                await _remember(office, message, replace(about, screen=None))
             return
     except TelegramBadRequest as error:
         if "is not modified" in error.message:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from bot.callbacks import Action, data
 from bot.rich import LONGEST, Rich, line_of, plain, units
@@ -10,7 +11,7 @@ from bot.screens.automation import NEXT, automation
 from bot.screens.conversation import conversation
 from bot.texts import Words
 from core.channel import Button, Markup, Screen
-from core.conversations.shown import ShownMessage
+from core.conversations.shown import ShownAs, ShownMessage
 from core.desk.cards import Card
 from core.desk.messages import Said
 from core.desk.persons import KnownAddress
@@ -57,7 +58,15 @@ def contact_name(words: Words, card: Card) -> str:
 
 
 def shown_as(card: Card) -> ShownMessage:
-    """What a message that shows this card is about: a reply to it goes to where the lead was last spoken in."""
+    """What a message that shows this card is about: a reply to it goes to where the lead was last spoken in.
+
+    It is drawn anew when others change the lead.
+    """
+    return replace(shown_about(card), screen=ShownAs.CARD)
+
+
+def shown_about(card: Card) -> ShownMessage:
+    """What a choice, a history, a file of this lead is about: like `shown_as`, but it stays as it is."""
     last = card.messages[-1].conversation_id if card.messages else None
     return ShownMessage(card.id, card.way.conversation_id or last)
 

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from core import journal
 from core.contacts.model import Address
 from core.contacts.people import lock_contacts
+from core.conversations.redrawing import redraw_cards
 from core.database import Transaction, among
 from core.desk.covering import Covered, covered_contacts, describe
 from core.desk.exclusions import Wanted, enlist, take_off
@@ -71,6 +72,7 @@ def exclude_person(
             for row in open_leads
         ],
     )
+    redraw_cards(tx, [row.id for row in open_leads], but_of=person.id)
     journal.note(
         tx,
         person.actor,
@@ -123,6 +125,7 @@ def undo_exclude_person(tx: Transaction, person: Person, lead_id: int) -> tuple[
     for row in junked:
         stages.reopen(tx, row.id, person.actor)
         wait_again(tx, row.id)
+    redraw_cards(tx, [row.id for row in junked], but_of=person.id)
     journal.note(
         tx,
         person.actor,

@@ -14,6 +14,7 @@ from core import journal
 from core.automation.model import Timer, TimerState
 from core.contacts.people import lock_contacts
 from core.conversations.model import Direction, Message
+from core.conversations.redrawing import redraw_cards
 from core.database import Transaction
 from core.errors import Refusal
 from core.leads import assignment, stages
@@ -58,6 +59,7 @@ def move(tx: Transaction, lead_id: int, person: Person, stage_id: int, *, seen: 
     lead = lead_of(tx, lead_id, seen)
     _make_theirs(tx, lead, person)
     enter_stages(tx, [Move(lead_id, stage_id, person.actor)])
+    redraw_cards(tx, [lead_id], but_of=person.id)
 
 
 def junk(
@@ -78,6 +80,7 @@ def junk(
     _make_theirs(tx, lead, person)
     stage_id = failure_stage(tx, lead.pipeline_id)
     enter_stages(tx, [Move(lead_id, stage_id, person.actor, reason_id, words or None)])
+    redraw_cards(tx, [lead_id], but_of=person.id)
 
 
 def reopen(tx: Transaction, lead_id: int, person: Person, *, seen: int | None = None) -> None:
@@ -94,6 +97,7 @@ def reopen(tx: Transaction, lead_id: int, person: Person, *, seen: int | None = 
         tx.connection.execute(
             update(Lead).where(Lead.id == lead_id).values(responsible_id=person.id, taken_at=tx.now)
         )
+    redraw_cards(tx, [lead_id], but_of=person.id)
 
 
 def cancel_timer(tx: Transaction, timer_id: int, person: Person) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import and_, literal_column, or_, select, update
 
 from core import journal
 from core.conversations.notices import notify
+from core.conversations.redrawing import redraw_cards
 from core.database import BATCH, Transaction
 from core.errors import Refusal
 from core.leads.model import Lead, LeadOutcome
@@ -39,7 +40,9 @@ def propose(tx: Transaction, distribution: str, proposals: Sequence[Proposal]) -
     """
     if distribution == Distribution.ALL:
         return [None] * len(proposals)
-    queue = [row[0] for row in tx.connection.execute(_STRICT if distribution == Distribution.STRICT else _EVEN)]
+    queue = [
+        row[0] for row in tx.connection.execute(_STRICT if distribution == Distribution.STRICT else _EVEN)
+    ]
     if not queue:
         return [None] * len(proposals)
     chosen: list[int | None] = []
@@ -71,6 +74,7 @@ def take(tx: Transaction, lead_id: int, person: Person) -> None:
     )
     if taken.rowcount == 1:
         journal.note(tx, person.actor, "lead-taken", lead_id=lead_id)
+        redraw_cards(tx, [lead_id], but_of=person.id)
         return
     lead = tx.connection.execute(
         select(Lead.number, Lead.outcome, Lead.responsible_id).where(Lead.id == lead_id)
@@ -109,6 +113,7 @@ def hand_over(tx: Transaction, lead_id: int, to_id: int, by: Person) -> None:
     )
     if to_id != by.id:
         notify(tx, [to_id], "lead-given", lead_id=lead_id, by=by.id)
+    redraw_cards(tx, [lead_id], but_of=by.id)
 
 
 def give_out_waiting(tx: Transaction) -> int:
@@ -151,4 +156,5 @@ def give_out_waiting(tx: Transaction) -> int:
             # One that was somebody's already has a history, which the card shows.
             kind = "new-lead" if row.responsible_id is None else "lead-given"
             notify(tx, [manager_id], kind, lead_id=row.id)
+    redraw_cards(tx, [row.id for row in changed])
     return len(changed)

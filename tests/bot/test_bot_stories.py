@@ -9,8 +9,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
+from core.lines.model import Distribution, Line
 from sandbox.faults import HangUp, Refuse
+from sandbox.messages import Message
 from sandbox.people import Person
 from sandbox.telegram import TelegramSandbox
 from tests.bot.programs import ADMIN, LINE_TOKEN, HurriedClock, Story, a_story, running
@@ -34,6 +37,10 @@ async def either_story(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncI
 
 def a_customer(story: Story, name: str = "Анна") -> Person:
     return story.telegram.person(777, name, username="anna_p", phone="+79161234567")
+
+
+def buttons_of(message: Message) -> list[str]:
+    return [button.text for row in message.buttons for button in row]
 
 
 def reactions(message: object) -> list[str]:
@@ -516,3 +523,61 @@ async def test_two_who_may_be_one_are_asked_about_once_and_the_answer_can_be_tak
     await story.telegram.until(lambda: "Ирина: это не Анна, а другой человек" in card.text)
     await story.admin.taps(card, "Возможно, это Анна")
     await story.telegram.until(lambda: "Похоже, это тот же человек: Анна" in card.text)
+
+
+async def everybody_is_offered(story: Story) -> None:
+    """The line shows every new lead to all who are here."""
+    await story.program.db.transact(
+        lambda tx: tx.connection.execute(update(Line).values(distribution=Distribution.ALL))
+    )
+
+
+async def test_when_one_takes_the_cards_of_the_others_change_without_a_tap(either_story: Story) -> None:
+    story, anna = either_story, a_customer(either_story)
+    boris = await story.manager(101, "Борис")
+    await everybody_is_offered(story)
+    await anna.writes(story.line, "Кто поможет?")
+    hers, his = [await person.sees(story.staff, "Новый лид № 1") for person in (story.admin, boris)]
+    await anna.writes(story.line, "Ау!")
+    relays = [await person.sees(story.staff, "Ау!") for person in (story.admin, boris)]
+    assert all(buttons_of(message)[0] == "✋ Взять" for message in (hers, his, *relays))
+    await boris.taps(his, "Взять")
+    await story.telegram.until(lambda: "Ведёт: Борис" in hers.text)
+    assert "✋ Взять" not in buttons_of(hers)
+    assert "Передать" in buttons_of(hers)  # an admin's right
+    # Words that were passed on stay; whose lead it is stands on the way to the card.
+    await story.telegram.until(lambda: "Карточка · ведёт Борис" in buttons_of(relays[0]))
+    assert "✋ Взять" not in buttons_of(relays[0])
+    assert "Ау!" in relays[0].text
+    # Handed over: who has it now is told, the old card of the new one and the giver's are right.
+    await boris.taps(his, "Передать")
+    await story.telegram.until(lambda: "кому передать" in his.text)
+    await boris.taps(his, "Ирина")
+    await story.telegram.until(lambda: "Предложен вам" in hers.text)
+    assert "✋ Взять" in buttons_of(hers)
+    assert "Предложен: Ирина" in his.text
+    # Taken by answering: nobody tapped, so all cards are drawn anew, one's own too.
+    await story.admin.writes(story.staff, "Я помогу", reply_to=hers)
+    await story.telegram.until(lambda: "Ведёт: Ирина" in his.text and "Ваш лид" in hers.text)
+    assert "Передать" not in buttons_of(his)
+    # Closed.
+    await story.admin.taps(hers, "В отказ")
+    await story.telegram.until(lambda: "почему отказ" in hers.text)
+    await story.admin.taps(hers, "Спам")
+    await story.telegram.until(lambda: "Закрыт" in his.text)
+    assert "↩️ Открыть снова" in buttons_of(his)
+    await story.telegram.until(lambda: "Карточка · лид закрыт" in buttons_of(relays[1]))
+
+
+async def test_a_choice_somebody_is_making_is_not_drawn_over(story: Story) -> None:
+    boris = await story.manager(101, "Борис")
+    await everybody_is_offered(story)
+    await a_customer(story).writes(story.line, "Здравствуйте")
+    hers, his = [await person.sees(story.staff, "Новый лид № 1") for person in (story.admin, boris)]
+    await boris.taps(his, "История")
+    await story.telegram.until(lambda: "История лида" in his.text)
+    other = await story.answer(boris, await boris.writes(story.staff, "/lead 1"))
+    await story.admin.taps(hers, "Взять")
+    await story.telegram.until(lambda: "Ведёт: Ирина" in other.text)
+    await story.all_handled()
+    assert "История лида" in his.text
