@@ -15,7 +15,7 @@ from core.conversations.notices import tell_trouble
 from core.database import BATCH, Transaction, among
 from core.files import FileStore
 from core.intake.model import Ledger, LedgerRaw, LedgerState
-from core.lines.model import Account
+from core.lines.accounts import SILENCE, silent_accounts
 from core.staff.model import Dialog
 
 _STILL_KEPT = select(LedgerRaw.sha256).where(among(LedgerRaw.sha256, "files"), LedgerRaw.sha256.is_not(None))
@@ -25,7 +25,7 @@ WATCHED = (
     "email",
 )  # their edges hear from the network every few minutes, if only "nothing new"
 UNUSED = timedelta(hours=1)  # longer than anybody takes between keeping a file and referring to it
-SILENCE = timedelta(minutes=20)
+SILENT = timedelta(minutes=20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +94,8 @@ def _sweep_raw(tx: Transaction, retention: Retention, store: FileStore) -> int:
 
 def tell_silence(tx: Transaction) -> None:
     """An account that was heard from and has been silent for too long is trouble: its edge is down or cut off."""
-    rows = tx.connection.execute(
-        select(Account.id).where(
-            Account.channel.in_(WATCHED), Account.last_seen_at < tx.now - SILENCE, Account.trouble.is_(None)
-        )
-    ).all()
-    for row in rows:
-        tell_trouble(tx, row.id, "silent")
+    for account_id in silent_accounts(tx.connection, WATCHED, tx.now - SILENT):
+        tell_trouble(tx, account_id, "silent", SILENCE)
 
 
 def _delete(tx: Transaction, model: Any, column: Any, keys: list[Any]) -> int:

@@ -287,13 +287,13 @@ class Program:
         retention = Retention(raw=timedelta(days=self.settings.retention.raw_days))
         return Worker(self.db, Post(channels, renderer), self.store, retention=retention, poll=self.poll)
 
-    async def note_trouble(self, account: AccountRef, why: str | None) -> None:
-        """An account is well (None) or not; admins are told when that is news.
+    async def note_trouble(self, account: AccountRef, why: str | None, part: str | None = None) -> None:
+        """An account, or a part of it, is well (None) or not; admins are told when that is news.
 
         While the database is away nobody is told; the edge says it again while it lasts.
         """
         try:
-            await self.db.transact(lambda tx: tell_trouble(tx, account.id, why))
+            await self.db.transact(lambda tx: tell_trouble(tx, account.id, why, part))
         except (OSError, DatabaseError) as error:
             log.warning("trouble cannot be noted", account_id=account.id, why=type(error).__name__)
 

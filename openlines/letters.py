@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from channels.email.checking import Checked, check_imap, check_smtp
-from channels.email.health import Health
 from channels.email.identity import MailIdentity
 from channels.email.listener import Listener
 from channels.email.mailbox import Habits, Mailbox
@@ -19,7 +18,7 @@ from channels.email.smtp import SmtpPost
 from channels.email.urls import read_imap_url, read_listen_url, read_smtp_url
 from core.channel import Channel, Received
 from core.files import FileStore
-from core.lines.accounts import AccountRef, read_cursor
+from core.lines.accounts import LISTENER, MAILBOX, SENDING, AccountRef, read_cursor
 from openlines.ground import secret_key
 from openlines.settings import Settings
 
@@ -38,7 +37,6 @@ class Letters:
         self._program = program
         self._account = account
         self._identity = identity_of(program.settings)
-        self._health = Health(partial(program.note_trouble, account))
         self._post: SmtpPost | None = None
         self.listener: Listener | None = None
 
@@ -66,7 +64,7 @@ class Letters:
             program.clock,
             program.store.path,
             public_url=settings.public_url,
-            trouble=self._health.of("sending"),
+            trouble=partial(program.note_trouble, self._account, part=SENDING),
         )
         return PacedEmail(channel, program.limits, program.clock, self._identity.address)
 
@@ -100,7 +98,7 @@ class Letters:
                     url,
                     self._reception(),
                     program.clock,
-                    trouble=self._health.of("mailbox"),
+                    trouble=partial(program.note_trouble, part=MAILBOX),
                     habits=Habits(folder=settings.folder, since=settings.since),
                 )
                 await mailbox.run(cursor)
@@ -115,7 +113,7 @@ class Letters:
         await self.listener.start()
         try:
             while True:  # nobody may write for days, and yet all is well
-                await self._health.of("listener")(None)
+                await self._program.note_trouble(self._account, None, LISTENER)
                 await clock.sleep_until(clock.now() + ALIVE_EVERY)
         finally:
             await self.listener.close()

@@ -92,7 +92,7 @@ class Mailbox:
         self._connected: ImapConnection | None = None
         self._place: Place | None = None
         self._looked_at_sent: datetime | None = None
-        self._noted_alive: datetime | None = None
+        self._told_alive: datetime | None = None
         self._fetcher = Fetcher(self._call, clock, self._name, size_limit=reception.size_limit)
 
     async def run(self, cursor: dict[str, Any] | None) -> None:
@@ -112,10 +112,10 @@ class Mailbox:
                         await self._settle_sent()
                         has_come = await self._catch_up()
                         is_fresh = has_come or is_told or failures > 0
-                        if is_told or failures:
+                        if is_told or failures or self._is_alive_due():
                             await self._tell(None)
+                            self._told_alive = self._clock.now()
                         failures, is_told = 0, False
-                        await self._note_alive()
                         await self._wait(briefly=is_fresh)
                 except NotFiled as error:
                     failures += 1
@@ -200,12 +200,9 @@ class Mailbox:
             await self._move(replace(self._here, filed=()))
         return done > 0
 
-    async def _note_alive(self) -> None:
-        """The account was heard from, if only that there is nothing new."""
-        now = self._clock.now()
-        if self._noted_alive is None or now - self._noted_alive >= ALIVE_EVERY:
-            self._noted_alive = now
-            await self._move(self._here)
+    def _is_alive_due(self) -> bool:
+        """Whether it is time to say that the account was heard from, if only that there is nothing new."""
+        return self._told_alive is None or self._clock.now() - self._told_alive >= ALIVE_EVERY
 
     async def _take(self, connection: ImapConnection, uids: Sequence[int]) -> None:
         heads = await self._call(partial(connection.heads, dates=uids[0] < self._here.old_below), uids)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, column, select, table, text, update
 
 from core.conversations.model import Delivery, DeliveryState
 from core.database import Transaction, among
-from core.lines.accounts import note_alive, note_trouble
+from core.lines.accounts import WHOLE, is_in_parts, note_alive, note_trouble
 from core.lines.model import Account
 from core.staff.model import Manager, Role
 
@@ -136,14 +136,22 @@ def notify_admins(tx: Transaction, kind: str, **facts: Any) -> None:
     notify(tx, [row[0] for row in admins], kind, **facts)
 
 
-def tell_trouble(tx: Transaction, account_id: int, why: str | None) -> None:
-    """An account is unwell, or well again (None): the admins are told when that is news."""
+def tell_trouble(tx: Transaction, account_id: int, why: str | None, part: str | None = None) -> None:
+    """A part of an account is unwell, or well again (None): the admins are told when that is news.
+
+    Without a part it is the whole account; of one that is in parts (letters) that says nothing, because each of
+    them has spoken for itself, in its server's words.
+    """
+    if part is None:
+        if is_in_parts(tx.connection, account_id):
+            return
+        part = WHOLE
     if why is None:
-        if note_alive(tx, account_id):
+        if note_alive(tx, account_id, part):
             _hasten(tx, account_id)
-            notify_admins(tx, "account-well", account_id=account_id)
-    elif note_trouble(tx, account_id, why):
-        notify_admins(tx, "account-trouble", account_id=account_id, why=why)
+            notify_admins(tx, "account-well", account_id=account_id, part=part)
+    elif note_trouble(tx, account_id, why, part):
+        notify_admins(tx, "account-trouble", account_id=account_id, why=why, part=part)
 
 
 def _hasten(tx: Transaction, account_id: int) -> None:

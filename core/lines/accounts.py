@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, select, update
@@ -12,6 +14,15 @@ from core.lines.model import Account, Line
 
 # Channels through which nobody can be answered: another way to the person is looked for.
 ONE_WAY = frozenset(("form", "call"))
+
+# The parts of an account, each of which may ail while the others are well. A bot is one connection for everything;
+# letters are read here and sent there, perhaps by different processes, and each speaks for itself.
+WHOLE = "whole"
+MAILBOX = "mailbox"
+LISTENER = "listener"
+SENDING = "sending"
+SILENCE = "silence"  # nobody complains and nothing is heard either; over with the first sign of life
+IN_PARTS = frozenset(("email",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +57,7 @@ def ensure_account(tx: Transaction, line_id: int, channel: str, scope: str, titl
                 "cursor": None,
                 "last_seen_at": None,
                 "trouble": None,
+                "troubles": None,
                 "trouble_since": None,
             }
         ],
@@ -78,28 +90,57 @@ def move_cursor(tx: Transaction, account_id: int, cursor: dict[str, Any]) -> Non
     )
 
 
-def note_alive(tx: Transaction, account_id: int) -> bool:
-    """The network answered. True when the account was in trouble until now."""
-    ailing = tx.connection.execute(
-        select(Account.trouble_since).where(Account.id == account_id)
-    ).scalar_one_or_none()
-    tx.connection.execute(
-        update(Account)
-        .where(Account.id == account_id)
-        .values(last_seen_at=tx.now, trouble=None, trouble_since=None)
-    )
-    return ailing is not None
+def is_in_parts(connection: Connection, account_id: int) -> bool:
+    """Whether the account's ways in and out are well or ill each for itself."""
+    channel = connection.execute(select(Account.channel).where(Account.id == account_id)).scalar_one_or_none()
+    return channel in IN_PARTS
 
 
-def note_trouble(tx: Transaction, account_id: int, trouble: str) -> bool:
+def note_alive(tx: Transaction, account_id: int, part: str = WHOLE) -> bool:
+    """This part of the account works. True when it was in trouble until now; what ails others stays."""
+    known = _troubles(tx, account_id)
+    over = {part} if part == SENDING else {part, SILENCE}
+    left = {name: why for name, why in known.items() if name not in over}
+    values: dict[str, Any] = {} if part == SENDING else {"last_seen_at": tx.now}
+    if len(left) < len(known):
+        values |= _as_columns(left)
+        if not left:
+            values["trouble_since"] = None
+    if values:
+        tx.connection.execute(update(Account).where(Account.id == account_id).values(**values))
+    return len(left) < len(known)
+
+
+def note_trouble(tx: Transaction, account_id: int, trouble: str, part: str = WHOLE) -> bool:
     """The network refuses or is silent. True when this is news, so that the admins are told once."""
-    found = tx.connection.execute(
-        select(Account.trouble).where(Account.id == account_id)
-    ).scalar_one_or_none()
-    if found == trouble:
+    known = _troubles(tx, account_id)
+    if known.get(part) == trouble:
         return False
-    values: dict[str, Any] = {"trouble": trouble}
-    if found is None:
+    values = _as_columns(known | {part: trouble})
+    if not known:
         values["trouble_since"] = tx.now
     tx.connection.execute(update(Account).where(Account.id == account_id).values(**values))
     return True
+
+
+def silent_accounts(connection: Connection, channels: Collection[str], since: datetime) -> list[int]:
+    """Accounts of these channels that were heard from, but not `since` then, and of which nobody knows why."""
+    rows = connection.execute(
+        select(Account.id, Account.troubles).where(
+            Account.channel.in_(channels), Account.last_seen_at < since
+        )
+    )
+    return [row.id for row in rows if not set(row.troubles or ()) - {SENDING}]
+
+
+def _troubles(tx: Transaction, account_id: int) -> dict[str, str]:
+    # Locked: the processes that read and those that send each know of one part only.
+    found = tx.connection.execute(
+        select(Account.troubles).where(Account.id == account_id).with_for_update()
+    ).scalar_one_or_none()
+    return dict(found or {})
+
+
+def _as_columns(troubles: dict[str, str]) -> dict[str, Any]:
+    said = (f"{part}: {why}" if part not in (WHOLE, SILENCE) else why for part, why in troubles.items())
+    return {"troubles": troubles or None, "trouble": "; ".join(said) or None}

@@ -55,6 +55,7 @@ class Account(Model):
     cursor: Mapped[dict[str, Any] | None]  # how far the edge has read: an offset, or UIDVALIDITY and UID
     last_seen_at: Mapped[datetime | None]  # when the edge last heard from the network
     trouble: Mapped[str | None] = mapped_column(Text)  # why nothing comes or goes now; None when all is well
+    troubles: Mapped[dict[str, Any] | None]  # the same by part: letters may come in while none go out
     trouble_since: Mapped[datetime | None]
 
     __table_args__ = (Index("uq_account_channel", "channel", "scope", unique=True),)
