@@ -1,0 +1,89 @@
+"""What only PostgreSQL has: leases that die with their connection, and wake-up calls between processes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import structlog
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from core.hints import Hints
+
+log = structlog.get_logger("database")
+
+NOTIFY_CHANNEL = "openlines"
+
+
+async def hold_lease(
+    engine: AsyncEngine, name: str, body: Callable[[], Coroutine[Any, Any, None]], retry_seconds: float
+) -> None:
+    """Run `body` while this process holds the lease `name`, waiting for it first; until cancelled.
+
+    The lease is a session's advisory lock: when the connection is lost so is the lease, `body` is cancelled and
+    the lease asked for anew.
+    """
+    while True:
+        try:
+            async with engine.connect() as connection:
+                await _hold_on(connection, name, body, retry_seconds)
+                return
+        except (DBAPIError, OSError) as error:
+            log.warning("a lease is lost", lease=name, why=type(error).__name__)
+        await asyncio.sleep(retry_seconds)
+
+
+async def listen(engine: AsyncEngine, hints: Hints) -> None:
+    """PostgreSQL's wake-up calls become this process's hints. A lost connection costs a poll's interval."""
+    while True:
+        try:
+            async with engine.connect() as connection:
+                await _listen_on(connection, hints)
+        except (DBAPIError, OSError) as error:
+            log.warning("wake-up calls interrupted", why=type(error).__name__)
+        await asyncio.sleep(1)
+
+
+async def _hold_on(
+    connection: AsyncConnection,
+    name: str,
+    body: Callable[[], Coroutine[Any, Any, None]],
+    seconds: float,
+) -> None:
+    connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
+    ask = text("SELECT pg_try_advisory_lock(hashtextextended(:name, 3050))")
+    while not (await connection.execute(ask, {"name": name})).scalar_one():  # noqa: ASYNC110 - nobody tells
+        await asyncio.sleep(seconds)
+    task = asyncio.ensure_future(body())
+    try:
+        while not task.done():
+            await asyncio.wait([task], timeout=seconds)
+            await connection.execute(
+                text("SELECT 1")
+            )  # raises when the connection, and so the lease, is gone
+        task.result()
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await connection.invalidate()
+
+
+async def _listen_on(connection: AsyncConnection, hints: Hints) -> None:
+    raw = await connection.get_raw_connection()
+    driver: Any = raw.driver_connection
+    lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def terminated(_: Any) -> None:
+        if not lost.done():
+            lost.set_result(None)
+
+    driver.add_termination_listener(terminated)
+    await driver.add_listener(NOTIFY_CHANNEL, lambda *call: hints.announce({str(call[3])}))
+    try:
+        await lost
+    finally:
+        driver.remove_termination_listener(terminated)
+        await connection.invalidate()  # nobody else may be given it: it listens, or it is dead
