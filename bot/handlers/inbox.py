@@ -10,10 +10,10 @@ from aiogram.types import CallbackQuery, Message
 from bot.callbacks import Action, Tap
 from bot.handlers.dialogue import leave
 from bot.handlers.filters import On
-from bot.handlers.showing import redraw, say, show
+from bot.handlers.showing import redraw, show
 from bot.office import Office
 from bot.screens.cards import card_screen, shown_as
-from bot.screens.lists import VIEWS, list_screen, stages_screen
+from bot.screens.lists import VIEWS, list_screen, lists_row, stages_screen
 from bot.texts import Words
 from core.channel import Screen
 from core.database import Reading
@@ -52,7 +52,7 @@ async def lead(
     await leave(state)
     number = lead_number(command.args)
     if number is None:
-        await say(office, bot, message.chat.id, words("lead-which"))
+        await show(office, bot, message.chat.id, Screen(words("lead-which"), (), (lists_row(words),)))
         return
     shown = await office.db.read(
         lambda connection: card_by_number(
@@ -150,6 +150,6 @@ async def _list(
         page = board.leads_page(
             connection, person=person, view=shown, language=words.language, stage_id=stage_id, after=after
         )
-        return list_screen(words, shown, page, board.counts(connection, person), stage=stage)
+        return list_screen(words, shown, page, board.counts(connection, person), person, stage=stage)
 
     return await office.db.read(read)

@@ -84,11 +84,13 @@ async def move(
 
 
 @router.callback_query(On(Action.COLLEAGUES))
-async def choose_colleague(callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words) -> None:
+async def choose_colleague(
+    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person
+) -> None:
     """Whom to."""
     shown = await _open_card(office, tap, words)
     people = await office.db.read(managers.active)
-    await redraw(office, bot, callback, colleague_choice(words, shown, people), shown_about(shown))
+    await redraw(office, bot, callback, colleague_choice(words, shown, people, person), shown_about(shown))
 
 
 @router.callback_query(On(Action.HAND_OVER))
@@ -125,10 +127,17 @@ async def junk(
 
 @router.callback_query(On(Action.JUNK_COMMENT))
 async def junk_commented(
-    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, state: FSMContext
+    callback: CallbackQuery,
+    tap: Tap,
+    bot: Bot,
+    office: Office,
+    words: Words,
+    person: Person,
+    state: FSMContext,
 ) -> None:
-    """Give the lead up for that reason, after a few words."""
+    """Give the lead up for that reason, after a few words. The choice has been made: the card is back."""
     shown = await _open_card(office, tap, words)
+    await redraw(office, bot, callback, card_screen(words, shown, person), shown_as(shown))
     content = {"lead": shown.id, "reason": tap.id(1), "fence": tap.id(2)}
     await ask(
         office,

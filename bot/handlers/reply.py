@@ -27,14 +27,13 @@ from bot.letterheads import Letterhead, with_letterhead
 from bot.office import Office
 from bot.rich import line_of, plain
 from bot.screens.letters import envelope_lines
-from bot.screens.lists import list_data
+from bot.screens.lists import lists_row
 from bot.texts import Words
 from core.channel import Button, Screen
 from core.conversations.redrawing import redraw_cards
 from core.conversations.shown import ShownMessage, look_up, remember
 from core.database import Transaction
 from core.desk import letters, work
-from core.desk.board import View
 from core.desk.letters import Envelope
 from core.errors import Refusal
 from core.leads.answering import Reply, reply
@@ -121,11 +120,13 @@ async def comment(
     if (content := await _content(message, bot, office, words, state)) is None:
         return
     lead_id, text = int(content["lead"]), text_of(message)[0].strip()
-    await office.db.transact(
-        lambda tx: work.junk(
-            tx, lead_id, person, int(content["reason"]), comment=text or None, seen=content.get("fence")
-        )
-    )
+
+    def work_(tx: Transaction) -> None:
+        reason, seen = int(content["reason"]), content.get("fence")
+        work.junk(tx, lead_id, person, reason, comment=text or None, seen=seen)
+        redraw_cards(tx, [lead_id])  # the card under which the reason was chosen, too
+
+    await office.db.transact(work_)
     if (shown := await office.card(lead_id, words)) is not None:
         await show_card(office, bot, message.chat.id, words, person, shown)
 
@@ -176,12 +177,7 @@ async def unknown_command(message: Message, bot: Bot, office: Office, words: Wor
 @fallback.message()
 async def plain_text(message: Message, bot: Bot, office: Office, words: Words, person: Person) -> None:
     """A message for nobody: never sent to anyone, never met with silence."""
-    rows: list[tuple[Button, ...]] = [
-        (
-            Button(words("button-waiting"), list_data(View.WAITING)),
-            Button(words("button-mine"), list_data(View.MINE)),
-        )
-    ]
+    rows: list[tuple[Button, ...]] = [lists_row(words)]
     origin = message.forward_origin
     if person.is_admin and isinstance(origin, MessageOriginUser):
         sender = data(Action.EXCLUDE_SENDER, origin.sender_user.id)

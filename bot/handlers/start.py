@@ -23,14 +23,13 @@ from bot.handlers.people import language_of_user
 from bot.handlers.showing import patiently, redraw, say, show
 from bot.office import Office
 from bot.rich import Rich, line_of
-from bot.screens.lists import list_data
+from bot.screens.lists import lists_row
 from bot.texts import LANGUAGES, Words
 from core.channel import Button, Markup, Screen
-from core.desk.board import View
 from core.staff import managers
 from core.staff.managers import INVITATION_PREFIX, Person
 
-COMMANDS = ("leads", "find", "write", "stats", "away", "back", "help", "language")
+COMMANDS = ("leads", "lead", "find", "write", "stats", "away", "back", "help", "language")
 ADMIN_COMMANDS = ("exclude", "exclusions", "include", "check", "ledger", "managers", "invite")
 
 router = Router(name="start")
@@ -150,15 +149,11 @@ def _greeting(words: Words, person: Person, user: User) -> Screen:
     rich = Rich().add(words("greeting", name=line_of(user.first_name, 60) or person.name), Markup.BOLD)
     rich.gap().line(words("greeting-admin" if person.is_admin else "greeting-manager"))
     rich.gap().line(words("greeting-reply"))
-    first = (
-        Button(words("button-waiting"), list_data(View.WAITING)),
-        Button(words("button-mine"), list_data(View.MINE)),
-    )
     second = (
         Button(words("button-help"), data(Action.HELP)),
         Button(words("button-language"), data(Action.LANGUAGE)),
     )
-    rows: list[tuple[Button, ...]] = [first, second]
+    rows: list[tuple[Button, ...]] = [lists_row(words), second]
     if person.is_admin:
         rows.append((Button(words("button-invite-manager"), data(Action.INVITE, 0)),))
     return rich.screen(*rows)
@@ -171,9 +166,4 @@ def _help(words: Words, person: Person) -> Screen:
     rich.gap().line(words("help-commands"), Markup.BOLD)
     for name in (*COMMANDS, *(ADMIN_COMMANDS if person.is_admin else ())):
         rich.line(f"/{name} · {words(f'command-{name}')}")
-    return rich.screen(
-        (
-            Button(words("button-waiting"), list_data(View.WAITING)),
-            Button(words("button-mine"), list_data(View.MINE)),
-        )
-    )
+    return rich.screen(lists_row(words))

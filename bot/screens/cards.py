@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 from bot.callbacks import Action, data
 from bot.rich import LONGEST, Rich, line_of, plain, units
@@ -32,6 +33,7 @@ _UNANSWERABLE = {
 # What a letter tells besides its text stands beside the text.
 _TOLD: Mapping[str, tuple[str, ...]] = {"email": ("cc", "omitted", "automatic", "delivery")}
 LETTERS = 2  # that can be opened whole below a card or a notice
+_WAITS = timedelta(minutes=1)  # before it is worth a line how long somebody has waited
 _HEAD = 2200  # UTF-16 units the facts above the conversation may take, however much a form has sent
 
 
@@ -115,13 +117,16 @@ def reason_choice(
     return rich.screen(*_two_by_two(buttons), () if commented else (other,), (_back(words, card.id),))
 
 
-def colleague_choice(words: Words, card: Card, people: tuple[Person, ...]) -> Screen:
-    """Whom a lead may be handed to, the available first."""
+def colleague_choice(words: Words, card: Card, people: tuple[Person, ...], reader: Person) -> Screen:
+    """Whom a lead may be handed to, the available first. With nobody there, an admin may invite somebody."""
     rich = Rich().add(words("ask-colleague", number=card.number), Markup.BOLD)
     present = card.responsible.id if card.responsible else None
     others = [person for person in people if person.id != present or not card.is_taken]
+    invite: tuple[Button, ...] = ()
     if not others:
         rich.line(words("no-colleagues"))
+        if reader.is_admin:
+            invite = (Button(words("button-invite-manager"), data(Action.INVITE, 0)),)
     buttons = [
         Button(
             words(
@@ -131,7 +136,7 @@ def colleague_choice(words: Words, card: Card, people: tuple[Person, ...]) -> Sc
         )
         for person in sorted(others, key=lambda person: not person.is_available)[:40]
     ]
-    return rich.screen(*_two_by_two(buttons), (_back(words, card.id),))
+    return rich.screen(*_two_by_two(buttons), invite, (_back(words, card.id),))
 
 
 def exclusion_question(words: Words, card: Card) -> Screen:
@@ -171,7 +176,7 @@ def _facts(words: Words, card: Card, reader: Person, heading: str, title: str) -
     elif card.channel not in {address.kind for address in card.addresses}:
         rich.line(channel)
     rich.line(_responsibility(words, card, reader))
-    if card.outcome == "open" and card.waiting_since:
+    if card.outcome == "open" and card.waiting_since and words.now - card.waiting_since >= _WAITS:
         rich.line(f"⏱ {words('card-waits', time=words.lasting(words.now - card.waiting_since))}")
     if card.outcome != "open" and card.closed_at:
         _closing(words, card, rich)
@@ -190,7 +195,9 @@ def _facts(words: Words, card: Card, reader: Person, heading: str, title: str) -
 
 def _responsibility(words: Words, card: Card, reader: Person) -> str:
     if card.responsible is None:
-        return words("card-free")
+        return words("card-free" if card.outcome == "open" else "card-nobody")
+    if card.outcome != "open":
+        return words("card-was-of", name=line_of(card.responsible.name, 60))
     if card.is_taken:
         mine = card.responsible.id == reader.id
         return (
@@ -224,15 +231,15 @@ def _earlier(words: Words, card: Card, rich: Rich) -> None:
         line = words("card-before-reason", number=before.number, outcome=outcome, reason=reason, when=when)
     else:
         line = words("card-before", number=before.number, outcome=outcome, when=when)
+    if before.responsible:
+        line += f" · {words('card-before-by', name=line_of(before.responsible.name, 60))}"
     rich.line(f"↩️ {line}")
     if before.comment:
         rich.line(words("card-comment", text=line_of(before.comment, 200)), Markup.ITALIC)
-    if before.responsible:
-        rich.line(words("card-before-by", name=line_of(before.responsible.name, 60)))
 
 
 def _person(words: Words, card: Card, rich: Rich) -> None:
-    if card.missing:
+    if card.missing and card.outcome == "open":
         what = ", ".join(
             words(f"missing-{name}") for name in card.missing if name in ("name", "phone", "email")
         )
@@ -259,7 +266,9 @@ def _buttons(words: Words, card: Card, reader: Person) -> list[tuple[Button, ...
     lead = card.id
     is_open = card.outcome == "open"
     is_mine = card.is_taken and card.responsible is not None and card.responsible.id == reader.id
-    first, second, third = [], [], []
+    first: list[Button] = []
+    second: list[Button] = []
+    third: list[Button] = []
     if is_open and not card.is_taken:
         first.append(Button(words("button-take"), data(Action.TAKE, lead)))
     if card.way.why_not is None:
@@ -277,12 +286,23 @@ def _buttons(words: Words, card: Card, reader: Person) -> list[tuple[Button, ...
     third.append(Button(words("button-history"), data(Action.HISTORY, lead)))
     if files := sum(len(said.files) for said in card.messages):
         third.append(Button(words("button-files", count=files), data(Action.FILES, lead)))
+    if card.earlier is not None:
+        third.append(
+            Button(
+                words("button-lead", number=card.earlier.number),
+                data(Action.OPEN, card.earlier.lead_id),
+            )
+        )
     if reader.is_admin and card.exclusion is None:
         third.append(Button(words("button-exclude"), data(Action.EXCLUDE_PERSON, lead)))
     if reader.is_admin and card.can_undo_exclusion:
         second.append(Button(words("button-undo-exclusion"), data(Action.UNDO_EXCLUDE, lead)))
     letters = whole_letter_buttons(words, card.messages)
-    return [tuple(first), letters, tuple(second), tuple(third), *_corrections(words, card)]
+    half = (
+        -(-len(third) // 2) if len(third) > 3 else len(third)
+    )  # four in a row cannot be read on a telephone
+    rows = [tuple(first), letters, tuple(second), tuple(third[:half]), tuple(third[half:])]
+    return rows + _corrections(words, card)
 
 
 def _corrections(words: Words, card: Card) -> list[tuple[Button, ...]]:

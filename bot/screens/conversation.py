@@ -15,8 +15,11 @@ from core.desk.messages import File, Said
 LONG = 300  # UTF-16 units; a longer quote is folded and opens at a tap
 IN_ONE_GO = timedelta(minutes=3)
 ONE = 1200  # units of one message beside others
+AUTOMATIC = 90  # units of one that a rule has sent: enough to know it again
 _FILES = ("photo", "video", "audio", "voice", "video_note", "document", "sticker", "animation")
 _LABEL = re.compile(r"\[([^\[\]\n]{1,200})\]")
+_RUSSIAN = re.compile(r"[а-яё]", re.IGNORECASE)
+_DETAILS = re.compile(r"[:,] .{1,150}$")  # of a label, after the kind
 _START = re.compile(r"/start(@\w+)?( \S+)?", re.ASCII)
 _WHY_MISSING = {"too_large": "large", "too-large": "large", "not_found": "expired", "expired": "expired"}
 _STATUS = re.compile(r"(?<![\d.])[45]\.\d{1,3}\.\d{1,3}(?![\d.])")
@@ -56,16 +59,27 @@ def conversation(
 
 
 def file_line(words: Words, file: File, label: str = "") -> str:
-    """A file in words: its kind and name, or the channel's `label` for it, and whether it can be had."""
+    """A file in words: its kind and name, or the channel's `label` for it, and whether it can be had.
+
+    A label is in the line's language. Whoever reads another is told the kind in theirs, and what follows it.
+    """
     line = label
-    if not label:
+    if not label or bool(_RUSSIAN.search(label)) != (words.language == "ru"):
         line = words(f"file-{file.kind}" if file.kind in _FILES else "file-other")
-        if name := shortened(plain(file.name or "").replace("\n", " "), 60):
+        if rest := _DETAILS.search(label):
+            line += rest[0]
+        elif name := shortened(plain(file.name or "").replace("\n", " "), 60):
             line = words("file-named", kind=line, name=name)
     if file.state == "missing":
         why = _WHY_MISSING.get(file.error or "", "other")
         return words("file-missing", file=line, why=words(f"file-why-{why}"))
     return line
+
+
+def label_of(said: Said) -> str:
+    """What the channel wrote for files that came without words: "Голосовое сообщение, 0:03"; empty where it did not."""
+    label = _LABEL.fullmatch(said.text) if said.files else None
+    return plain(label[1]) if label else ""
 
 
 def author(words: Words, said: Said, customer: str) -> str:
@@ -130,6 +144,8 @@ def _frame(said: Said) -> tuple[object, ...]:
 def _block(words: Words, turn: Sequence[Said], customer: str, limit: int) -> Rich:
     first = turn[0]
     rich = Rich().add(_heading(words, turn, customer), Markup.BOLD)
+    if first.direction == "out" and first.is_automatic:
+        limit = min(limit, rich.units + 1 + AUTOMATIC)
     if subject := line_of(first.subject, 150):
         rich.line(subject, Markup.ITALIC)
     if first.copies:
@@ -140,12 +156,12 @@ def _block(words: Words, turn: Sequence[Said], customer: str, limit: int) -> Ric
     texts: list[str] = []
     for one in turn[-20:]:
         # What has no words of its own stands as a label, "[Голосовое сообщение, 0:03]": that says more.
-        label = _LABEL.fullmatch(one.text) if one.files else None
+        label = label_of(one)
         if one.files and not (one.group and texts):  # the caption of an album stands below its pictures
             _quote(rich, texts, limit)
         for file in one.files[:10]:
-            rich.line(f"📎 {file_line(words, file, plain(label[1]) if label else '')}")
-        if label is None and one.text:
+            rich.line(f"📎 {file_line(words, file, label)}")
+        if not label and one.text:
             texts.append(shown_text(words, one.text))
     _quote(rich, texts, limit)
     return rich

@@ -8,7 +8,7 @@ from bot.callbacks import Action, data
 from bot.rich import LONGEST, Rich, line_of, shortened
 from bot.screens.automation import left_undone
 from bot.screens.cards import channel_name
-from bot.screens.conversation import author, file_line, shown_text
+from bot.screens.conversation import author, file_line, label_of, shown_text
 from bot.texts import Words
 from core.channel import Button, Markup, Screen
 from core.desk.cards import Card
@@ -57,8 +57,9 @@ def _undoing(words: Words, card: Card, page: Page) -> list[tuple[Button, ...]]:
 def _entry(words: Words, entry: Entry, customer: str, reader: Person, rich: Rich) -> None:
     match entry:
         case Message(_, _, said):
-            text = shortened(" ".join(shown_text(words, said.text).split()), 160)
-            files = "" if text else ", ".join(file_line(words, file) for file in said.files[:3])
+            label = label_of(said)
+            text = "" if label else shortened(" ".join(shown_text(words, said.text).split()), 160)
+            files = "" if text else ", ".join(file_line(words, file, label) for file in said.files[:3])
             mark = "→" if said.direction == "out" else "←"
             rich.add(f"{mark} {author(words, said, customer)}: ").add(text or files, Markup.ITALIC)
             if said.dispatch and said.dispatch.state in ("refused", "uncertain", "cancelled"):

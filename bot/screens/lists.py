@@ -13,13 +13,20 @@ from core.channel import Button, Markup, Screen
 from core.desk.board import COUNTED, Page, Row, View
 from core.desk.finding import Found
 from core.leads.pipelines import StageRef
+from core.staff.managers import Person
 
 VIEWS = (View.MINE, View.WAITING, View.ALL, View.CLOSED, View.STAGE)  # their places are in buttons
 _TABS = ((View.MINE, "button-mine"), (View.WAITING, "button-waiting"), (View.ALL, "button-all"))
 
 
 def list_screen(
-    words: Words, view: View, page: Page, counts: Mapping[str, int], *, stage: StageRef | None = None
+    words: Words,
+    view: View,
+    page: Page,
+    counts: Mapping[str, int],
+    reader: Person,
+    *,
+    stage: StageRef | None = None,
 ) -> Screen:
     """One page of a list with the ways to the others. `stage` names the list of one stage."""
     rich = Rich()
@@ -28,7 +35,7 @@ def list_screen(
     if not page.rows:
         rich.gap().line(words(f"list-{view}-empty"))
     for row in page.rows:
-        _row(words, row, rich, view)
+        _row(words, row, rich, view, reader)
     tabs = tuple(
         Button(
             f"{words(key)} {counted(words, counts[tab])}" if counts.get(tab) else words(key), list_data(tab)
@@ -57,6 +64,14 @@ def list_data(view: View, after: str | None = None, stage_id: int | None = None)
     return data(Action.LIST, VIEWS.index(view), after, stage_id)
 
 
+def lists_row(words: Words) -> tuple[Button, ...]:
+    """The way on from where nothing was asked for."""
+    return (
+        Button(words("button-waiting"), list_data(View.WAITING)),
+        Button(words("button-mine"), list_data(View.MINE)),
+    )
+
+
 def stages_screen(words: Words, stages: Sequence[StageRef], counts: Mapping[int, int]) -> Screen:
     """Which stage to look into, with how many leads it holds."""
     rich = Rich().add(words("list-stages"), Markup.BOLD)
@@ -69,18 +84,19 @@ def stages_screen(words: Words, stages: Sequence[StageRef], counts: Mapping[int,
     return rich.screen(*rows[:30], (Button(words("button-mine"), list_data(View.MINE)),))
 
 
-def found_screen(words: Words, query: str, found: Sequence[Found]) -> Screen:
+def found_screen(words: Words, query: str, found: Sequence[Found], reader: Person) -> Screen:
     """What a search has found: leads, and people without one."""
     rich = Rich()
     if not found:
         rich.add(words("found-nothing", query=line_of(query, 100)), Markup.BOLD).gap().line(
             words("found-hint")
         )
-        return rich.screen()
+        again = Button(words("button-find"), data(Action.FIND))
+        return rich.screen((again, Button(words("button-waiting"), list_data(View.WAITING))))
     rich.add(words("found-heading", query=line_of(query, 100), count=len(found)), Markup.BOLD)
     for one in found:
         if one.lead is not None:
-            _row(words, one.lead, rich, View.ALL)
+            _row(words, one.lead, rich, View.ALL, reader)
         else:
             name = line_of(one.contact, 60) or words("card-nameless")
             rich.gap().line(name, Markup.BOLD).line(words("found-no-lead"))
@@ -93,7 +109,7 @@ def counted(words: Words, count: int) -> str:
     return words("list-many", count=COUNTED) if count >= COUNTED else words("list-count", count=count)
 
 
-def _row(words: Words, row: Row, rich: Rich, view: View) -> None:
+def _row(words: Words, row: Row, rich: Rich, view: View, reader: Person) -> None:
     name = line_of(row.contact, 60) or words("card-nameless")
     rich.gap().line(words("list-row", number=row.number, name=name), Markup.BOLD)
     if row.unseen:
@@ -104,7 +120,7 @@ def _row(words: Words, row: Row, rich: Rich, view: View) -> None:
     if row.is_repeat:
         facts.append(words("list-repeat"))
     if view is not View.MINE:
-        facts.append(_whose(words, row))
+        facts.append(_whose(words, row, reader))
     rich.line(" · ".join(fact for fact in facts if fact), Markup.ITALIC)
     if row.outcome == "open" and row.waiting_since:
         rich.line(f"⏱ {words('card-waits', time=words.lasting(words.now - row.waiting_since))}")
@@ -112,10 +128,16 @@ def _row(words: Words, row: Row, rich: Rich, view: View) -> None:
         rich.line(words("card-closed", when=words.when(row.closed_at)))
 
 
-def _whose(words: Words, row: Row) -> str:
+def _whose(words: Words, row: Row, reader: Person) -> str:
+    """In the words of the card."""
+    is_open = row.outcome == "open"
     if not row.responsible:
-        return words("card-free")
+        return words("card-free" if is_open else "card-nobody")
     name = line_of(row.responsible, 40)
+    if not is_open:
+        return words("card-was-of", name=name)
+    if row.responsible_id == reader.id:
+        return words("card-yours" if row.is_taken else "card-offered")
     return words("card-taken-by", name=name) if row.is_taken else words("card-offered-to", name=name)
 
 

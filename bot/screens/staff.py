@@ -58,7 +58,8 @@ def ledger_screen(
     """Today's book: what each account received, what became of it, and whether it adds up."""
     rich = Rich().add(words("ledger-heading"), Markup.BOLD)
     for account in accounts:
-        rich.gap().line(account_name(words, account.channel, account.title), Markup.BOLD)
+        name = account_name(words, account.channel, account.title)
+        rich.gap().line(name[:1].upper() + name[1:], Markup.BOLD)
         if (balance := balances.get(account.id)) is not None:
             rich.line(
                 words(

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from bot.callbacks import Action, data
 from bot.rich import LONGEST, Rich, line_of, plain
 from bot.screens.cards import channel_name
+from bot.screens.lists import list_data
 from bot.texts import Words
 from core.channel import Button, Markup, Screen
+from core.desk.board import View
 from core.desk.statistics import Share, Statistics
 
 WEEK = 7
@@ -49,7 +51,8 @@ def statistics_screen(words: Words, figures: Statistics, days: int) -> Screen:
         else Button(words("button-week"), data(Action.STATISTICS, WEEK))
     )
     refresh = Button(words("button-refresh"), data(Action.STATISTICS, days))
-    return rich.cut(LONGEST).screen((other, refresh))
+    waiting = (Button(words("button-waiting"), list_data(View.WAITING)),) if figures.waiting_now else ()
+    return rich.cut(LONGEST).screen((other, refresh), waiting)
 
 
 def _shares(rich: Rich, title: str, shares: Sequence[tuple[str, Share]]) -> None:

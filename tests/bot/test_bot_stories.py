@@ -410,7 +410,7 @@ async def test_each_person_reads_their_own_language(story: Story) -> None:
     await story.telegram.until(lambda: "You are an admin" in greeting.text)
     await a_customer(story).writes(story.line, "Здравствуйте")
     card = await story.admin.sees(story.staff, "New lead 1")
-    assert "Waiting for an answer" in card.text
+    assert "Missing: a phone, an e-mail" in card.text
     commands = await story.telegram.until(
         lambda: [call for call in story.telegram.calls if call.method == "setMyCommands"]
     )

@@ -2,7 +2,7 @@
 
 exclusions-heading = Exclusions
 exclusions-found = Exclusions: “{ $query }”
-exclusions-none = The list is empty. /exclude adds somebody from whom nothing is taken
+exclusions-none = The list is empty. Nothing is taken from those on it, and they become no leads.
 exclusions-none-found = Nothing like that is on the list.
 exclusion-made = Added by { $name }, { $when }
 exclusion-hits = { $count ->

@@ -24,18 +24,19 @@ card-nameless = No name
 card-from = { $channel } · { $source }
 card-address-closed = { $address } (unreachable)
 card-waits = Waiting for an answer: { $time }
-card-answered = First answer after { $time }
 card-free = Nobody’s yet
 card-yours = Your lead
 card-offered = Offered to you
 card-offered-to = Offered to { $name }
 card-taken-by = Worked by { $name }
+card-was-of = Worked by { $name }
+card-nobody = Nobody had it
 card-closed = Closed { $when }
 card-closed-reason = Closed { $when }: { $reason }
 card-comment = “{ $text }”
 card-before = Wrote before: lead { $number }, { $outcome }, { $when }
 card-before-reason = Wrote before: lead { $number }, { $outcome } ({ $reason }), { $when }
-card-before-by = Worked by { $name }
+card-before-by = worked by { $name }
 card-client = Already a client
 card-missing = Missing: { $what }
 missing-phone = a phone
@@ -44,7 +45,7 @@ missing-name = a name
 card-recognised = Recognised by { $address }
 card-suggested = Probably the same person: { $name }
 card-next = Next: { $robot }, { $when }
-card-skipped = Not sent automatically: { $robot }, because { $reason }
+card-skipped = Not sent automatically: “{ $robot }”, because { $reason }
 card-unseen = { $count ->
     [one] { $count } new message
    *[other] { $count } new messages
@@ -127,7 +128,7 @@ delivery-uncertain = ? may not have arrived
 delivery-cancelled = ✗ cancelled
 
 outcome-success = success
-outcome-failure = failure
+outcome-failure = junk
 
 # Choices below a card
 ask-stage = Lead { $number }: where to?
@@ -135,7 +136,7 @@ now-in-stage = Now: { $stage }
 ask-reason = Lead { $number }: why junk?
 ask-reason-commented = Lead { $number }: why junk? Then write a comment.
 ask-colleague = Lead { $number }: who gets it?
-no-colleagues = There are no other colleagues yet. /invite brings one in
+no-colleagues = There are no other colleagues yet.
 colleague-here = { $name }
 colleague-away = { $name } (away)
 ask-exclude = Exclude { $name }?

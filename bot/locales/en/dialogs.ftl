@@ -16,6 +16,7 @@ help-buttons = The buttons under a card work weeks later too. If the lead has ch
 help-commands = Commands
 
 command-leads = my leads and who is waiting
+command-lead = the card of a lead: /lead 12
 command-find = find: a name, phone, e-mail, lead number, words
 command-stats = figures of the day and the week
 command-away = step away: no new leads
@@ -31,7 +32,7 @@ command-managers = the staff
 command-invite = invite somebody
 
 ask-answer = What is the answer? It goes to { $name }, lead { $number }, with your next message.
-ask-note = A note on lead { $number }. Only colleagues see it.
+ask-note = Write a note on lead { $number }. Only colleagues will see it.
 ask-comment = Write a comment, and lead { $number } is closed.
 ask-search = What are you looking for? A name, phone, e-mail, @username, lead number or words of a conversation.
 cancelled = Cancelled.

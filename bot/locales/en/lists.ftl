@@ -11,11 +11,11 @@ list-closed-empty = There are no closed leads yet.
 list-stage = Stage “{ $stage }”
 list-stage-empty = This stage is empty.
 list-stages = By stage
-list-row = { $number } · { $name }
+list-row = #{ $number } · { $name }
 list-repeat = repeat
 list-count = { $count }
 list-many = { $count }+
-button-number = { $number }
+button-number = #{ $number }
 
 found-heading = “{ $query }”: { $count ->
     [one] { $count } match

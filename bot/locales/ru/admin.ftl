@@ -2,7 +2,7 @@
 
 exclusions-heading = Исключения
 exclusions-found = Исключения: «{ $query }»
-exclusions-none = Список пуст. От кого ничего не принимать, можно добавить командой /exclude
+exclusions-none = Список пуст. От тех, кто в нём, сообщения не принимаются и лидами не становятся.
 exclusions-none-found = Такого в списке нет.
 exclusion-made = Кто добавил: { $name }, { $when }
 exclusion-hits = { $count ->
