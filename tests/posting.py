@@ -21,7 +21,7 @@ from core.channel import (
     Sent,
 )
 from core.clock import ManualClock
-from core.conversations.deliveries import Rendered, Renderer
+from core.conversations.preparing import Rendered, Renderer
 from core.database import Database, Reading
 from core.files import FileStore
 from core.worker import Post, Worker

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,10 +10,12 @@ from sqlalchemy import Select, select, update
 
 from core import journal
 from core.channel import Bounce, InboundMessage
+from core.contacts.model import Address
 from core.conversations import deliveries
-from core.conversations.model import Conversation, Delivery, DeliveryState, LetterId, Message
+from core.conversations.model import Conversation, Delivery, LetterId, Message
+from core.conversations.outcomes import tell_author
 from core.conversations.threads import letter_key
-from core.database import Transaction
+from core.database import Transaction, among
 from core.events import ContactClosed
 
 REPORTED = "delivery"  # the field in which a channel names the delivery whose return path the report came to
@@ -41,16 +44,8 @@ def bounce(tx: Transaction, account_id: int, message: InboundMessage) -> bool:
         return True
     facts: dict[str, Any] = {"cause": "bounced", "reason": result.detail}
     if not result.only_copies:
-        tx.connection.execute(
-            update(Delivery)
-            .where(
-                Delivery.message_id == letter.message_id,
-                Delivery.state.in_((DeliveryState.SENT, DeliveryState.UNCERTAIN)),
-            )
-            .values(state=DeliveryState.REFUSED, cause="bounced", error=result.detail, settled_at=tx.now)
-        )
-    for address in result.dead:
-        deliveries.close_address(tx, "email", address, "bounced")
+        deliveries.bounced(tx, letter.message_id, result.detail)
+    _close_addresses(tx, result.dead)
     if letter.address in result.dead:
         tx.connection.execute(
             update(Conversation)
@@ -58,7 +53,7 @@ def bounce(tx: Transaction, account_id: int, message: InboundMessage) -> bool:
             .values(closed_at=tx.now, closed_why="bounced")
         )
         tx.record(ContactClosed(letter.contact_id, "bounced"))
-    deliveries.tell_author(
+    tell_author(
         tx,
         "delivery-failed",
         message_id=letter.message_id,
@@ -147,4 +142,14 @@ def _letters() -> Select[Any]:
         )
         .join(Conversation, Conversation.id == Message.conversation_id)
         .where(Message.direction == "out")
+    )
+
+
+def _close_addresses(tx: Transaction, emails: Collection[str]) -> None:
+    """Dead for everybody who holds them."""
+    keys = [f"email:{email}" for email in emails]
+    tx.connection.execute(
+        update(Address)
+        .where(among(Address.key, keys), Address.closed_at.is_(None))
+        .values(closed_at=tx.now, closed_why="bounced")
     )

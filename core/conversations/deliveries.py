@@ -1,5 +1,5 @@
-"""Outgoing messages on their way: claimed, sent outside of any transaction, settled. The only writer of
-their state.
+"""Outgoing messages on their way: claimed, sent outside of any transaction, settled. The only
+writer of their state.
 
 Order holds inside a lane (one conversation, one manager); lanes never wait for each other. What a dead
 worker left behind is not sent again on a guess: it is uncertain, and a person decides.
@@ -7,50 +7,20 @@ worker left behind is not sent again on a guess: it is uncertain, and a person d
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypeAlias
+from typing import Any
 
 import structlog
 from sqlalchemy import Connection, bindparam, exists, func, not_, select, text, update
 from sqlalchemy.orm import aliased
 
-from core import journal
-from core.channel import (
-    Cause,
-    Markup,
-    Moved,
-    OutboundFile,
-    OutboundMessage,
-    Outcome,
-    Postponed,
-    Refused,
-    Screen,
-    Sent,
-    Span,
-    Uncertain,
-)
-from core.contacts.model import Address
-from core.conversations.model import (
-    SPOKEN,
-    Attachment,
-    Conversation,
-    Delivery,
-    DeliveryState,
-    LetterId,
-    Message,
-    Shown,
-)
-from core.conversations.notices import notify, notify_admins, responsible_of, tell_trouble
-from core.conversations.shown import OF_NOTICES
-from core.conversations.threads import letter_key
-from core.database import DatabaseError, Transaction, among
-from core.events import ContactClosed
-from core.exclusions.hits import excluded_contacts
-from core.staff.managers import set_reachable
-from core.staff.model import Manager
+from core.channel import Cause, Moved, OutboundMessage, Outcome, Postponed, Refused, Screen, Sent, Uncertain
+from core.conversations.model import Conversation, Delivery, DeliveryState
+from core.conversations.notices import tell_trouble
+from core.conversations.outcomes import note_refused, note_sent, note_uncertain, remember_letter, tell_of
+from core.conversations.preparing import Claimed, Renderer, prepare
+from core.database import Transaction, among
 
 log = structlog.get_logger("deliveries")
 
@@ -112,92 +82,7 @@ _ABANDONED = (
     .with_for_update(skip_locked=True)
 )
 _IN_HAND = select(Delivery.id, Delivery.state, Delivery.attempts).where(among(Delivery.id, "ids"))
-_CONVERSATIONS = select(
-    Conversation.id,
-    Conversation.thread,
-    Conversation.channel,
-    Conversation.contact_id,
-    Conversation.subject,
-    Conversation.closed_at,
-    Conversation.closed_why,
-    Conversation.last_in_at,
-).where(among(Conversation.id, "ids"))
-_MESSAGES = select(Message.id, Message.text, Message.reply_to, Message.subject, Message.fields).where(
-    among(Message.id, "ids")
-)
-_FILES = (
-    select(
-        Attachment.message_id,
-        Attachment.kind,
-        Attachment.name,
-        Attachment.sha256,
-        Attachment.reference,
-        Attachment.media_type,
-    )
-    .where(among(Attachment.message_id, "messages"))
-    .order_by(Attachment.id)
-)
-_READERS = select(Manager.id, Manager.telegram_id, Manager.is_active).where(among(Manager.id, "ids"))
-_TAKEN = aliased(Message)  # a network that counts anew must not stop what is sent from being settled
-_NAME = (
-    update(Message)
-    .where(
-        Message.id == bindparam("message"),
-        Message.external_id.is_(None),
-        ~exists().where(
-            _TAKEN.conversation_id == bindparam("conversation"), _TAKEN.external_id == bindparam("name")
-        ),
-    )
-    .values(external_id=bindparam("name"))
-)
 _OF_LEADS = select(Conversation.id).where(among(Conversation.lead_id, "leads"))
-
-
-@dataclass(frozen=True, slots=True)
-class NoticeRow:
-    """A notice as it was wished: what the renderer makes words of."""
-
-    delivery_id: int
-    kind: str
-    facts: dict[str, Any]
-    manager_id: int
-    lead_id: int | None
-    conversation_id: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """A notice in the reader's words, with the files it shows and the last inbound message it shows."""
-
-    screen: Screen
-    files: tuple[OutboundFile, ...] = ()
-    seen_id: int | None = None
-    message_id: int | None = None  # the customer's message a reply to this notice answers
-    edits: str | None = None  # a message of ours that is drawn anew, instead of sending one
-
-
-Renderer: TypeAlias = Callable[[Connection, NoticeRow], Rendered | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """A delivery in a worker's hands until its lease ends."""
-
-    id: int
-    account_id: int
-    attempts: int
-    created_at: datetime
-    message: OutboundMessage
-    conversation_id: int | None
-    contact_id: int | None
-    lead_id: int | None
-    message_id: int | None
-    manager_id: int | None
-    is_automatic: bool
-    notice: str | None
-    chat_id: int | None = None  # a notice: the manager's chat
-    seen_id: int | None = None
-    shows_message_id: int | None = None
 
 
 def claim(
@@ -213,7 +98,7 @@ def claim(
     rows = tx.connection.execute(_DUE, {"now": tx.now, "paused": paused, "limit": limit}).all()
     if not rows:
         return []
-    ready, cancelled = _prepare(tx, rows, renderer)
+    ready, cancelled = prepare(tx, rows, renderer)
     tx.update(
         Delivery,
         [
@@ -268,7 +153,7 @@ def settle(tx: Transaction, results: Sequence[tuple[Claimed, Outcome]]) -> None:
             case Postponed(reason):
                 row |= {"state": DeliveryState.REFUSED, "cause": "gave_up", "error": reason[:500]}
                 row |= _arrived(claimed, outcome.delivered)
-                _note_refused(tx, claimed, "gave_up", reason)
+                note_refused(tx, claimed, "gave_up", reason)
             case Refused(Cause.ACCOUNT, reason):
                 # Our own token is refused: nothing is wrong with the message, and it goes out once that is mended.
                 row |= _waiting_again(tx, claimed, Postponed(reason, timedelta(minutes=1)))
@@ -276,23 +161,23 @@ def settle(tx: Transaction, results: Sequence[tuple[Claimed, Outcome]]) -> None:
             case Refused(cause, reason):
                 row |= {"state": DeliveryState.REFUSED, "cause": cause, "error": reason[:500]}
                 row |= _arrived(claimed, outcome.delivered)
-                _note_refused(tx, claimed, cause, reason)
+                note_refused(tx, claimed, cause, reason)
             case Moved(thread) if _follow(tx, claimed, thread):
                 row |= {"state": DeliveryState.WAITING, "settled_at": None}
             case Moved(thread):
                 reason = f"moved to {thread}, which is somebody else's"
                 row |= {"state": DeliveryState.REFUSED, "cause": Cause.NOT_FOUND, "error": reason[:500]}
-                _note_refused(tx, claimed, Cause.NOT_FOUND, reason)
+                note_refused(tx, claimed, Cause.NOT_FOUND, reason)
             case Uncertain(reason) if claimed.notice is not None and claimed.attempts < NOTICE_ATTEMPTS:
                 # A manager may see the same card twice; a lead that nobody was shown would be worse.
                 row |= _waiting_again(tx, claimed, Postponed(reason, delivered=outcome.delivered))
             case Uncertain(reason):
                 row |= {"state": DeliveryState.UNCERTAIN, "error": reason[:500]}
                 row |= _arrived(claimed, outcome.delivered)
-                _note_uncertain(tx, claimed)
+                note_uncertain(tx, claimed)
         rows.append(row)
     tx.update(Delivery, rows)
-    _note_sent(tx, arrived)
+    note_sent(tx, arrived)
     tx.hint("settled")
     if any(row["state"] == DeliveryState.WAITING for row in rows):
         tx.hint("deliveries")
@@ -350,6 +235,11 @@ def next_due(connection: Connection) -> datetime | None:
     ).scalar_one_or_none()
 
 
+def waiting_count(connection: Connection) -> int:
+    """How many deliveries wait, due or not."""
+    return connection.execute(select(func.count()).select_from(Delivery).where(_WAITING)).scalar_one()
+
+
 def state_of(connection: Connection, delivery_id: int) -> tuple[str, str | None, str | None]:
     """State, cause and error of one delivery: what a manager who wrote it is shown."""
     row = connection.execute(
@@ -372,32 +262,16 @@ def confirm_arrival(tx: Transaction, message_ids: Sequence[int], state: Delivery
     )
 
 
-def tell_author(
-    tx: Transaction,
-    kind: str,
-    *,
-    message_id: int | None,
-    lead_id: int | None,
-    conversation_id: int | None,
-    **facts: Any,
-) -> None:
-    """Whoever wrote it learns, else whoever has the lead, else the admins: somebody always does."""
-    author = tx.connection.execute(
-        select(Message.author).where(Message.id == message_id)
-    ).scalar_one_or_none()
-    if "delivery_id" not in facts:
-        facts["message_id"] = message_id
-    if author is not None and author.startswith("manager:"):
-        managers = [int(author.removeprefix("manager:"))]
-        notify(tx, managers, kind, lead_id=lead_id, conversation_id=conversation_id, **facts)
-        return
-    responsible = responsible_of(tx.connection, lead_id)
-    if responsible is not None:
-        notify(
-            tx, [responsible], kind, lead_id=lead_id, conversation_id=conversation_id, silent=True, **facts
+def bounced(tx: Transaction, message_id: int, reason: str) -> None:
+    """A letter has come back: what counted as sent, or as uncertain, has failed after all."""
+    tx.connection.execute(
+        update(Delivery)
+        .where(
+            Delivery.message_id == message_id,
+            Delivery.state.in_((DeliveryState.SENT, DeliveryState.UNCERTAIN)),
         )
-    else:
-        notify_admins(tx, kind, lead_id=lead_id, conversation_id=conversation_id, **facts)
+        .values(state=DeliveryState.REFUSED, cause="bounced", error=reason, settled_at=tx.now)
+    )
 
 
 def confirm_letters(tx: Transaction, account_id: int, letters: Mapping[int, str]) -> None:
@@ -425,7 +299,7 @@ def confirm_letters(tx: Transaction, account_id: int, letters: Mapping[int, str]
             .where(Delivery.id == row.id)
             .values(state=DeliveryState.SENT, error=None, external_ids=[letter], settled_at=tx.now)
         )
-        _remember_letter(tx, account_id, row.conversation_id, row.message_id, letter)
+        remember_letter(tx, account_id, row.conversation_id, row.message_id, letter)
     tx.hint("settled")
 
 
@@ -450,206 +324,6 @@ def uncertain_letters(connection: Connection, account_id: int, since: datetime) 
 def backoff(attempts: int) -> timedelta:
     """How long to wait after so many attempts: 2 s, 4 s, 8 s … up to an hour."""
     return min(timedelta(seconds=2.0 ** min(attempts, 12)), LONGEST_WAIT)
-
-
-# --- making ready --------------------------------------------------------------------------------
-
-
-def _prepare(
-    tx: Transaction, rows: Sequence[Any], renderer: Renderer | None
-) -> tuple[list[Claimed], list[tuple[Any, str]]]:
-    conversations = _conversations(tx, {row.conversation_id for row in rows if row.message_id is not None})
-    messages = _messages(tx, {row.message_id for row in rows if row.message_id is not None})
-    files = _files(tx, set(messages))
-    letters = _letters(tx, conversations) if any(c.channel == "email" for c in conversations.values()) else {}
-    excluded = excluded_contacts(tx, {c.contact_id for c in conversations.values()})
-    readers = _readers(tx, {row.manager_id for row in rows if row.manager_id is not None})
-    ready: list[Claimed] = []
-    cancelled: list[tuple[Any, str]] = []
-    for row in rows:
-        if row.notice is not None:
-            prepared = _notice(tx, row, readers.get(row.manager_id), renderer)
-        else:
-            conversation, message = conversations[row.conversation_id], messages[row.message_id]
-            why = _why_cancel(row, conversation, excluded)
-            prepared = why or _customer_message(
-                row,
-                conversation,
-                message,
-                files.get(row.message_id, ()),
-                letters.get(row.conversation_id, _LetterThread()),
-            )
-        if isinstance(prepared, Claimed):
-            ready.append(prepared)
-        else:
-            cancelled.append((row, prepared))
-    return ready, cancelled
-
-
-def _why_cancel(row: Any, conversation: Any, excluded: dict[int, int]) -> str | None:
-    if conversation.contact_id in excluded:
-        return "excluded"
-    if conversation.closed_at is not None:
-        return conversation.closed_why or "closed"
-    if (
-        row.stops_on_answer
-        and conversation.last_in_at is not None
-        and conversation.last_in_at > row.created_at
-    ):
-        return "customer-wrote"
-    return None
-
-
-def _customer_message(
-    row: Any, conversation: Any, message: Any, files: Sequence[OutboundFile], letters: _LetterThread
-) -> Claimed:
-    fields = message.fields or {}
-    spans = tuple(
-        Span(Markup(kind), offset, length, url) for kind, offset, length, url in fields.get("spans", ())
-    )
-    is_anew = _begins_anew(message.subject, letters.subject or conversation.subject)
-    outbound = OutboundMessage(
-        key=f"{row.message_id}:{row.id}",
-        thread=conversation.thread,
-        screen=Screen(message.text, spans),
-        files=tuple(files),
-        reply_to=None if is_anew else message.reply_to,
-        automatic=row.is_automatic,
-        subject=message.subject or letters.subject or conversation.subject,
-        to=(conversation.thread.removeprefix("mail:"),) if conversation.channel == "email" else (),
-        cc=tuple(fields.get("cc", ())),
-        references=() if is_anew else letters.ids,
-        follow_up=bool(fields.get("follow_up")),
-        conversation_id=row.conversation_id,
-        delivery_id=row.id,
-        already_sent=tuple(row.external_ids or ()),
-    )
-    return Claimed(
-        id=row.id,
-        account_id=row.account_id,
-        attempts=row.attempts + 1,
-        created_at=row.created_at,
-        message=outbound,
-        conversation_id=row.conversation_id,
-        contact_id=conversation.contact_id,
-        lead_id=row.lead_id,
-        message_id=row.message_id,
-        manager_id=None,
-        is_automatic=row.is_automatic,
-        notice=None,
-    )
-
-
-def _notice(tx: Transaction, row: Any, reader: Any, renderer: Renderer | None) -> Claimed | str:
-    if reader is None or not reader.is_active:
-        return "manager-gone"
-    if renderer is None:
-        return "no-bot"
-    facts = dict(row.notice)
-    kind, silent = facts.pop("kind"), bool(facts.pop("silent", False))
-    wished = NoticeRow(row.id, kind, facts, row.manager_id, row.lead_id, row.conversation_id)
-    try:
-        rendered = renderer(tx.connection, wished)
-    except DatabaseError:
-        raise
-    except Exception as error:
-        # One notice nobody can word must not hold up all the others.
-        log.exception("a notice cannot be worded", delivery_id=row.id, kind=kind, lead_id=row.lead_id)
-        return f"cannot be worded: {type(error).__name__}"
-    if rendered is None:
-        return "nothing-to-say"
-    return Claimed(
-        id=row.id,
-        account_id=row.account_id,
-        attempts=row.attempts + 1,
-        created_at=row.created_at,
-        message=OutboundMessage(
-            key=f"notice:{row.id}",
-            thread=str(reader.telegram_id),
-            screen=rendered.screen,
-            files=rendered.files,
-            silent=silent,
-            already_sent=tuple(row.external_ids or ()),
-            edits=rendered.edits,
-        ),
-        conversation_id=row.conversation_id,
-        contact_id=None,
-        lead_id=row.lead_id,
-        message_id=None,
-        manager_id=row.manager_id,
-        is_automatic=True,
-        notice=kind,
-        chat_id=reader.telegram_id,
-        seen_id=rendered.seen_id,
-        shows_message_id=rendered.message_id,
-    )
-
-
-def _conversations(tx: Transaction, ids: Collection[int]) -> dict[int, Any]:
-    return {row.id: row for row in tx.connection.execute(_CONVERSATIONS, {"ids": ids})}
-
-
-def _messages(tx: Transaction, ids: Collection[int]) -> dict[int, Any]:
-    return {row.id: row for row in tx.connection.execute(_MESSAGES, {"ids": ids})}
-
-
-def _files(tx: Transaction, message_ids: Collection[int]) -> dict[int, list[OutboundFile]]:
-    found: dict[int, list[OutboundFile]] = {}
-    for row in tx.connection.execute(_FILES, {"messages": message_ids}):
-        found.setdefault(row.message_id, []).append(
-            OutboundFile(row.kind, row.name or row.kind, row.sha256, row.reference, row.media_type)
-        )
-    return found
-
-
-@dataclass(frozen=True, slots=True)
-class _LetterThread:
-    """What an answer by letter continues: the earlier letters' ids, oldest first, and what they are about."""
-
-    ids: tuple[str, ...] = ()
-    subject: str | None = None
-
-
-def _letters(tx: Transaction, conversations: dict[int, Any]) -> dict[int, _LetterThread]:
-    """E-mail: each thread so far, the last dozen letters of it."""
-    found: dict[int, list[Any]] = {}
-    for row in tx.connection.execute(
-        select(Message.conversation_id, Message.external_id, Message.subject)
-        .where(
-            among(Message.conversation_id, [id for id, c in conversations.items() if c.channel == "email"]),
-            Message.external_id.is_not(None),
-            SPOKEN,
-        )
-        .order_by(Message.id)
-    ):
-        found.setdefault(row.conversation_id, []).append(row)
-    return {
-        id: _LetterThread(
-            tuple(row.external_id for row in rows[-12:]),
-            next((row.subject for row in reversed(rows) if row.subject), None),
-        )
-        for id, rows in found.items()
-    }
-
-
-def _begins_anew(subject: str | None, thread_subject: str | None) -> bool:
-    """Whether a person gave a letter a subject of its own: that is a thread of its own wherever threads are
-    shown.
-    """
-    if not subject:
-        return False
-    return _bare(subject) != _bare(thread_subject or "")
-
-
-def _bare(subject: str) -> str:
-    return _ANSWERS.sub("", subject, count=1).strip().casefold()
-
-
-_ANSWERS = re.compile(r"(?:\s{0,5}(?:re|fwd?|aw|sv|отв|ha|на)(?:\[\d{1,3}\])?\s{0,5}:){1,10}", re.IGNORECASE)
-
-
-def _readers(tx: Transaction, ids: Collection[int]) -> dict[int, Any]:
-    return {row.id: row for row in tx.connection.execute(_READERS, {"ids": ids})}
 
 
 # --- settling ------------------------------------------------------------------------------------
@@ -687,102 +361,6 @@ def _follow(tx: Transaction, claimed: Claimed, thread: str) -> bool:
         update(Conversation).where(Conversation.id == claimed.conversation_id).values(thread=thread)
     )
     return True
-
-
-def _note_sent(tx: Transaction, arrived: Sequence[tuple[Claimed, Sequence[str]]]) -> None:
-    """What has arrived: to customers the conversation goes on, to managers they have seen it."""
-    spoken = {claimed.conversation_id for claimed, ids in arrived if claimed.message_id is not None and ids}
-    tx.update(Conversation, [{"id": id, "last_out_at": tx.now} for id in spoken if id is not None])
-    tx.insert_ignoring(
-        Shown,
-        [
-            {
-                "chat_id": claimed.chat_id,
-                "telegram_message_id": int(external_id),
-                "account_id": claimed.account_id,
-                "lead_id": claimed.lead_id,
-                "conversation_id": claimed.conversation_id,
-                "message_id": claimed.shows_message_id,
-                "shown_at": tx.now,
-                # Buttons hang on the last part; the parts above it never change.
-                "screen": OF_NOTICES.get(claimed.notice or "") if external_id == external_ids[-1] else None,
-            }
-            for claimed, external_ids in arrived
-            if claimed.chat_id is not None
-            for external_id in external_ids
-            if external_id.isdecimal()
-        ],
-    )
-    for claimed, external_ids in arrived:
-        if claimed.message_id is not None and external_ids:
-            # The network numbers both directions in one row; the first part stands for the message.
-            name = external_ids[0]
-            _remember_letter(tx, claimed.account_id, claimed.conversation_id, claimed.message_id, name)
-        if (
-            claimed.chat_id is not None
-            and claimed.seen_id is not None
-            and claimed.conversation_id is not None
-        ):
-            tx.connection.execute(
-                update(Conversation)
-                .where(Conversation.id == claimed.conversation_id, Conversation.seen_id < claimed.seen_id)
-                .values(seen_id=claimed.seen_id)
-            )
-
-
-def _remember_letter(
-    tx: Transaction, account_id: int, conversation_id: int | None, message_id: int, external_id: str
-) -> None:
-    """What the network calls our message; a letter's id finds the conversation again when it is answered."""
-    given = {"message": message_id, "conversation": conversation_id, "name": external_id}
-    tx.connection.execute(_NAME, given)
-    if "@" in external_id:
-        tx.insert_ignoring(
-            LetterId,
-            [
-                {
-                    "account_id": account_id,
-                    "letter": letter_key(external_id),
-                    "conversation_id": conversation_id,
-                    "message_id": message_id,
-                }
-            ],
-        )
-
-
-def _note_refused(tx: Transaction, claimed: Claimed, cause: str, reason: str) -> None:
-    if claimed.manager_id is not None:
-        is_gone = cause in (Cause.BLOCKED, Cause.DEACTIVATED, Cause.NOT_FOUND)
-        if is_gone and set_reachable(tx, claimed.manager_id, False):
-            notify_admins(tx, "manager-unreachable", manager_id=claimed.manager_id)
-        return
-    if cause in (Cause.BLOCKED, Cause.DEACTIVATED, Cause.NOT_FOUND):
-        tx.connection.execute(
-            update(Conversation)
-            .where(Conversation.id == claimed.conversation_id)
-            .values(closed_at=tx.now, closed_why=cause)
-        )
-        if claimed.contact_id is not None:
-            tx.record(ContactClosed(claimed.contact_id, cause))
-    _tell_author(tx, claimed, "delivery-failed", cause=cause, reason=reason[:300])
-
-
-def _note_uncertain(tx: Transaction, claimed: Claimed) -> None:
-    if claimed.manager_id is None:
-        _tell_author(tx, claimed, "delivery-uncertain")
-
-
-def _tell_author(tx: Transaction, claimed: Claimed, kind: str, **facts: Any) -> None:
-    journal.note(tx, "system", kind, lead_id=claimed.lead_id, details={"delivery": claimed.id, **facts})
-    tell_author(
-        tx,
-        kind,
-        message_id=claimed.message_id,
-        lead_id=claimed.lead_id,
-        conversation_id=claimed.conversation_id,
-        delivery_id=claimed.id,
-        **facts,
-    )
 
 
 def _settle_abandoned(tx: Transaction) -> None:
@@ -824,7 +402,7 @@ def _settle_abandoned(tx: Transaction) -> None:
                 }
             ],
         )
-        _note_uncertain(tx, abandoned)
+        note_uncertain(tx, abandoned)
 
 
 def _write_cancelled(tx: Transaction, cancelled: Sequence[tuple[Any, str]]) -> None:
@@ -857,7 +435,7 @@ def _write_cancelled(tx: Transaction, cancelled: Sequence[tuple[Any, str]]) -> N
                 is_automatic=False,
                 notice=None,
             )
-            _tell_author(tx, claimed, "delivery-failed", cause=reason, reason=reason)
+            tell_of(tx, claimed, "delivery-failed", cause=reason, reason=reason)
     if cancelled:
         tx.hint("settled")
         tx.hint("deliveries")  # what lay behind them in their lanes is free to go
@@ -869,19 +447,3 @@ def _cancel(tx: Transaction, reason: str, *conditions: Any) -> None:
         .where(_WAITING, Delivery.message_id.is_not(None), *conditions)
         .values(state=DeliveryState.CANCELLED, error=reason, settled_at=tx.now)
     )
-
-
-def waiting_count(connection: Connection) -> int:
-    """How many deliveries wait, due or not."""
-    return connection.execute(select(func.count()).select_from(Delivery).where(_WAITING)).scalar_one()
-
-
-def close_address(tx: Transaction, kind: str, value: str, why: str) -> list[int]:
-    """An address is dead for everybody who holds it; returns the contacts."""
-    rows = tx.connection.execute(
-        select(Address.id, Address.contact_id).where(
-            Address.key == f"{kind}:{value}", Address.closed_at.is_(None)
-        )
-    ).all()
-    tx.update(Address, [{"id": row.id, "closed_at": tx.now, "closed_why": why} for row in rows])
-    return [row.contact_id for row in rows]

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, event
 from core.channel import Kind, Sent
 from core.clock import ManualClock
 from core.conversations import deliveries, files
-from core.conversations.deliveries import NoticeRow, Rendered
+from core.conversations.preparing import NoticeRow, Rendered
 from core.database import Database, Reading
 from core.desk.exclusions import add
 from core.files import FileStore

@@ -11,9 +11,10 @@ from bot.texts import Texts
 from core.channel import Outcome, Postponed, Sent, Uncertain
 from core.clock import ManualClock
 from core.conversations import deliveries
-from core.conversations.deliveries import NOTICE_ATTEMPTS, Claimed
+from core.conversations.deliveries import NOTICE_ATTEMPTS
 from core.conversations.model import Delivery, DeliveryState
 from core.conversations.notices import tell_trouble
+from core.conversations.preparing import Claimed
 from core.database import Database
 from tests.builders import a_database, a_lead, an_account, an_admin
 

@@ -15,10 +15,11 @@ from core.automation.reactions import Reactions
 from core.channel import Cause, Moved, OutboundMessage, Outcome, Postponed, Refused, Screen, Sent, Uncertain
 from core.clock import ManualClock
 from core.conversations import deliveries
-from core.conversations.deliveries import GIVE_UP, LEASE, NoticeRow, Rendered
+from core.conversations.deliveries import GIVE_UP, LEASE
 from core.conversations.model import Conversation, Delivery, Message
 from core.conversations.notices import notify
 from core.conversations.outbound import Utterance, say
+from core.conversations.preparing import NoticeRow, Rendered
 from core.database import Database, Reading, Transaction
 from core.desk.exclusions import add
 from core.errors import Refusal

@@ -1,0 +1,160 @@
+"""What follows from what became of a message: the conversation goes on, its author is told, a dead end is closed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import bindparam, exists, select, update
+from sqlalchemy.orm import aliased
+
+from core import journal
+from core.channel import Cause
+from core.conversations.model import Conversation, LetterId, Message, Shown
+from core.conversations.notices import notify, notify_admins, responsible_of
+from core.conversations.preparing import Claimed
+from core.conversations.shown import OF_NOTICES
+from core.conversations.threads import letter_key
+from core.database import Transaction
+from core.events import ContactClosed
+from core.staff.managers import set_reachable
+
+_TAKEN = aliased(Message)  # a network that counts anew must not stop what is sent from being settled
+_NAME = (
+    update(Message)
+    .where(
+        Message.id == bindparam("message"),
+        Message.external_id.is_(None),
+        ~exists().where(
+            _TAKEN.conversation_id == bindparam("conversation"), _TAKEN.external_id == bindparam("name")
+        ),
+    )
+    .values(external_id=bindparam("name"))
+)
+
+
+def note_sent(tx: Transaction, arrived: Sequence[tuple[Claimed, Sequence[str]]]) -> None:
+    """What has arrived: to customers the conversation goes on, to managers they have seen it."""
+    spoken = {claimed.conversation_id for claimed, ids in arrived if claimed.message_id is not None and ids}
+    tx.update(Conversation, [{"id": id, "last_out_at": tx.now} for id in spoken if id is not None])
+    tx.insert_ignoring(
+        Shown,
+        [
+            {
+                "chat_id": claimed.chat_id,
+                "telegram_message_id": int(external_id),
+                "account_id": claimed.account_id,
+                "lead_id": claimed.lead_id,
+                "conversation_id": claimed.conversation_id,
+                "message_id": claimed.shows_message_id,
+                "shown_at": tx.now,
+                # Buttons hang on the last part; the parts above it never change.
+                "screen": OF_NOTICES.get(claimed.notice or "") if external_id == external_ids[-1] else None,
+            }
+            for claimed, external_ids in arrived
+            if claimed.chat_id is not None
+            for external_id in external_ids
+            if external_id.isdecimal()
+        ],
+    )
+    for claimed, external_ids in arrived:
+        if claimed.message_id is not None and external_ids:
+            # The network numbers both directions in one row; the first part stands for the message.
+            name = external_ids[0]
+            remember_letter(tx, claimed.account_id, claimed.conversation_id, claimed.message_id, name)
+        if (
+            claimed.chat_id is not None
+            and claimed.seen_id is not None
+            and claimed.conversation_id is not None
+        ):
+            tx.connection.execute(
+                update(Conversation)
+                .where(Conversation.id == claimed.conversation_id, Conversation.seen_id < claimed.seen_id)
+                .values(seen_id=claimed.seen_id)
+            )
+
+
+def remember_letter(
+    tx: Transaction, account_id: int, conversation_id: int | None, message_id: int, external_id: str
+) -> None:
+    """What the network calls our message; a letter's id finds the conversation again when it is answered."""
+    given = {"message": message_id, "conversation": conversation_id, "name": external_id}
+    tx.connection.execute(_NAME, given)
+    if "@" in external_id:
+        tx.insert_ignoring(
+            LetterId,
+            [
+                {
+                    "account_id": account_id,
+                    "letter": letter_key(external_id),
+                    "conversation_id": conversation_id,
+                    "message_id": message_id,
+                }
+            ],
+        )
+
+
+def note_refused(tx: Transaction, claimed: Claimed, cause: str, reason: str) -> None:
+    """A final no: where the person or the manager cannot be written to any more, nobody tries again."""
+    if claimed.manager_id is not None:
+        is_gone = cause in (Cause.BLOCKED, Cause.DEACTIVATED, Cause.NOT_FOUND)
+        if is_gone and set_reachable(tx, claimed.manager_id, False):
+            notify_admins(tx, "manager-unreachable", manager_id=claimed.manager_id)
+        return
+    if cause in (Cause.BLOCKED, Cause.DEACTIVATED, Cause.NOT_FOUND):
+        tx.connection.execute(
+            update(Conversation)
+            .where(Conversation.id == claimed.conversation_id)
+            .values(closed_at=tx.now, closed_why=cause)
+        )
+        if claimed.contact_id is not None:
+            tx.record(ContactClosed(claimed.contact_id, cause))
+    tell_of(tx, claimed, "delivery-failed", cause=cause, reason=reason[:300])
+
+
+def note_uncertain(tx: Transaction, claimed: Claimed) -> None:
+    """It may have arrived, or not: a person decides."""
+    if claimed.manager_id is None:
+        tell_of(tx, claimed, "delivery-uncertain")
+
+
+def tell_of(tx: Transaction, claimed: Claimed, kind: str, **facts: Any) -> None:
+    """Of a message to a customer that did not go as it should: its author learns, the history keeps it."""
+    journal.note(tx, "system", kind, lead_id=claimed.lead_id, details={"delivery": claimed.id, **facts})
+    tell_author(
+        tx,
+        kind,
+        message_id=claimed.message_id,
+        lead_id=claimed.lead_id,
+        conversation_id=claimed.conversation_id,
+        delivery_id=claimed.id,
+        **facts,
+    )
+
+
+def tell_author(
+    tx: Transaction,
+    kind: str,
+    *,
+    message_id: int | None,
+    lead_id: int | None,
+    conversation_id: int | None,
+    **facts: Any,
+) -> None:
+    """Whoever wrote it learns, else whoever has the lead, else the admins: somebody always does."""
+    author = tx.connection.execute(
+        select(Message.author).where(Message.id == message_id)
+    ).scalar_one_or_none()
+    if "delivery_id" not in facts:
+        facts["message_id"] = message_id
+    if author is not None and author.startswith("manager:"):
+        managers = [int(author.removeprefix("manager:"))]
+        notify(tx, managers, kind, lead_id=lead_id, conversation_id=conversation_id, **facts)
+        return
+    responsible = responsible_of(tx.connection, lead_id)
+    if responsible is not None:
+        notify(
+            tx, [responsible], kind, lead_id=lead_id, conversation_id=conversation_id, silent=True, **facts
+        )
+    else:
+        notify_admins(tx, kind, lead_id=lead_id, conversation_id=conversation_id, **facts)
