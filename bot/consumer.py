@@ -12,6 +12,7 @@ from aiogram import Bot, Dispatcher
 from pydantic import ValidationError
 
 from core.database import Database
+from core.outage import Outage
 from core.staff import updates
 from core.staff.updates import Update
 
@@ -44,6 +45,7 @@ class Consumer:
         self._bot = bot
         self._account_id = account_id
         self._look = look
+        self._outage = Outage(db.clock, log)
         self._at_work: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -65,10 +67,13 @@ class Consumer:
 
     async def _claim(self, limit: int) -> tuple[Update, ...]:
         try:
-            return await self._db.transact(lambda tx: updates.claim(tx, [self._account_id], limit, _LEASE))
-        except Exception:
-            log.exception("the queue of the managers' bot cannot be read")
+            taken = await self._db.transact(lambda tx: updates.claim(tx, [self._account_id], limit, _LEASE))
+            self._outage.is_over()
+        except Exception as error:
+            if not await self._outage.weather(error):
+                log.exception("the queue of the managers' bot cannot be read")
             return ()
+        return taken
 
     async def _handle(self, update: Update) -> None:
         try:

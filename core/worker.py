@@ -17,10 +17,11 @@ from core import housekeeping
 from core.automation import timers
 from core.channel import Cause, Channel, Fetched, Outcome, Postponed, Refused, Uncertain
 from core.conversations import deliveries, files
-from core.conversations.deliveries import Claimed, Renderer
 from core.conversations.files import Wanted
+from core.conversations.preparing import Claimed, Renderer
 from core.database import Database, Reading, Transaction, is_away
 from core.files import FileStore
+from core.outage import Outage
 
 log = structlog.get_logger("worker")
 
@@ -56,6 +57,7 @@ class Worker:
         self._store = store
         self._retention = retention or housekeeping.Retention()
         self._poll = poll
+        self._outage = Outage(db.clock, log)
         self._stopping = asyncio.Event()
         self._paused: dict[int, datetime] = {}
         self._sending: dict[asyncio.Task[Outcome], Claimed] = {}
@@ -63,6 +65,7 @@ class Worker:
     def stop(self) -> None:
         """Finish what is in hand, begin nothing new."""
         self._stopping.set()
+        self._outage.wake()
         self._db.hints.announce(("timers", "deliveries", "files", "housekeeping"))
 
     @property
@@ -88,7 +91,10 @@ class Worker:
             began = self._db.clock.now()
             try:
                 fired = await fire_due(self._db)
-            except Exception:
+                self._outage.is_over()
+            except Exception as error:
+                if await self._outage.weather(error):
+                    continue
                 log.exception("timers cannot be fired")
                 fired = 0
             if not fired:
@@ -102,10 +108,13 @@ class Worker:
             try:
                 claimed = await self._db.transact(partial(self._turn, list(results), room))
                 results.clear()
-            except Exception:
-                log.exception("deliveries cannot be claimed")
-                claimed, results = [], await self._settle_apart(results)
-                await self._db.clock.sleep_until(self._db.clock.now() + self._poll)
+                self._outage.is_over()
+            except Exception as error:
+                claimed = []
+                if not await self._outage.weather(error):
+                    log.exception("deliveries cannot be claimed")
+                    results = await self._settle_apart(results)
+                    await self._db.clock.sleep_until(self._db.clock.now() + self._poll)
             for one in claimed:
                 self._sending[asyncio.create_task(self._send(one))] = one
             if self._sending:
@@ -177,11 +186,14 @@ class Worker:
             began = self._db.clock.now()
             try:
                 wanted = await self._db.transact(partial(files.claim, limit=FETCHING))
+                self._outage.is_over()
                 if wanted:
                     brought = await asyncio.gather(*(self._fetch(one) for one in wanted))
                     await self._db.transact(partial(files.settle, results=brought))
                     continue
-            except Exception:
+            except Exception as error:
+                if await self._outage.weather(error):
+                    continue
                 log.exception("files cannot be fetched")
             await self._rest("files", files.next_due, began)
 
@@ -189,7 +201,10 @@ class Worker:
         channel = self._post.channels.get(wanted.account_id)
         if channel is None:
             return wanted, Postponed("no channel of this process serves the account", timedelta(minutes=1))
-        sink = self._store.sink()
+        try:
+            sink = self._store.sink()
+        except OSError as error:
+            return wanted, Postponed(f"it cannot be kept: {error.strerror}")
         try:
             outcome = await channel.fetch(wanted.reference, sink)
         except Exception as error:
@@ -206,7 +221,10 @@ class Worker:
                 sweep = partial(housekeeping.sweep, self._retention, self._store)
                 while await self._db.transact(sweep, bulk=True):  # noqa: ASYNC110 - until nothing is left
                     await asyncio.sleep(0)  # others take their turn between two lots
-            except Exception:
+                self._outage.is_over()
+            except Exception as error:
+                if await self._outage.weather(error):
+                    continue
                 log.exception("housekeeping failed")
             if not self._stopping.is_set():
                 clock = self._db.clock
@@ -222,9 +240,13 @@ class Worker:
             return
         try:
             due = await self._db.read(next_due)
-        except Exception as error:  # noqa: BLE001 - whatever ails it, the next look tells; the process lives on
-            log.warning("the database cannot be read", why=repr(error)[:300])
+        except Exception as error:
+            if await self._outage.weather(error):
+                return
+            log.exception("what is due next cannot be read")
             due = None
+        if self._stopping.is_set():  # told while we looked: the call may have been somebody else's to answer
+            return
         latest = self._db.clock.now() + self._poll
         until = min(due, latest) if due is not None and due > began else latest
         await self._db.hints.wait(hint, self._db.clock, until)

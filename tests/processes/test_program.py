@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -72,6 +72,13 @@ async def running(settings: Settings, parts: tuple[str, ...] = PARTS) -> AsyncIt
         finally:
             program.stop()
             await serving
+
+
+async def eventually(happens: Callable[[], bool]) -> None:
+    """Wait for what the program says or does by itself, of which nobody tells us."""
+    async with asyncio.timeout(SOON):
+        while not happens():  # noqa: ASYNC110 - it is only in the log
+            await asyncio.sleep(0.01)
 
 
 async def test_managers_with_a_bot_of_their_own_never_meet_the_customers(
@@ -174,16 +181,28 @@ async def test_the_program_outlives_its_database(tmp_path: Path, telegram: Teleg
             await irina.sees(line, "администратор", timeout=SOON)
             await anna.writes(line, "Раз")
             card = await irina.sees(line, "Раз", timeout=SOON)
-            server.stop()
-            await anna.writes(line, "Два")
-            await irina.writes(line, "Отвечаю", reply_to=card)
-            await asyncio.sleep(2)  # every part has looked for its work meanwhile
-            assert len(line.updates.pending) == 2, "nothing is acknowledged that is not filed"
-            server.start()
-            await irina.sees(line, "Два", timeout=SOON)
-            await anna.sees(line, "Отвечаю", timeout=SOON)
-            assert not program.stopping.is_set()
+            with capture_logs() as said:
+
+                def times(event: str) -> int:
+                    return sum(one["event"] == event for one in said)
+
+                server.stop()
+                await anna.writes(line, "Два")
+                await irina.writes(line, "Отвечаю", reply_to=card)
+                # The bot, and the worker with all it looks after, have missed it; so has the edge that would file.
+                await eventually(lambda: times("the database cannot be used") == 2)
+                await eventually(lambda: times("a page cannot be filed") > 0)
+                assert len(line.updates.pending) == 2, "nothing is acknowledged that is not filed"
+                server.start()
+                await irina.sees(line, "Два", timeout=SOON)
+                await anna.sees(line, "Отвечаю", timeout=SOON)
+                assert not program.stopping.is_set()
     assert [message.text for message in anna.chat(line)].count("Отвечаю") == 1
+    (first, *_) = (one for one in said if one["event"] == "the database cannot be used")
+    assert first["setting"] == "OPENLINES_DATABASE_URL"
+    assert first["why"]
+    assert times("the database cannot be used") == times("the database is back") == 2
+    assert not [one for one in said if one.get("exc_info")], "an outage is a line, not a traceback"
 
 
 async def test_without_redis_a_dialog_is_refused_in_words_and_a_reply_still_goes_out(
