@@ -11,7 +11,7 @@ from core.clock import Clock
 from core.database import Database
 from core.desk.cards import Card, card
 from core.files import FileStore
-from core.intake.filing import Filed
+from core.intake.booking import Filed
 from core.lines.accounts import AccountRef
 from core.staff.managers import Person, by_id
 

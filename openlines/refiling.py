@@ -12,7 +12,8 @@ from core.database import Database
 from core.errors import InvalidInput
 from core.files import FileStore
 from core.intake import parked
-from core.intake.filing import Filed, Parcel, file_batch
+from core.intake.booking import Filed, Parcel
+from core.intake.filing import file_batch
 from core.intake.model import LedgerState
 from core.lines.accounts import AccountRef, account_by_id
 from openlines.settings import Settings

@@ -16,7 +16,8 @@ from core.automation.reactions import Reactions
 from core.channel import Address, InboundFile, InboundMessage, Kind, Received, Sender
 from core.clock import ManualClock
 from core.database import Database, Transaction
-from core.intake.filing import Filed, Parcel, file_batch
+from core.intake.booking import Filed, Parcel
+from core.intake.filing import file_batch
 from core.leads.model import JunkReason, Stage
 from core.lines.accounts import AccountRef, ensure_account
 from core.staff import managers

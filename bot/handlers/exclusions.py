@@ -34,7 +34,7 @@ from bot.texts import Words
 from core.desk import exclusions, stopped
 from core.desk.exclusions import Entry
 from core.errors import Refusal
-from core.intake.filing import Filed
+from core.intake.booking import Filed
 from core.staff.managers import Person, require_admin
 
 router = Router(name="exclusions")

@@ -20,8 +20,8 @@ from core.channel import InboundMessage, Received
 from core.conversations.deliveries import confirm_letters, uncertain_letters
 from core.database import Database
 from core.files import FileStore
+from core.intake.booking import Filed
 from core.intake.edge import Intake
-from core.intake.filing import Filed
 from core.lines.accounts import AccountRef
 
 SETTLED_WITHIN = timedelta(days=7)  # an uncertain letter older than this is not looked for any more

@@ -22,7 +22,8 @@ from core.channel import Received, Unreadable
 from core.conversations.notices import notify_admins
 from core.database import BATCH, Database, DatabaseError, Transaction, complaint, is_away
 from core.files import FileStore
-from core.intake.filing import INLINE_RAW, Filed, Parcel, file_batch
+from core.intake.booking import INLINE_RAW, Filed, Parcel
+from core.intake.filing import file_batch
 from core.intake.model import Ledger, LedgerState
 from core.lines.accounts import AccountRef, move_cursor
 

@@ -8,13 +8,9 @@ Only after the commit does the edge acknowledge.
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Any
-
-from sqlalchemy import bindparam, select, update
 
 from core import journal, search
 from core.channel import Ignored, InboundMessage, Kind, Received, Unreadable
@@ -29,64 +25,18 @@ from core.conversations.model import (
     MessageVersion,
 )
 from core.conversations.threads import Thread, Threads, letter_key
-from core.database import Transaction, among
+from core.database import Transaction
 from core.events import Answered, ContactClosed, CustomerWrote, MessageEdited
 from core.exclusions.hits import Gate
 from core.exclusions.patterns import pattern_keys, patterns_of
 from core.intake.balance import Tally
-from core.intake.model import Ledger, LedgerRaw, LedgerState
+from core.intake.booking import Entry, Filed, Parcel, book_in, book_out, lock
+from core.intake.model import LedgerState
 from core.language import language_of
 from core.leads.opening import Leads, Opening, OpenLead, title_of
 from core.lines.accounts import AccountRef
 from core.staff.managers import staff_among
 from core.staff.model import StaffUpdate
-
-CLICK = "click:"  # an external id that is only good against double clicks, within the window
-CLICK_WINDOW = timedelta(seconds=60)
-INLINE_RAW = 64 * 1024  # bytes; larger raw input lies in the store as a file
-_ENTRY = select(
-    Ledger.external_id, Ledger.id, Ledger.state, Ledger.message_id, Ledger.lead_id, Ledger.received_at
-)
-_KNOWN = _ENTRY.where(Ledger.account_id == bindparam("account"), among(Ledger.external_id, "ids"))
-_TAKEN = _ENTRY.where(among(Ledger.id, "ids")).order_by(Ledger.id).with_for_update()
-
-
-@dataclass(frozen=True, slots=True)
-class Parcel:
-    """One received thing, ready to be filed: its raw form is compressed, or stored as a file, beforehand."""
-
-    received: Received
-    body: bytes | None  # zlib
-    sha256: str | None = None
-    context: str | None = None
-
-    @classmethod
-    def of(cls, received: Received, context: str | None = None) -> Parcel:
-        """Compress what is small enough for the ledger; larger input is stored by the intake first."""
-        return cls(received, zlib.compress(received.raw, 1), None, context)
-
-
-@dataclass(frozen=True, slots=True)
-class Filed:
-    """What became of one received thing."""
-
-    ledger_id: int
-    state: str  # a LedgerState, or "duplicate"
-    message_id: int | None = None
-    lead_id: int | None = None
-    reason: str | None = None
-
-
-@dataclass(slots=True)
-class _Entry:
-    parcel: Parcel
-    ledger_id: int
-    external_id: str
-    state: str = LedgerState.IGNORED
-    reason: str | None = None
-    message_id: int | None = None
-    lead_id: int | None = None
-    exclusion_id: int | None = None
 
 
 def file_batch(
@@ -105,10 +55,10 @@ def file_batch(
     """
     again = again or {}
     tally = Tally(account.id, 0 if again else len(parcels))
-    _lock(tx, parcels)
-    entries, results = _book_in(tx, account, parcels, again, tally)
+    lock(tx, parcels)
+    entries, results = book_in(tx, account, parcels, again, tally)
     staff = staff_among(tx, {p.received.staff_id for p in parcels if p.received.staff_id is not None})
-    people_entries: list[tuple[_Entry, InboundMessage]] = []
+    people_entries: list[tuple[Entry, InboundMessage]] = []
     for entry in entries:
         received = entry.parcel.received
         match received.understood:
@@ -124,7 +74,7 @@ def file_batch(
                 people_entries.append((entry, message))
     if people_entries:
         _File(tx, account, ask_gate).file(people_entries)
-    _book_out(tx, account, entries, again, tally)
+    book_out(tx, account, entries, again, tally)
     tally.write(tx)
     for entry in entries:
         results[id(entry.parcel)] = Filed(
@@ -148,10 +98,10 @@ class _File:
         self.matches: list[tuple[int, Match]] = []
         self.wrote: list[tuple[Thread, OpenLead | None, Match, dict[str, Any]]] = []
 
-    def file(self, items: Sequence[tuple[_Entry, InboundMessage]]) -> None:
+    def file(self, items: Sequence[tuple[Entry, InboundMessage]]) -> None:
         if self.ask_gate:
             self.gate.load({key for _, message in items for key in _patterns(message)})
-        let_in: list[tuple[_Entry, InboundMessage]] = []
+        let_in: list[tuple[Entry, InboundMessage]] = []
         for entry, message in items:
             if not self._is_stopped(entry, _patterns(message)):
                 let_in.append((entry, message))
@@ -167,7 +117,7 @@ class _File:
                 self._one(entry, message)
         self._write()
 
-    def _recognised(self, items: Sequence[tuple[_Entry, InboundMessage]]) -> dict[int, set[str]]:
+    def _recognised(self, items: Sequence[tuple[Entry, InboundMessage]]) -> dict[int, set[str]]:
         """Every key of the people we already know behind these messages, by message."""
         found: dict[int, set[str]] = {}
         for _, message in items:
@@ -179,13 +129,13 @@ class _File:
                 }
         return found
 
-    def _is_stopped(self, entry: _Entry, patterns: Any) -> bool:
+    def _is_stopped(self, entry: Entry, patterns: Any) -> bool:
         if not self.ask_gate or (exclusion_id := self.gate.stops(patterns)) is None:
             return False
         entry.state, entry.exclusion_id = LedgerState.EXCLUDED, exclusion_id
         return True
 
-    def _one(self, entry: _Entry, message: InboundMessage) -> None:
+    def _one(self, entry: Entry, message: InboundMessage) -> None:
         thread = self.threads.find(message)
         entry.state = LedgerState.FILED
         if (
@@ -214,7 +164,7 @@ class _File:
             case Kind.BOUNCE:
                 self._bounce(entry, message)
 
-    def _message(self, entry: _Entry, message: InboundMessage, thread: Thread | None) -> None:
+    def _message(self, entry: Entry, message: InboundMessage, thread: Thread | None) -> None:
         if message.automatic and not self._is_known(message, thread):
             entry.state, entry.reason = LedgerState.IGNORED, "written by a machine"
             return
@@ -270,7 +220,7 @@ class _File:
     def _is_known(self, message: InboundMessage, thread: Thread | None) -> bool:
         return thread is not None or isinstance(self.people.recognise(message.sender, None), Match)
 
-    def _edit(self, entry: _Entry, message: InboundMessage, thread: Thread | None) -> None:
+    def _edit(self, entry: Entry, message: InboundMessage, thread: Thread | None) -> None:
         known = self.threads.message(thread, message.message_id) if thread else None
         if known is None and message.automatic:
             entry.state, entry.reason = LedgerState.IGNORED, "an edit of our own message that we do not have"
@@ -295,7 +245,7 @@ class _File:
         self.threads.remember(thread, message.message_id, _Known(known.id, known.lead_id, message.text))
         self.tx.record(MessageEdited(thread.id, known.lead_id, known.id))
 
-    def _outgoing(self, entry: _Entry, message: InboundMessage, thread: Thread | None) -> None:
+    def _outgoing(self, entry: Entry, message: InboundMessage, thread: Thread | None) -> None:
         if thread is None:
             entry.state, entry.reason = (
                 LedgerState.IGNORED,
@@ -311,7 +261,7 @@ class _File:
             self.leads.answered(lead, message.sent_at)
             self.tx.record(Answered(thread.id, lead.id, row["id"], message.sent_at))
 
-    def _blocked(self, entry: _Entry, message: InboundMessage, thread: Thread | None) -> None:
+    def _blocked(self, entry: Entry, message: InboundMessage, thread: Thread | None) -> None:
         if thread is None:
             entry.state, entry.reason = LedgerState.IGNORED, f"{message.kind} by somebody who never wrote"
             return
@@ -325,14 +275,14 @@ class _File:
         if closed:
             self.tx.record(ContactClosed(thread.contact_id, "blocked"))
 
-    def _bounce(self, entry: _Entry, message: InboundMessage) -> None:
+    def _bounce(self, entry: Entry, message: InboundMessage) -> None:
         from_delivery = bounce(self.tx, self.account.id, message)
         if not from_delivery:
             entry.state, entry.reason = LedgerState.IGNORED, "a bounce of nothing we sent"
 
     def _add_message(
         self,
-        entry: _Entry,
+        entry: Entry,
         message: InboundMessage,
         thread: Thread,
         lead_id: int | None,
@@ -436,79 +386,7 @@ def _says_the_same(one: str, other: str) -> bool:
     return one.startswith(other) or other.startswith(one)
 
 
-def _lock(tx: Transaction, parcels: Sequence[Parcel]) -> None:
-    """First of all, the keys: two processes with messages of one person take turns from here on."""
-    keys: set[str] = set()
-    for parcel in parcels:
-        understood = parcel.received.understood
-        if isinstance(understood, InboundMessage):
-            keys.update(address.key for address in understood.sender.addresses)
-        if parcel.received.external_id.startswith(CLICK):
-            keys.add(parcel.received.external_id)
-    tx.lock_keys(keys)
-
-
-def _book_in(
-    tx: Transaction, account: AccountRef, parcels: Sequence[Parcel], again: Mapping[str, int], tally: Tally
-) -> tuple[list[_Entry], dict[int, Filed]]:
-    """Tell what is new from what has come before; doubles are counted and go no further."""
-    ids = {p.received.external_id for p in parcels if p.received.external_id not in again}
-    asked = {"account": account.id, "ids": ids}
-    known = {row.external_id: row for row in tx.connection.execute(_KNOWN, asked)}
-    _make_way(tx, known)
-    # Two who take the same entry again at once take turns.
-    taken = {row.id: row for row in tx.connection.execute(_TAKEN, {"ids": again.values()})} if again else {}
-    entries: list[_Entry] = []
-    results: dict[int, Filed] = {}
-    seen: dict[str, int] = {}
-    doubles: list[int] = []
-    for parcel in parcels:
-        external_id = parcel.received.external_id
-        if external_id in again:
-            entry = taken[again[external_id]]
-            if entry.state in (LedgerState.PARKED, LedgerState.EXCLUDED):
-                tally.add(entry.state, -1)
-                entries.append(_Entry(parcel, entry.id, external_id))
-            else:  # somebody else has taken it meanwhile
-                results[id(parcel)] = Filed(entry.id, entry.state, entry.message_id, entry.lead_id)
-            continue
-        double = known.get(external_id)
-        if double is not None or external_id in seen:
-            ledger_id = double.id if double is not None else seen[external_id]
-            doubles.append(ledger_id)
-            tally.add("duplicate")
-            results[id(parcel)] = Filed(
-                ledger_id,
-                "duplicate",
-                double.message_id if double is not None else None,
-                double.lead_id if double is not None else None,
-            )
-            continue
-        ledger_id = tx.new_id()
-        seen[external_id] = ledger_id
-        entries.append(_Entry(parcel, ledger_id, external_id))
-    earlier = [ledger_id for ledger_id in doubles if ledger_id not in set(seen.values())]
-    if earlier:
-        tx.connection.execute(update(Ledger).where(among(Ledger.id, earlier)).values(seen=Ledger.seen + 1))
-    return entries, results
-
-
-def _make_way(tx: Transaction, known: dict[str, Any]) -> None:
-    """The same form sent a moment ago is a second click on the button; sent again later, it is a new enquiry.
-
-    An entry whose window has passed gives the key up and keeps it with its own id behind.
-    """
-    over = [
-        row
-        for external_id, row in known.items()
-        if external_id.startswith(CLICK) and row.received_at <= tx.now - CLICK_WINDOW
-    ]
-    tx.update(Ledger, [{"id": row.id, "external_id": f"{row.external_id}:{row.id}"} for row in over])
-    for row in over:
-        del known[row.external_id]
-
-
-def _hand_to_bot(tx: Transaction, account: AccountRef, entry: _Entry) -> None:
+def _hand_to_bot(tx: Transaction, account: AccountRef, entry: Entry) -> None:
     """What a manager did is stored before it is acknowledged; the bot takes it from there."""
     received = entry.parcel.received
     entry.state, entry.reason = LedgerState.IGNORED, "staff"
@@ -527,61 +405,6 @@ def _hand_to_bot(tx: Transaction, account: AccountRef, entry: _Entry) -> None:
         ],
     )
     tx.hint("staff")
-
-
-def _book_out(
-    tx: Transaction, account: AccountRef, entries: Sequence[_Entry], again: Mapping[str, int], tally: Tally
-) -> None:
-    """Write what became of each into the ledger, with its raw form beside it."""
-    for entry in entries:
-        tally.add(entry.state)
-    fresh = [entry for entry in entries if entry.external_id not in again]
-    taken_again = [entry for entry in entries if entry.external_id in again]
-    tx.insert(
-        Ledger,
-        [
-            {
-                "id": entry.ledger_id,
-                "account_id": account.id,
-                "external_id": entry.external_id,
-                "state": entry.state,
-                "reason": entry.reason,
-                "seen": 1,
-                "received_at": tx.now,
-                "message_id": entry.message_id,
-                "lead_id": entry.lead_id,
-                "exclusion_id": entry.exclusion_id,
-            }
-            for entry in fresh
-        ],
-    )
-    tx.insert(
-        LedgerRaw,
-        [
-            {
-                "ledger_id": entry.ledger_id,
-                "body": entry.parcel.body,
-                "sha256": entry.parcel.sha256,
-                "context": entry.parcel.context,
-            }
-            for entry in fresh
-            if entry.reason != "staff"
-        ],
-    )
-    tx.update(
-        Ledger,
-        [
-            {
-                "id": entry.ledger_id,
-                "state": entry.state,
-                "reason": entry.reason,
-                "message_id": entry.message_id,
-                "lead_id": entry.lead_id,
-                "exclusion_id": entry.exclusion_id,
-            }
-            for entry in taken_again
-        ],
-    )
 
 
 def _is_for_staff(account: AccountRef, received: Received, staff: Collection[int]) -> bool:

@@ -24,8 +24,8 @@ from core.database import Database, Transaction
 from core.desk.joining import merge
 from core.files import FileStore
 from core.intake.balance import entries_by_state
+from core.intake.booking import CLICK, CLICK_WINDOW
 from core.intake.edge import Intake
-from core.intake.filing import CLICK, CLICK_WINDOW
 from core.intake.model import Ledger, LedgerDay
 from core.leads.model import JunkReason, Lead, Stage
 from core.leads.stages import Move, enter_stages

@@ -17,8 +17,8 @@ from core.database import Database, Transaction
 from core.desk.exclusions import add, lift
 from core.exclusions.model import Exclusion
 from core.files import FileStore
+from core.intake.booking import Filed
 from core.intake.edge import Intake
-from core.intake.filing import Filed
 from core.intake.model import Ledger
 from core.journal import Journal
 from core.staff.managers import Person

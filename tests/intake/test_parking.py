@@ -21,8 +21,8 @@ from core.database import Database, Transaction
 from core.files import FileStore
 from core.housekeeping import Retention, sweep
 from core.intake import parked
+from core.intake.booking import INLINE_RAW
 from core.intake.edge import Intake
-from core.intake.filing import INLINE_RAW
 from core.intake.model import Ledger, LedgerRaw
 from core.leads.model import Lead
 from core.lines.accounts import AccountRef, read_cursor

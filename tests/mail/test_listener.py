@@ -17,7 +17,7 @@ from channels.email.reception import Arrived, Reader, Reception
 from channels.email.threading import make_return_path
 from channels.email.urls import ListenUrl
 from core.clock import SystemClock
-from core.intake.filing import Filed
+from core.intake.booking import Filed
 from tests.mail.mail_line import ADDRESS, OLGA, SECRET, MailLine, a_letter
 
 T = TypeVar("T")
