@@ -20,7 +20,7 @@ from bot.screens.staff import account_name
 from bot.texts import Texts, Words
 from core.channel import Button, Markup, OutboundFile, Screen
 from core.clock import Clock
-from core.conversations.deliveries import NoticeRow, Rendered
+from core.conversations.preparing import NoticeRow, Rendered
 from core.conversations.shown import ShownAs, look_up
 from core.database import Reading
 from core.desk import messages
@@ -123,7 +123,7 @@ class Notices:
         if not shown.is_taken:
             rich.line(words("card-free" if shown.responsible is None else "notice-not-taken"))
         budget = LONGEST - rich.units - 2
-        rich.line().extend(conversation(words, new, contact_name(words, shown), budget))
+        rich.line().extend(conversation(words, new, contact_name(words, shown), budget, is_named=True))
         last = new[-1]
         screen = rich.screen(*relay_buttons(words, shown, reader, new, last.conversation_id, last.id))
         return Rendered(screen, self._files(new), _last_id(new), _only_id(new))

@@ -80,6 +80,11 @@ def channel_name(words: Words, channel: str) -> str:
     return words("channel-other", name=line_of(channel, 40))
 
 
+def capitalised(name: str) -> str:
+    """A name at the beginning of a line."""
+    return name[:1].upper() + name[1:]
+
+
 def whole_letter_buttons(words: Words, said: Sequence[Said]) -> tuple[Button, ...]:
     """A button for each of the latest letters of which only the new part is shown."""
     letters = [one for one in said if one.has_more][-LETTERS:]
@@ -170,7 +175,7 @@ def _facts(words: Words, card: Card, reader: Person, heading: str, title: str) -
     if card.addresses:
         rich.line(" · ".join(address_of(words, address) for address in card.addresses[:6]))
     source = line_of(card.source, 100)
-    channel = channel_name(words, card.channel)
+    channel = capitalised(channel_name(words, card.channel))
     if source:
         rich.line(words("card-from", channel=channel, source=source))
     elif card.channel not in {address.kind for address in card.addresses}:
@@ -259,7 +264,8 @@ def _person(words: Words, card: Card, rich: Rich) -> None:
         )
         rich.line(f"🚫 {words('card-cannot-answer', why=text)}")
     elif card.way.channel and card.way.channel != card.channel:
-        rich.line(words("card-answer-goes", channel=channel_name(words, card.way.channel)))
+        name = channel_name(words, card.way.channel)
+        rich.line(words("card-answer-goes", kind=card.way.channel, channel=name))
 
 
 def _buttons(words: Words, card: Card, reader: Person) -> list[tuple[Button, ...]]:

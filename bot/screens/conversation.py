@@ -34,17 +34,24 @@ _STATES = ("waiting", "sending", "sent", "delivered", "read", "refused", "uncert
 
 
 def conversation(
-    words: Words, said: Sequence[Said], customer: str, budget: int, *, older: bool = True
+    words: Words,
+    said: Sequence[Said],
+    customer: str,
+    budget: int,
+    *,
+    older: bool = True,
+    is_named: bool = False,
 ) -> Rich:
     """The newest of these messages that fit into `budget` UTF-16 units, oldest of them first.
 
     The newest is shown whole as far as it fits, others up to `ONE` units. `older` counts what was left out.
+    `is_named`: the customer stands above it already, so their words of this moment need no heading.
     """
     turns = _turns(said)
     blocks: list[Rich] = []
     left = budget - 60  # room for the line that counts what was left out
     for turn in reversed(turns):
-        block = _block(words, turn, customer, min(left, ONE) if blocks else left)
+        block = _block(words, turn, customer, min(left, ONE) if blocks else left, is_named=is_named)
         if block.units > left:
             break
         blocks.append(block)
@@ -141,9 +148,11 @@ def _frame(said: Said) -> tuple[object, ...]:
     )
 
 
-def _block(words: Words, turn: Sequence[Said], customer: str, limit: int) -> Rich:
-    first = turn[0]
-    rich = Rich().add(_heading(words, turn, customer), Markup.BOLD)
+def _block(words: Words, turn: Sequence[Said], customer: str, limit: int, *, is_named: bool) -> Rich:
+    first, rich = turn[0], Rich()
+    heading = _heading(words, turn, customer)
+    if not is_named or heading != words("message-in", name=customer, when=words("when-now")):
+        rich.add(heading, Markup.BOLD)
     if first.direction == "out" and first.is_automatic:
         limit = min(limit, rich.units + 1 + AUTOMATIC)
     if subject := line_of(first.subject, 150):

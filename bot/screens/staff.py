@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from bot.callbacks import Action, data
 from bot.rich import LONGEST, Rich, line_of
-from bot.screens.cards import channel_name
+from bot.screens.cards import capitalised, channel_name
 from bot.texts import Words
 from core.channel import Button, Markup, Screen
 from core.desk.accounts import AccountState
@@ -58,8 +58,8 @@ def ledger_screen(
     """Today's book: what each account received, what became of it, and whether it adds up."""
     rich = Rich().add(words("ledger-heading"), Markup.BOLD)
     for account in accounts:
-        name = account_name(words, account.channel, account.title)
-        rich.gap().line(name[:1].upper() + name[1:], Markup.BOLD)
+        name = capitalised(account_name(words, account.channel, account.title))
+        rich.gap().line(name, Markup.BOLD)
         if (balance := balances.get(account.id)) is not None:
             rich.line(
                 words(

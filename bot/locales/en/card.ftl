@@ -56,7 +56,10 @@ card-older = { $count ->
   }
 card-note = { $name }, { $when }: { $text }
 card-cannot-answer = Cannot be answered: { $why }
-card-answer-goes = The answer goes by { $channel }
+card-answer-goes = { $kind ->
+    [email] The answer goes as a letter
+   *[other] The answer goes by { $channel }
+  }
 
 # Why no answer is possible
 unanswerable-excluded = this person is on the exclusion list

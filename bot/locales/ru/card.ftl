@@ -58,7 +58,10 @@ card-older = { $count ->
   }
 card-note = { $name }, { $when }: { $text }
 card-cannot-answer = Ответить нельзя: { $why }
-card-answer-goes = Ответ уйдёт через: { $channel }
+card-answer-goes = { $kind ->
+    [email] Ответ уйдёт письмом на почту
+   *[other] Ответ уйдёт сюда: { $channel }
+  }
 
 # Почему ответить нельзя
 unanswerable-excluded = человек в списке исключений
