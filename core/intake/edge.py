@@ -90,7 +90,7 @@ class Intake:
 
     async def _parcel(self, received: Received, context: str | None) -> Parcel:
         if len(received.raw) <= INLINE_RAW:
-            return Parcel(received, zlib.compress(received.raw, 1), None, context)
+            return Parcel.of(received, context)
         # Compressed like the smaller ones, off the loop; thereby no attachment's file is ever this file.
         stored = await self._store.put(await asyncio.to_thread(zlib.compress, received.raw, 1))
         return Parcel(received, None, stored.sha256, context)
