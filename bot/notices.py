@@ -21,6 +21,7 @@ from bot.texts import Texts, Words
 from core.channel import Button, Markup, OutboundFile, Screen
 from core.clock import Clock
 from core.conversations.preparing import NoticeRow, Rendered
+from core.conversations.redrawing import message_of
 from core.conversations.shown import ShownAs, look_up
 from core.database import Reading
 from core.desk import messages
@@ -77,6 +78,8 @@ class Notices:
                 return self._lead(connection, notice, reader, words)
             case "message":
                 return self._message(connection, notice, reader, words)
+            case "lead-moved-on":
+                return self._moved_on(connection, notice, words)
             case "redraw":
                 return self._redrawn(connection, notice, reader, words)
             case "files":
@@ -128,11 +131,29 @@ class Notices:
         screen = rich.screen(*relay_buttons(words, shown, reader, new, last.conversation_id, last.id))
         return Rendered(screen, self._files(new), _last_id(new), _only_id(new))
 
+    def _moved_on(self, connection: Reading, notice: NoticeRow, words: Words) -> Rendered | None:
+        """A lead the reader had is somebody else's by an admin's word."""
+        shown = self._card(connection, notice.lead_id, words)
+        by, to = (managers.by_id(connection, int(notice.facts.get(who) or 0)) for who in ("by", "to"))
+        if shown is None or by is None or to is None:
+            return None
+        rich = Rich().add(f"↪️ {words('notice-moved-on', number=shown.number)}", Markup.BOLD)
+        rich.add(f" · {contact_name(words, shown)}")
+        if by.id == to.id:
+            rich.line(words("notice-moved-on-taken", to=line_of(to.name, 60)))
+        else:
+            rich.line(words("notice-moved-on-to", name=line_of(by.name, 60), to=line_of(to.name, 60)))
+        return Rendered(rich.screen((Button(words("button-card"), data(Action.OPEN, shown.id)),)))
+
     def _redrawn(
         self, connection: Reading, notice: NoticeRow, reader: Person, words: Words
     ) -> Rendered | None:
         """What the reader has on their screen of a lead that others have changed, as it is now."""
         message_id = int(notice.facts.get("telegram_message_id") or 0)
+        if delivery_id := int(
+            notice.facts.get("delivery_id") or 0
+        ):  # was with the network when the lead changed
+            message_id = message_of(connection, delivery_id) or 0
         about = look_up(connection, self.staff_account_id, reader.telegram_id, message_id)
         if about is None or about.screen is None:
             return None  # meanwhile it shows something else, which they asked for

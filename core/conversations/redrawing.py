@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import bindparam, select, text
+from sqlalchemy import Connection, bindparam, select, text
 
-from core.conversations.model import Delivery, Shown
+from core.conversations.model import Delivery, DeliveryState, Shown
 from core.conversations.notices import waiting_delivery
+from core.conversations.shown import OF_NOTICES
 from core.database import Transaction, among
 from core.staff.model import Manager
 
@@ -21,7 +23,13 @@ AT_ONCE = 64  # cards that one deed draws anew, the latest first
 PAUSE = timedelta(seconds=2)  # what changes meanwhile is in the same edit, and news goes before it
 
 _LIVE = (
-    select(Shown.chat_id, Shown.telegram_message_id, Shown.account_id, Shown.lead_id, Manager.id)
+    select(
+        Shown.chat_id,
+        Shown.telegram_message_id,
+        Shown.account_id,
+        Shown.lead_id,
+        Manager.id.label("manager_id"),
+    )
     .join(Manager, Manager.telegram_id == Shown.chat_id)
     .where(
         among(Shown.lead_id, "leads"),
@@ -35,6 +43,17 @@ _LIVE = (
     .limit(AT_ONCE)
 )
 
+# A card that is with the network at this moment is not on any screen yet, and shows the lead as it was.
+_WORKING = select(Manager.id).where(Manager.is_active, Manager.id != bindparam("but"))
+_ON_THE_WAY = select(
+    Delivery.id, Delivery.account_id, Delivery.lead_id, Delivery.manager_id, Delivery.notice
+).where(
+    text("delivery.state IN ('waiting', 'sending')"),  # in the words of the index over lanes
+    among(Delivery.lane, "lanes"),
+    Delivery.state == DeliveryState.SENDING,
+    among(Delivery.lead_id, "leads"),
+)
+
 
 def redraw_cards(tx: Transaction, lead_ids: Collection[int], *, but_of: int | None = None) -> None:
     """What managers have of these leads on their screens is brought up to date, a moment later.
@@ -45,18 +64,41 @@ def redraw_cards(tx: Transaction, lead_ids: Collection[int], *, but_of: int | No
         return
     asked = {"leads": lead_ids, "since": tx.now - LIVE, "but": but_of or 0}
     rows = [
-        waiting_delivery(
+        _edit(
             tx,
-            lane=(place := f"redraw:{chat_id}:{message_id}"),
-            topic=place,
-            account_id=account_id,
-            due_at=tx.now + PAUSE,
-            lead_id=lead_id,
-            manager_id=manager_id,
-            notice={"kind": "redraw", "silent": True, "telegram_message_id": message_id},
+            f"redraw:{row.chat_id}:{row.telegram_message_id}",
+            row,
+            telegram_message_id=row.telegram_message_id,
         )
-        for chat_id, message_id, account_id, lead_id, manager_id in tx.connection.execute(_LIVE, asked)
+        for row in tx.connection.execute(_LIVE, asked)
+    ]
+    lanes = [f"staff:{row.id}" for row in tx.connection.execute(_WORKING, asked)]
+    rows += [
+        _edit(tx, f"redraw:{row.id}", row, delivery_id=row.id)
+        for row in tx.connection.execute(_ON_THE_WAY, {"leads": lead_ids, "lanes": lanes})
+        if row.notice["kind"] in OF_NOTICES
     ]
     tx.insert_ignoring(Delivery, rows)
     if rows:
         tx.hint("deliveries")
+
+
+def message_of(connection: Connection, delivery_id: int) -> int | None:
+    """The message in a manager's chat whose buttons a notice brought; None while it has not arrived."""
+    ids = connection.execute(
+        select(Delivery.external_ids).where(Delivery.id == delivery_id, Delivery.state == DeliveryState.SENT)
+    ).scalar_one_or_none()
+    return int(ids[-1]) if ids and str(ids[-1]).isdecimal() else None
+
+
+def _edit(tx: Transaction, place: str, row: Any, **facts: int) -> dict[str, Any]:
+    return waiting_delivery(
+        tx,
+        lane=place,
+        topic=place,
+        account_id=row.account_id,
+        due_at=tx.now + PAUSE,
+        lead_id=row.lead_id,
+        manager_id=row.manager_id,
+        notice={"kind": "redraw", "silent": True, **facts},
+    )

@@ -89,7 +89,10 @@ def take(tx: Transaction, lead_id: int, person: Person) -> None:
 
 
 def hand_over(tx: Transaction, lead_id: int, to_id: int, by: Person) -> None:
-    """Give a lead to a colleague, who is told. Its own responsible or an admin may; else Refusal."""
+    """Give a lead to a colleague, who is told. Its own responsible or an admin may; else Refusal.
+
+    Whoever worked it and is not asked, because an admin decides, is told too.
+    """
     lead = tx.connection.execute(
         select(Lead.number, Lead.outcome, Lead.responsible_id, Lead.taken_at)
         .where(Lead.id == lead_id)
@@ -113,6 +116,8 @@ def hand_over(tx: Transaction, lead_id: int, to_id: int, by: Person) -> None:
     )
     if to_id != by.id:
         notify(tx, [to_id], "lead-given", lead_id=lead_id, by=by.id)
+    if lead.taken_at is not None and lead.responsible_id not in (by.id, to_id):
+        notify(tx, [lead.responsible_id], "lead-moved-on", lead_id=lead_id, by=by.id, to=to_id)
     redraw_cards(tx, [lead_id], but_of=by.id)
 
 

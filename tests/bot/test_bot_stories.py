@@ -569,6 +569,21 @@ async def test_when_one_takes_the_cards_of_the_others_change_without_a_tap(eithe
     await story.telegram.until(lambda: "Карточка · лид закрыт" in buttons_of(relays[1]))
 
 
+async def test_whose_lead_an_admin_gives_to_somebody_else_is_told(story: Story) -> None:
+    boris = await story.manager(101, "Борис")
+    await everybody_is_offered(story)
+    await a_customer(story).writes(story.line, "Кто поможет?")
+    hers, his = [await person.sees(story.staff, "Новый лид № 1") for person in (story.admin, boris)]
+    await boris.taps(his, "Взять")
+    await story.telegram.until(lambda: "Ведёт: Борис" in hers.text)
+    await story.admin.taps(hers, "Передать")
+    await story.telegram.until(lambda: "кому передать" in hers.text)
+    await story.admin.taps(hers, "Ирина")
+    told = await boris.sees(story.staff, "Лид № 1 теперь не ваш")
+    assert "Лид забирает Ирина" in told.text
+    await story.telegram.until(lambda: "Предложен: Ирина" in his.text)
+
+
 async def test_a_choice_somebody_is_making_is_not_drawn_over(story: Story) -> None:
     boris = await story.manager(101, "Борис")
     await everybody_is_offered(story)

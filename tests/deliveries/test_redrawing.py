@@ -14,7 +14,7 @@ from core.conversations import deliveries
 from core.conversations.model import Delivery
 from core.conversations.notices import notify
 from core.conversations.preparing import NoticeRow, Rendered
-from core.conversations.redrawing import AT_ONCE, redraw_cards
+from core.conversations.redrawing import AT_ONCE, message_of, redraw_cards
 from core.conversations.shown import ShownAs, ShownMessage, remember
 from core.database import Database, Reading, Transaction
 from core.desk import work
@@ -94,6 +94,34 @@ async def test_whoever_has_the_card_before_them_gets_one_edit_however_much_happe
         await database.transact(partial(hand_over, lead_id=lead, to_id=vera.id, by=olga))
         await database.transact(partial(work.junk, lead_id=lead, person=vera, reason_id=reason))
         assert await waiting(database) == [(olga.id, 10), (petr.id, 11)]
+
+
+async def test_a_card_that_was_with_the_network_when_the_lead_was_taken_is_drawn_anew_when_it_has_come(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot = await an_account(database)
+        olga, petr = await a_manager(database), await a_manager(database, "Пётр")
+        lead = await a_lead(database, bot)
+        clock.advance(timedelta(seconds=2))
+        await sent(database)
+        await database.transact(lambda tx: notify(tx, [petr.id], "new-lead", lead_id=lead))
+        await database.transact(lambda tx: notify(tx, [petr.id], "files", lead_id=lead))  # has no buttons
+        claimed = await database.transact(lambda tx: deliveries.claim(tx, 10, in_place))
+        await database.transact(partial(take, lead_id=lead, person=olga))
+        edits = [
+            row["notice"]
+            for row in await every(
+                database, Delivery, Delivery.state == "waiting", Delivery.notice.is_not(None)
+            )
+            if row["notice"]["kind"] == "redraw" and "delivery_id" in row["notice"]
+        ]
+        assert [one["delivery_id"] for one in edits] == [claimed[0].id]
+        look = partial(message_of, delivery_id=claimed[0].id)
+        assert await database.read(look) is None
+        arrived = [(one, Sent(("70", "71"))) for one in claimed]  # a picture, and the card below it
+        await database.transact(partial(deliveries.settle, results=arrived))
+        assert await database.read(look) == 71
 
 
 async def test_a_card_that_is_gone_costs_nothing_and_nobody_is_thought_unreachable(

@@ -260,6 +260,10 @@ async def test_a_lead_is_handed_over_by_who_has_it_or_an_admin_and_the_new_one_i
         told = await every(database, Delivery, Delivery.manager_id == petr.id)
         await database.transact(partial(hand_over, lead_id=lead, to_id=olga.id, by=admin))
         assert (await the(database, Lead))["responsible_id"] == olga.id
+        await database.transact(partial(take, lead_id=lead, person=olga))
+        await database.transact(partial(hand_over, lead_id=lead, to_id=petr.id, by=admin))
+        lost = await every(database, Delivery, Delivery.manager_id == olga.id)
+    assert lost[-1]["notice"] == {"kind": "lead-moved-on", "silent": False, "by": admin.id, "to": petr.id}
     assert (foreign.value.key, foreign.value.arguments["name"]) == ("refused-lead-taken", "Ольга")
     assert nobody.value.key == "refused-manager-gone"
     assert (given["responsible_id"], given["taken_at"]) == (petr.id, None)

@@ -2,6 +2,9 @@
 
 notice-given = { $name } gave you a lead
 notice-given-by-queue = You were given a lead
+notice-moved-on = Lead { $number } is no longer yours
+notice-moved-on-to = { $name } handed it to { $to }
+notice-moved-on-taken = { $to } took it over
 notice-message = Lead { $number }
 notice-not-taken = Offered to you, not taken yet
 notice-edited = Lead { $number }: a message was edited

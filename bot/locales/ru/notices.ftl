@@ -2,6 +2,9 @@
 
 notice-given = { $name } передаёт вам лид
 notice-given-by-queue = Вам передан лид
+notice-moved-on = Лид № { $number } теперь не ваш
+notice-moved-on-to = { $name } передаёт лид: { $to }
+notice-moved-on-taken = Лид забирает { $to }
 notice-message = Лид № { $number }
 notice-not-taken = Предложен вам, ещё не взят
 notice-edited = Лид № { $number }: сообщение изменили
