@@ -11,10 +11,12 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import IO
+from uuid import uuid4
 
 from core.channel import Fetched
 
 CHUNK = 256 * 1024  # bytes read at a time
+PARTS = 256  # folders the files lie in
 
 
 class FileStore:
@@ -41,9 +43,9 @@ class FileStore:
 
     def _put(self, content: bytes) -> Fetched:
         sha256 = hashlib.sha256(content).hexdigest()
-        if self.path(sha256).exists():
-            os.utime(self.path(sha256))
-        else:
+        try:
+            os.utime(self.path(sha256))  # it lies there, and whoever sweeps sees that it is wanted anew
+        except FileNotFoundError:
             handle = tempfile.NamedTemporaryFile(dir=self.incoming, delete=False)  # noqa: SIM115 - renamed, not closed
             with handle:
                 handle.write(content)
@@ -79,12 +81,42 @@ class FileStore:
     def forget(self, hashes: Iterable[str], *, unused_since: datetime) -> None:
         """Delete files nothing refers to any more, unless somebody has kept the same bytes anew since then.
 
-        Whoever does so at this moment finds the file there and refers to it a little later.
+        Whoever does so at this very moment finds the file there and refers to it a little later: so it is put
+        aside first, and put back when its time says that it was wanted meanwhile.
         """
-        for path in map(self.path, hashes):
+        for sha256 in hashes:
+            path, aside = self.path(sha256), self.incoming / f"{sha256}.{uuid4().hex}"
             with suppress(FileNotFoundError):
-                if path.stat().st_mtime < unused_since.timestamp():
-                    path.unlink()
+                if path.stat().st_mtime >= unused_since.timestamp():
+                    continue
+                os.rename(path, aside)
+                if aside.stat().st_mtime < unused_since.timestamp():
+                    aside.unlink()
+                else:
+                    os.replace(aside, path)
+
+    def kept_before(self, moment: datetime, part: int) -> list[str]:
+        """Files of one of the store's `PARTS`, all but those that were kept after `moment` (the system's time)."""
+        try:
+            with os.scandir(self._folder / f"{part:02x}") as entries:
+                return [entry.name for entry in entries if _is_older(entry, moment) and len(entry.name) == 64]
+        except FileNotFoundError:
+            return []
+
+    def sweep_incoming(self, before: datetime) -> None:
+        """Delete what was begun and never finished, by a process that has died, and not written to since then."""
+        with os.scandir(self.incoming) as entries:
+            for entry in entries:
+                if _is_older(entry, before):
+                    with suppress(FileNotFoundError):
+                        os.unlink(entry.path)
+
+
+def _is_older(entry: os.DirEntry[str], than: datetime) -> bool:
+    try:
+        return entry.is_file(follow_symlinks=False) and entry.stat().st_mtime < than.timestamp()
+    except FileNotFoundError:  # swept or finished meanwhile
+        return False
 
 
 class Sink:

@@ -20,7 +20,7 @@ from core.conversations import deliveries, files
 from core.conversations.files import Wanted
 from core.conversations.preparing import Claimed, Renderer
 from core.database import Database, Reading, Transaction, is_away
-from core.files import FileStore
+from core.files import PARTS, FileStore
 from core.outage import Outage
 
 log = structlog.get_logger("worker")
@@ -221,6 +221,7 @@ class Worker:
                 sweep = partial(housekeeping.sweep, self._retention, self._store)
                 while await self._db.transact(sweep, bulk=True):  # noqa: ASYNC110 - until nothing is left
                     await asyncio.sleep(0)  # others take their turn between two lots
+                await self._sweep_files()
                 self._outage.is_over()
             except Exception as error:
                 if await self._outage.weather(error):
@@ -229,6 +230,14 @@ class Worker:
             if not self._stopping.is_set():
                 clock = self._db.clock
                 await self._db.hints.wait("housekeeping", clock, clock.now() + HOUSEKEEPING)
+
+    async def _sweep_files(self) -> None:
+        """Another part of the store each time, whenever the program was started."""
+        part = int(self._db.clock.now().timestamp() // HOUSEKEEPING.total_seconds()) % PARTS
+        try:
+            await housekeeping.sweep_files(self._db, self._store, part)
+        except OSError as error:
+            log.warning("files cannot be swept", part=part, why=repr(error)[:300])
 
     async def _rest(self, hint: str, next_due: Callable[[Reading], datetime | None], began: datetime) -> None:
         """Wait for a hint, for what is due next, at most for a poll.

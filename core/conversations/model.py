@@ -132,7 +132,10 @@ class Attachment(Model):
     due_at: Mapped[datetime | None]
     attempts: Mapped[int] = mapped_column(Integer)
 
-    __table_args__ = (partial_index("ix_attachment_waiting", "due_at", where="state = 'waiting'"),)
+    __table_args__ = (
+        partial_index("ix_attachment_waiting", "due_at", where="state = 'waiting'"),
+        partial_index("ix_attachment_file", "sha256", where="sha256 IS NOT NULL"),
+    )
 
 
 class Delivery(Model):
