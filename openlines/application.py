@@ -6,16 +6,14 @@ import asyncio
 import errno
 import os
 import signal
-import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from importlib import import_module
 from importlib.metadata import version
 from ipaddress import ip_network
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -53,6 +51,7 @@ from openlines.ground import (
     shown,
     sqlite_path,
 )
+from openlines.importing import imported
 from openlines.refiling import refile
 from openlines.settings import Settings, unknown_settings
 from webhooks.application import Edge, build
@@ -248,7 +247,7 @@ class Program:
 
     async def _serve_bot(self) -> None:
         # Here and not above: importing aiogram takes seconds and 100 MB, and the edges file meanwhile.
-        dispatcher = await _imported("bot.dispatcher")
+        dispatcher = await imported("bot.dispatcher")
         account, token, settings = self.accounts.of_managers, self.settings.staff_token, self.settings
         if account is None or token is None:
             return
@@ -371,32 +370,6 @@ async def serve(settings: Settings, parts: Sequence[str] = PARTS) -> None:
             loop.add_signal_handler(number, obey, number)
         await program.run()
     log.info("stopped")
-
-
-async def _imported(name: str) -> Any:
-    """A module that takes seconds to import, in a thread that keeps nobody who wants to stop."""
-    loop = asyncio.get_running_loop()
-    imported: asyncio.Future[ModuleType] = loop.create_future()
-
-    def settle(module: ModuleType | None, error: Exception | None) -> None:
-        if imported.done():  # cancelled meanwhile
-            return
-        if module is not None:
-            imported.set_result(module)
-        elif error is not None:
-            imported.set_exception(error)
-
-    def work() -> None:
-        found: tuple[ModuleType | None, Exception | None]
-        try:
-            found = import_module(name), None
-        except Exception as error:  # noqa: BLE001 - whoever waits gets it
-            found = None, error
-        with suppress(RuntimeError):  # the loop has ended meanwhile
-            loop.call_soon_threadsafe(settle, *found)
-
-    threading.Thread(target=work, name=f"import {name}", daemon=True).start()
-    return await imported
 
 
 def _bots(program: Program) -> None:

@@ -7,6 +7,7 @@ import asyncio
 
 from openlines import logs
 from openlines.application import serve
+from openlines.importing import not_waited_for
 from openlines.settings import read_settings
 
 
@@ -16,5 +17,6 @@ def command(given: argparse.Namespace) -> int:
     if given.since is not None:
         settings.email.since = given.since
     logs.set_up(settings.log_format)
-    asyncio.run(serve(settings, given.only))
+    with not_waited_for():
+        asyncio.run(serve(settings, given.only))
     return 0
