@@ -15,6 +15,7 @@ from bot.callbacks import Action, data
 from bot.rich import LONGEST, Rich, line_of
 from bot.screens.cards import card_screen, channel_name, contact_name
 from bot.screens.conversation import bounce_reason, conversation
+from bot.screens.lists import list_data
 from bot.screens.relay import relay_buttons, relayed
 from bot.screens.staff import account_name
 from bot.texts import Texts, Words
@@ -26,6 +27,7 @@ from core.conversations.shown import ShownAs, look_up
 from core.database import Reading
 from core.desk import messages
 from core.desk.accounts import accounts
+from core.desk.board import View
 from core.desk.cards import Card, card
 from core.desk.messages import Said
 from core.staff import managers
@@ -80,6 +82,10 @@ class Notices:
                 return self._message(connection, notice, reader, words)
             case "lead-moved-on":
                 return self._moved_on(connection, notice, words)
+            case "leads-free":
+                text = words("notice-leads-free", count=int(notice.facts.get("count") or 0))
+                free = Button(words("button-all"), list_data(View.ALL))
+                return Rendered(Screen(text, (), ((free,),)))
             case "redraw":
                 return self._redrawn(connection, notice, reader, words)
             case "files":

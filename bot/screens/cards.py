@@ -263,7 +263,9 @@ def _person(words: Words, card: Card, rich: Rich) -> None:
             else words("unanswerable-other", why=line_of(card.way.why_not))
         )
         rich.line(f"🚫 {words('card-cannot-answer', why=text)}")
-    elif card.way.channel and card.way.channel != card.channel:
+    elif card.exclusion is not None:
+        rich.line(f"🚫 {words('card-excluded')}")
+    elif card.outcome == "open" and card.way.channel and card.way.channel != card.channel:
         name = channel_name(words, card.way.channel)
         rich.line(words("card-answer-goes", kind=card.way.channel, channel=name))
 

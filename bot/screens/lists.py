@@ -36,16 +36,16 @@ def list_screen(
         rich.gap().line(words(f"list-{view}-empty"))
     for row in page.rows:
         _row(words, row, rich, view, reader)
-    tabs = tuple(
+    ways = [
         Button(
             f"{words(key)} {counted(words, counts[tab])}" if counts.get(tab) else words(key), list_data(tab)
         )
         for tab, key in _TABS
         if tab is not view
-    )
-    more: list[Button] = [Button(words("button-stages"), data(Action.STAGE_LISTS))]
+    ]
+    ways.append(Button(words("button-stages"), data(Action.STAGE_LISTS)))
     if view is not View.CLOSED:
-        more.append(Button(words("button-closed"), list_data(View.CLOSED)))
+        ways.append(Button(words("button-closed"), list_data(View.CLOSED)))
     following: list[Button] = []
     if page.next:
         following.append(
@@ -54,8 +54,7 @@ def list_screen(
     return rich.screen(
         *_numbers(words, [row.id for row in page.rows], [row.number for row in page.rows]),
         tuple(following),
-        tabs,
-        tuple(more),
+        *(tuple(ways[place : place + 2]) for place in range(0, len(ways), 2)),
     )
 
 

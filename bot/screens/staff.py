@@ -33,7 +33,9 @@ def managers_screen(words: Words, people: Sequence[Person]) -> Screen:
 
 def manager_screen(words: Words, person: Person, reader: Person, *, asks: bool = False) -> Screen:
     """One colleague; with `asks` the question whether to remove them."""
-    rich = Rich().add(line_of(person.name, 80), Markup.BOLD).line(_state(words, person))
+    rich = Rich().add(line_of(person.name, 80), Markup.BOLD)
+    facts = _facts(words, person) or [words("manager-here")]
+    rich.line(" · ".join([words("role-admin" if person.is_admin else "role-manager"), *facts]))
     back = Button(words("button-back"), data(Action.MANAGERS))
     if person.id == reader.id:
         return rich.screen((back,))
@@ -117,11 +119,15 @@ def _parked(words: Words, place: int, entry: Parked, rich: Rich) -> None:
 def _state(words: Words, person: Person) -> str:
     name = line_of(person.name, 60)
     facts = [words("role-admin")] if person.is_admin else []
-    if not person.is_reachable:
-        facts.append(words("manager-not-started"))
-    elif not person.is_available:
-        facts.append(words("manager-away"))
+    facts += _facts(words, person)
     return f"{name} · {', '.join(facts)}" if facts else name
+
+
+def _facts(words: Words, person: Person) -> list[str]:
+    """Why somebody gets no leads now; nothing when they do."""
+    if not person.is_reachable:
+        return [words("manager-not-started")]
+    return [] if person.is_available else [words("manager-away")]
 
 
 def filed_state(words: Words, state: str) -> str:

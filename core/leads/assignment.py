@@ -161,5 +161,9 @@ def give_out_waiting(tx: Transaction) -> int:
             # One that was somebody's already has a history, which the card shows.
             kind = "new-lead" if row.responsible_id is None else "lead-given"
             notify(tx, [manager_id], kind, lead_id=row.id)
+    if freed := [row for row in changed if row.distribution == Distribution.ALL]:
+        # Each was somebody's, who has left: now it is offered to all, once for all of them.
+        here = [one.id for one in managers.active(tx.connection) if one.is_available and one.is_reachable]
+        notify(tx, here, "leads-free", count=len(freed))
     redraw_cards(tx, [row.id for row in changed])
     return len(changed)

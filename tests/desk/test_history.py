@@ -37,7 +37,7 @@ NOT_OF_A_LEAD = {
 }
 # Where a verb is not written out at the place that writes it, and what it can be there.
 SPELLED_ELSEWHERE = {
-    "conversations/deliveries.py": {"delivery-failed", "delivery-uncertain"},
+    "conversations/outcomes.py": {"delivery-failed", "delivery-uncertain"},
     "intake/filing.py": {"blocked", "unblocked"},
 }
 

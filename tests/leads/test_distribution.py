@@ -200,6 +200,32 @@ async def test_leads_of_a_manager_who_is_removed_go_back_to_the_queue(
     assert told == [(first, "lead-given"), (second, "lead-given")]
 
 
+async def test_on_a_line_for_all_everybody_hears_once_that_leads_are_free_again(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot = await an_account(database)
+        olga, petr, admin = (
+            await a_manager(database),
+            await a_manager(database, "Пётр"),
+            await an_admin(database),
+        )
+        leads = [await a_lead(database, bot, "?", telegram(n)) for n in range(3)]
+        every_line = update(Line).values(distribution=Distribution.ALL)
+        await database.transact(lambda tx: tx.connection.execute(every_line))
+        everyones = update(Lead).values(responsible_id=olga.id, taken_at=clock.now())
+        await database.transact(lambda tx: tx.connection.execute(everyones))
+        await database.transact(partial(managers.remove, by=admin, manager_id=olga.id))
+        rows = {row["id"]: row["responsible_id"] for row in await every(database, Lead)}
+        told = [
+            (row["manager_id"], row["notice"]["count"])
+            for row in await every(database, Delivery, Delivery.notice.is_not(None))
+            if row["notice"]["kind"] == "leads-free"
+        ]
+    assert rows == dict.fromkeys(leads)
+    assert told == [(petr.id, 3), (admin.id, 3)]
+
+
 # --- taking and handing over ----------------------------------------------------------------------
 
 

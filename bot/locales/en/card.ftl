@@ -37,6 +37,7 @@ card-comment = “{ $text }”
 card-before = Wrote before: lead { $number }, { $outcome }, { $when }
 card-before-reason = Wrote before: lead { $number }, { $outcome } ({ $reason }), { $when }
 card-before-by = worked by { $name }
+card-excluded = This person is on the exclusion list
 card-client = Already a client
 card-missing = Missing: { $what }
 missing-phone = a phone

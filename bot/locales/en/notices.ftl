@@ -5,6 +5,10 @@ notice-given-by-queue = You were given a lead
 notice-moved-on = Lead { $number } is no longer yours
 notice-moved-on-to = { $name } handed it to { $to }
 notice-moved-on-taken = { $to } took it over
+notice-leads-free = { $count ->
+    [one] A colleague has left, and { $count } lead is nobody’s again.
+   *[other] A colleague has left, and { $count } leads are nobody’s again.
+  } Take what you can.
 notice-message = Lead { $number }
 notice-not-taken = Offered to you, not taken yet
 notice-edited = Lead { $number }: a message was edited

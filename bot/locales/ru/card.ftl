@@ -37,6 +37,7 @@ card-comment = «{ $text }»
 card-before = Уже писали нам: лид № { $number }, { $outcome }, { $when }
 card-before-reason = Уже писали нам: лид № { $number }, { $outcome } ({ $reason }), { $when }
 card-before-by = ответственный тогда: { $name }
+card-excluded = Человек в списке исключений
 card-client = Уже клиент
 card-missing = Не хватает: { $what }
 missing-phone = телефона

@@ -5,6 +5,11 @@ notice-given-by-queue = Вам передан лид
 notice-moved-on = Лид № { $number } теперь не ваш
 notice-moved-on-to = { $name } передаёт лид: { $to }
 notice-moved-on-taken = Лид забирает { $to }
+notice-leads-free = { $count ->
+    [one] Коллега ушёл, и { $count } лид снова ничей.
+    [few] Коллега ушёл, и { $count } лида снова ничьи.
+   *[many] Коллега ушёл, и { $count } лидов снова ничьи.
+  } Возьмите, что сможете.
 notice-message = Лид № { $number }
 notice-not-taken = Предложен вам, ещё не взят
 notice-edited = Лид № { $number }: сообщение изменили
