@@ -155,9 +155,10 @@ def perform(tx: Transaction, runs: Sequence[Run]) -> dict[str, str | None]:
     """Do what these robots do, each after looking at the world as it is now.
 
     Returns per run's key None when it was done, or the reason for which it was skipped: "closed", "stage-left",
-    "customer-wrote", "unsubscribed", "condition", "excluded", "blocked", "no-way", "already-said", "no-text",
-    "too-many" (a machine may be answering us that neither its headers nor its address gave away), or "failed: …"
-    with the error of a robot that is set up wrongly. One that fails keeps no other from acting.
+    "customer-wrote", "unsubscribed", "condition", "excluded", "blocked" or why else nothing can be delivered
+    there, "no-way", "already-said", "no-text", "too-many" (a machine may be answering us that neither its headers
+    nor its address gave away), or "failed: …" with the error of a robot that is set up wrongly. One that fails
+    keeps no other from acting.
     """
     facts = _facts(tx, {run.lead_id for run in runs})
     routes = open_routes(tx, {run.conversation_id for run in runs if run.conversation_id is not None})
@@ -252,7 +253,7 @@ def _why_not(
     if route is None:
         return "no-way"
     if route.closed_why is not None:
-        return "blocked"
+        return route.closed_why
     if is_said:
         return "already-said"
     if not run.robot.parameters.get("text"):

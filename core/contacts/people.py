@@ -24,6 +24,14 @@ SHARED_BY = (
 )
 EVERYWHERE = frozenset(("phone", "email"))  # kinds that several people may share; all others are one person's
 _HOLDERS = select(Address.contact_id).where(among(Address.key, "keys"))
+_ANSWERS = (
+    select(journal.Journal.contact_id, journal.Journal.verb, journal.Journal.details)
+    .where(
+        among(journal.Journal.contact_id, "contacts"),
+        journal.Journal.verb.in_(("told-apart", "told-apart-undone")),
+    )
+    .order_by(journal.Journal.id)
+)
 
 
 @dataclass(slots=True)
@@ -250,22 +258,40 @@ def note_matches(tx: Transaction, matches: Sequence[tuple[int, Match]]) -> None:
 
 
 def suggest_merges(tx: Transaction, matches: Sequence[tuple[int, Match]]) -> None:
-    """Where several known people fitted a new one, leave a line that a manager will see on the card."""
-    tx.insert(
-        journal.Journal,
-        [
-            journal.entry(
-                tx,
-                "system",
-                "merge-suggested",
-                lead_id=lead_id or None,
-                contact_id=match.person.id,
-                details={"contacts": list(match.candidates)},
+    """Where several known people fitted, leave a line that a manager will see on the card.
+
+    Not of those of whom a manager has said that they are two people.
+    """
+    doubtful = [(lead_id, match) for lead_id, match in matches if match.candidates]
+    if not doubtful:
+        return
+    apart = _told_apart(tx, {id for _, match in doubtful for id in (match.person.id, *match.candidates)})
+    lines: list[dict[str, Any]] = []
+    for lead_id, match in doubtful:
+        person = match.person.id
+        if asked := [one for one in match.candidates if frozenset((person, one)) not in apart]:
+            lines.append(
+                journal.entry(
+                    tx,
+                    "system",
+                    "merge-suggested",
+                    lead_id=lead_id or None,
+                    contact_id=person,
+                    details={"contacts": asked},
+                )
             )
-            for lead_id, match in matches
-            if match.candidates
-        ],
-    )
+    tx.insert(journal.Journal, lines)
+
+
+def _told_apart(tx: Transaction, contact_ids: Collection[int]) -> set[frozenset[int]]:
+    apart: set[frozenset[int]] = set()
+    for contact_id, verb, details in tx.connection.execute(_ANSWERS, {"contacts": contact_ids}):
+        pair = frozenset((contact_id, details["contact"]))
+        if verb == "told-apart":
+            apart.add(pair)
+        else:
+            apart.discard(pair)
+    return apart
 
 
 def _is_somebody_else(person: Individual, sender: Sender) -> bool:

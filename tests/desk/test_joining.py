@@ -156,6 +156,23 @@ async def test_two_people_of_whom_somebody_said_so_are_not_suggested_again_until
             await database.transact(apart)
 
 
+async def test_of_two_people_told_apart_nothing_is_suggested_when_more_of_one_turns_out_to_be_the_others(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        olga = await a_manager(database)
+        bot, form = await an_account(database), await an_account(database, "form", "main")
+        boris = await a_lead(database, form, "Борис", phone("+79160000001"), email("office@firma.ru"))
+        anna = await a_lead(database, bot, "Анна", telegram(1))
+        await file(database, bot, a_message("мой номер", telegram(1), phone("+79160000001")))
+        one, two = await contact_of(database, anna), await contact_of(database, boris)
+        assert [s.contact_id for s in (await read(database, anna)).suggestions] == [two]
+        await database.transact(partial(joining.tell_apart, contact_a=one, contact_b=two, person=olga))
+        await file(database, bot, a_message("и почта", telegram(1), email("office@firma.ru")))
+        page = await database.read(lambda connection: history(connection, anna, language="ru", limit=50))
+    assert [e.verb for e in page.entries if isinstance(e, Deed)].count("merge-suggested") == 1
+
+
 async def test_somebody_else_gets_a_contact_with_the_lead_and_rejoining_undoes_it(
     database_url: str, clock: ManualClock
 ) -> None:
