@@ -10,6 +10,7 @@ from bot.texts import Texts, Words
 from core.clock import Clock
 from core.database import Database
 from core.desk.cards import Card, card
+from core.errors import Refusal
 from core.files import FileStore
 from core.intake.booking import Filed
 from core.lines.accounts import AccountRef
@@ -54,6 +55,12 @@ class Office:
                 language=words.language,
             )
         )
+
+    async def card_there(self, lead_id: int, words: Words) -> Card:
+        """The card of a lead that must be there. Raises Refusal ("refused-lead-gone") when it is not."""
+        if (there := await self.card(lead_id, words)) is None:
+            raise Refusal("refused-lead-gone")
+        return there
 
     async def reread(self, person: Person) -> Person:
         """The person as the database has them after a change."""

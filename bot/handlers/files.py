@@ -18,7 +18,6 @@ from bot.screens.cards import shown_about
 from bot.texts import Words
 from core.conversations.shown import remember
 from core.desk.messages import File
-from core.errors import Refusal
 
 log = structlog.get_logger("bot")
 router = Router(name="files")
@@ -30,9 +29,7 @@ async def show_files(
     callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, toast: Toast
 ) -> None:
     """Send what came with the lead's latest messages; a reply to a file goes to the customer."""
-    card = await office.card(tap.id(0), words)
-    if card is None:
-        raise Refusal("refused-lead-gone")
+    card = await office.card_there(tap.id(0), words)
     files = [file for said in card.messages for file in said.files][-_AT_MOST:]
     sent: list[int] = []
     failed: list[File] = []

@@ -97,9 +97,7 @@ async def open_card(
     callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person
 ) -> None:
     """A card below the list or the notice it was opened from, which stays."""
-    shown = await office.card(tap.id(0), words)
-    if shown is None:
-        raise Refusal("refused-lead-gone")
+    shown = await office.card_there(tap.id(0), words)
     await show_card(office, bot, callback.from_user.id, words, person, shown)
 
 
@@ -129,9 +127,7 @@ async def redraw_card(
     office: Office, bot: Bot, callback: CallbackQuery, words: Words, person: Person, lead_id: int
 ) -> None:
     """Draw the card as it is now in place of the message whose button was tapped."""
-    shown = await office.card(lead_id, words)
-    if shown is None:
-        raise Refusal("refused-lead-gone")
+    shown = await office.card_there(lead_id, words)
     about = shown_as(shown)
     await redraw(office, bot, callback, card_screen(words, shown, person), about)
 

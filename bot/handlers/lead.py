@@ -14,26 +14,22 @@ from bot.handlers.filters import On
 from bot.handlers.following import follow
 from bot.handlers.inbox import redraw_card
 from bot.handlers.letters import ask_letter
-from bot.handlers.showing import redraw, rekey, show
+from bot.handlers.showing import redraw, rekey
 from bot.office import Office
 from bot.rich import line_of
 from bot.screens.cards import (
     card_screen,
-    colleague_choice,
     contact_name,
-    exclusion_question,
-    reason_choice,
     shown_about,
     shown_as,
-    stage_choice,
 )
-from bot.screens.exclusions import person_excluded
+from bot.screens.choices import colleague_choice, reason_choice, stage_choice
 from bot.screens.history import history_screen
 from bot.screens.relay import relay_buttons, relayed
 from bot.texts import Words
-from core.channel import Button, Screen
+from core.channel import Button
 from core.conversations.shown import ShownMessage, look_up
-from core.desk import joining, person_exclusion, separating, work
+from core.desk import work
 from core.desk.cards import Card
 from core.desk.history import history
 from core.desk.letters import answer_envelope
@@ -53,7 +49,7 @@ async def take(
 ) -> None:
     """Accept a lead; of two who tap at once the other learns who has it."""
     await office.db.transact(lambda tx: assignment.take(tx, tap.id(0), person))
-    shown = await _card(office, tap, words)
+    shown = await office.card_there(tap.id(0), words)
     toast.say(words("taken", number=shown.number))
     if tap.id(1):  # a relayed message stays as it is; only its button has done its work
         about = await _relayed(office, callback)
@@ -78,7 +74,7 @@ async def move(
 ) -> None:
     """To that stage, unless somebody has moved the lead meanwhile."""
     await office.db.transact(lambda tx: work.move(tx, tap.id(0), person, tap.id(1), seen=tap.id(2)))
-    shown = await _card(office, tap, words)
+    shown = await office.card_there(tap.id(0), words)
     toast.say(words("moved", number=shown.number, stage=line_of(shown.stage_title, 60)))
     await redraw(office, bot, callback, card_screen(words, shown, person), shown_as(shown))
 
@@ -99,7 +95,7 @@ async def hand_over(
 ) -> None:
     """Give the lead to a colleague, who is told."""
     await office.db.transact(lambda tx: assignment.hand_over(tx, tap.id(0), tap.id(1), person))
-    shown = await _card(office, tap, words)
+    shown = await office.card_there(tap.id(0), words)
     toast.say(words("handed-over", name=line_of(shown.responsible.name, 60) if shown.responsible else ""))
     await redraw(office, bot, callback, card_screen(words, shown, person), shown_as(shown))
 
@@ -120,7 +116,7 @@ async def junk(
 ) -> None:
     """Give the lead up for that reason."""
     await office.db.transact(lambda tx: work.junk(tx, tap.id(0), person, tap.id(1), seen=tap.id(2)))
-    shown = await _card(office, tap, words)
+    shown = await office.card_there(tap.id(0), words)
     toast.say(words("junked", number=shown.number))
     await redraw(office, bot, callback, card_screen(words, shown, person), shown_as(shown))
 
@@ -166,7 +162,7 @@ async def note(
     callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, state: FSMContext
 ) -> None:
     """Write something down for colleagues."""
-    shown = await _card(office, tap, words)
+    shown = await office.card_there(tap.id(0), words)
     await ask(
         office,
         bot,
@@ -184,7 +180,7 @@ async def reply(
     callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, state: FSMContext
 ) -> None:
     """The next message goes to the customer."""
-    shown = await _card(office, tap, words)
+    shown = await office.card_there(tap.id(0), words)
     conversation = tap.id(1) or shown.way.conversation_id
     content = {"lead": shown.id, "conversation": conversation, "message": tap.id(2) or None}
     about = ShownMessage(shown.id, conversation, tap.id(2) or None)
@@ -201,77 +197,13 @@ async def show_history(
     callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person
 ) -> None:
     """What has happened, page by page."""
-    shown = await _card(office, tap, words)
+    shown = await office.card_there(tap.id(0), words)
     page = await office.db.read(
         lambda connection: history(
             connection, shown.id, after=tap.text(1) or None, limit=12, language=words.language
         )
     )
     await redraw(office, bot, callback, history_screen(words, shown, page, person), shown_about(shown))
-
-
-@router.callback_query(On(Action.SEPARATE))
-async def separate(
-    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person, toast: Toast
-) -> None:
-    """This is somebody else: the conversation goes to a person of its own."""
-    done = await office.db.transact(lambda tx: separating.separate(tx, tap.id(1), person))
-    toast.say(words("separated"))
-    await redraw_card(office, bot, callback, words, person, done.lead_id or tap.id(0))
-
-
-@router.callback_query(On(Action.REJOIN))
-async def rejoin(
-    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person, toast: Toast
-) -> None:
-    """The same person after all."""
-    await office.db.transact(lambda tx: separating.rejoin(tx, tap.id(1), person))
-    toast.say(words("rejoined"))
-    await redraw_card(office, bot, callback, words, person, tap.id(0))
-
-
-@router.callback_query(On(Action.MERGE))
-async def merge(
-    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person
-) -> None:
-    """Two people are one; a button takes it back."""
-    shown = await _card(office, tap, words)
-    await office.db.transact(lambda tx: joining.merge(tx, shown.contact_id, tap.id(1), person))
-    undo = Button(words("button-unmerge"), data(Action.UNMERGE, shown.id, tap.id(1)))
-    await redraw_card(office, bot, callback, words, person, shown.id)
-    await show(office, bot, callback.from_user.id, Screen(words("merged"), (), ((undo,),)))
-
-
-@router.callback_query(On(Action.UNMERGE))
-async def unmerge(
-    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person, toast: Toast
-) -> None:
-    """Two people again."""
-    await office.db.transact(lambda tx: joining.unmerge(tx, tap.id(1), person))
-    toast.say(words("unmerged"))
-    await redraw_card(office, bot, callback, words, person, tap.id(0))
-
-
-@router.callback_query(On(Action.TELL_APART))
-async def tell_apart(
-    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person, toast: Toast
-) -> None:
-    """No, these are two people: it is not suggested again, and the history has the button that takes it back."""
-    shown = await _card(office, tap, words)
-    await office.db.transact(lambda tx: joining.tell_apart(tx, shown.contact_id, tap.id(1), person))
-    toast.say(words("told-apart"))
-    await redraw_card(office, bot, callback, words, person, shown.id)
-
-
-@router.callback_query(On(Action.UNDO_TELL_APART))
-async def undo_tell_apart(
-    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person, toast: Toast
-) -> None:
-    """They may be one after all: the card suggests it again."""
-    shown = await _card(office, tap, words)
-    await office.db.transact(lambda tx: joining.undo_tell_apart(tx, shown.contact_id, tap.id(1), person))
-    toast.say(words("told-apart-undone"))
-    await redraw_card(office, bot, callback, words, person, shown.id)
 
 
 @router.callback_query(On(Action.CANCEL_TIMER))
@@ -295,36 +227,6 @@ async def again(
     follow(office, bot, words, callback.from_user.id, delivery_id, line=words("sent-again"))
 
 
-@router.callback_query(On(Action.EXCLUDE_PERSON))
-async def ask_exclusion(
-    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person
-) -> None:
-    """What excluding this person would mean, before it is done."""
-    managers.require_admin(person)
-    shown = await _card(office, tap, words)
-    await redraw(office, bot, callback, exclusion_question(words, shown), shown_about(shown))
-
-
-@router.callback_query(On(Action.EXCLUDE_SURELY))
-async def exclude(
-    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person, toast: Toast
-) -> None:
-    """Keep this person out by every address we know; the card has the button that undoes it."""
-    done = await office.db.transact(lambda tx: person_exclusion.exclude_person(tx, person, tap.id(0)))
-    toast.say(person_excluded(words, done), alert=bool(done.others))
-    await redraw_card(office, bot, callback, words, person, tap.id(0))
-
-
-@router.callback_query(On(Action.UNDO_EXCLUDE))
-async def undo_exclude(
-    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person, toast: Toast
-) -> None:
-    """Lift exactly that, and open again what it closed."""
-    await office.db.transact(lambda tx: person_exclusion.undo_exclude_person(tx, person, tap.id(0)))
-    toast.say(words("person-exclusion-undone"))
-    await redraw_card(office, bot, callback, words, person, tap.id(0))
-
-
 async def _relayed(office: Office, callback: CallbackQuery) -> ShownMessage:
     """What the message whose button was tapped passes on."""
     if callback.message is None:
@@ -334,16 +236,9 @@ async def _relayed(office: Office, callback: CallbackQuery) -> ShownMessage:
     return known or ShownMessage(None)
 
 
-async def _card(office: Office, tap: Tap, words: Words) -> Card:
-    shown = await office.card(tap.id(0), words)
-    if shown is None:
-        raise Refusal("refused-lead-gone")
-    return shown
-
-
 async def _open_card(office: Office, tap: Tap, words: Words) -> Card:
     """The card, for what can only be done with an open lead."""
-    shown = await _card(office, tap, words)
+    shown = await office.card_there(tap.id(0), words)
     if shown.outcome != "open":
         raise Refusal("refused-lead-closed", number=shown.number)
     return shown

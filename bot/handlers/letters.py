@@ -301,9 +301,7 @@ async def _send(
 ) -> None:
     """Put the letter on its way. The update ends in the same transaction: taken twice, it is sent once."""
     lead_id, to = int(content["lead"]), str(content["to"])
-    before = await office.card(lead_id, words)
-    if before is None:
-        raise Refusal("refused-lead-gone")
+    before = await office.card_there(lead_id, words)
     plain_draft, updates = await letter_of(office, bot, message, None, staff_update_id)
     draft = with_letterhead(plain_draft, letterhead(content))
 

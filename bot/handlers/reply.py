@@ -206,9 +206,7 @@ async def _answer(
 ) -> None:
     """Put the answer on its way. The update ends in the same transaction: taken twice, it is sent once."""
     lead_id = about.lead_id or 0
-    before = await office.card(lead_id, words)
-    if before is None:
-        raise Refusal("refused-lead-gone")
+    before = await office.card_there(lead_id, words)
     conversation = about.conversation_id or before.way.conversation_id
     is_taking = before.outcome == "open" and not before.is_taken
     updates: tuple[int, ...] = (staff_update_id,)
