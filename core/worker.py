@@ -128,7 +128,7 @@ class Worker:
         """One transaction: what has been sent is settled, what is due is claimed."""
         if results:
             deliveries.settle(tx, results)
-        if room <= 0:
+        if room <= 0 or self._stopping.is_set():  # again: the transaction may have waited
             return []
         paused = [account for account, until in self._paused.items() if until > tx.now]
         return deliveries.claim(tx, room, self._post.renderer, paused=paused)
