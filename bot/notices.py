@@ -30,6 +30,7 @@ from core.desk.accounts import accounts
 from core.desk.board import View
 from core.desk.cards import Card, card
 from core.desk.messages import Said
+from core.lines.accounts import LISTENER, MAILBOX, SENDING
 from core.staff import managers
 from core.staff.managers import Person
 
@@ -44,6 +45,11 @@ _TROUBLES = (
     "webhook-failing",
     "mailbox",
 )
+_PARTS = {  # of a mailbox: each is well or ill for itself
+    MAILBOX: "account-part-mailbox",
+    LISTENER: "account-part-listener",
+    SENDING: "account-part-sending",
+}
 _CAUSES = (
     "blocked",
     "deactivated",
@@ -297,6 +303,8 @@ def _installation(connection: Reading, notice: NoticeRow, words: Words) -> Rende
             named = {account.id: account for account in accounts(connection)}
             account = named.get(int(notice.facts.get("account_id") or 0))
             name = account_name(words, account.channel, account.title) if account else "?"
+            if key := _PARTS.get(str(notice.facts.get("part"))):
+                name = words(key, name=name)
             rich = Rich()
             if notice.kind == "account-well":
                 rich.add(f"🟢 {words('notice-account-well', name=name)}", Markup.BOLD)

@@ -26,24 +26,32 @@ async def hold_lease(
     The lease is a session's advisory lock: when the connection is lost so is the lease, `body` is cancelled and
     the lease asked for anew.
     """
+    is_lost = False  # said once: whoever works with the database tells how it goes on
     while True:
         try:
             async with engine.connect() as connection:
+                is_lost = False
                 await _hold_on(connection, name, body, retry_seconds)
                 return
         except (DBAPIError, OSError) as error:
-            log.warning("a lease is lost", lease=name, why=type(error).__name__)
+            if not is_lost:
+                log.warning("a lease is lost", lease=name, why=type(error).__name__)
+            is_lost = True
         await asyncio.sleep(retry_seconds)
 
 
 async def listen(engine: AsyncEngine, hints: Hints) -> None:
     """PostgreSQL's wake-up calls become this process's hints. A lost connection costs a poll's interval."""
+    is_lost = False
     while True:
         try:
             async with engine.connect() as connection:
+                is_lost = False
                 await _listen_on(connection, hints)
         except (DBAPIError, OSError) as error:
-            log.warning("wake-up calls interrupted", why=type(error).__name__)
+            if not is_lost:
+                log.warning("wake-up calls interrupted", why=type(error).__name__)
+            is_lost = True
         await asyncio.sleep(1)
 
 

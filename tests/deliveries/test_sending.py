@@ -582,6 +582,7 @@ async def test_stopping_settles_what_is_on_the_network_and_begins_nothing_new(
         async with at_work(database, {bot.id: network}, tmp_path) as worker:
             await until(lambda: "1" in network.under_way)
             worker.stop()
+            await until(lambda: not database._running)  # a look that had begun before it was told
             second = await answer(database, olga, leads[1])
             await asyncio.sleep(0.05)
             network.held["1"].set()
