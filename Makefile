@@ -10,8 +10,8 @@ READY := $(VENV)/ready
 PYTHON ?=
 ARGS ?=
 
-# Four at most: every worker has a PostgreSQL of its own.
-PYTEST := $(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=worksteal
+# One more than there are cores, since tests wait too; four at most, since every worker has a PostgreSQL of its own.
+PYTEST := $(BIN)/pytest --numprocesses=$$(($$(nproc) < 3 ? $$(nproc) + 1 : 4)) --dist=worksteal
 TYPED := openlines core channels bot webhooks sandbox $(wildcard benchmarks/*.py) tests/servers tests/conftest.py tests/test_architecture.py
 
 help: ## this list

@@ -56,10 +56,10 @@ class Habits:
 
     folder: str | None = None  # filed letters are moved here; None leaves them where they are, marked as seen
     since: date | None = None  # the first start also takes letters since this day; None takes only new ones
-    idle: tuple[float, float] = (300.0, 540.0)  # seconds; RFC 2177 wants less than 29 minutes, routers less
-    first_idle: float = (
-        10.0  # seconds, after something has come: servers tell of nothing that fell in between
-    )
+    # Seconds. RFC 2177 wants less than 29 minutes, routers less, and a customer no more than a minute or two: some
+    # servers tell of nothing that came between our last look and the beginning of IDLE.
+    idle: tuple[float, float] = (60.0, 90.0)
+    first_idle: float = 10.0  # after something has come: more comes soon
     poll: timedelta = timedelta(seconds=60)  # where the server has no IDLE
     read_timeout: float = READ
 

@@ -85,7 +85,7 @@ class Story:
     async def all_handled(self) -> None:
         """Wait until the bot is done with whatever managers did: half-done work is taken again after a long time."""
         count = select(func.count()).select_from(StaffUpdate)
-        while await self.program.db.read(lambda connection: connection.scalar(count)):
+        while await self.program.db.read(lambda connection: connection.scalar(count)):  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.02)
 
     def read(self, person: Person) -> str:

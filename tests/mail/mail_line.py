@@ -76,7 +76,7 @@ class MailLine:
     ) -> AsyncIterator[Mailbox]:
         """The mailbox being read from where it was left, until the end of the block."""
         clock = _Hasty()
-        quick: dict[str, Any] = {"poll": timedelta(seconds=0.05), "first_idle": 0.3}
+        quick: dict[str, Any] = {"poll": timedelta(seconds=0.05), "first_idle": 0.3, "idle": (3.0, 4.0)}
         mailbox = Mailbox(
             read_imap_url(url),
             self.limited_reception(size_limit),

@@ -40,6 +40,8 @@ from sandbox.faults import Gateway, HangUp, Refuse, server_error, too_many_reque
 from sandbox.people import Person
 from sandbox.telegram import TelegramSandbox
 
+ROOM = Path(__file__).parents[2] / "sandbox" / "samples" / "room.jpg"
+
 
 @dataclass
 class Line:
@@ -492,10 +494,8 @@ async def test_a_message_that_was_sent_is_drawn_anew_in_place_as_often_as_one_li
     assert not message.buttons
 
 
-async def test_under_a_picture_as_much_is_drawn_anew_as_fits(line: Line, tmp_path: Path) -> None:
-    picture = tmp_path / "a.jpg"
-    picture.write_bytes(Path("sandbox/samples/room.jpg").read_bytes())
-    files = (OutboundFile("photo", "a.jpg", str(picture)),)
+async def test_under_a_picture_as_much_is_drawn_anew_as_fits(line: Line) -> None:
+    files = (OutboundFile("photo", "a.jpg", str(ROOM)),)
     sent = await line.send("Пока ничей", files=files, buttons=((Button("Взять", "1:t"),),))
     text = "Ведёт Борис. " + "слово " * 300
     assert await line.send(text, spans=(Span(Markup.BOLD, 0, 5),), edits=sent.external_ids[0]) == sent
