@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -59,6 +60,7 @@ class Entry:
     parcel: Parcel
     ledger_id: int
     external_id: str
+    seen: int = 1
     state: str = LedgerState.IGNORED
     reason: str | None = None
     message_id: int | None = None
@@ -90,7 +92,7 @@ def book_in(
     taken = {row.id: row for row in tx.connection.execute(_TAKEN, {"ids": again.values()})} if again else {}
     entries: list[Entry] = []
     results: dict[int, Filed] = {}
-    seen: dict[str, int] = {}
+    seen: dict[str, Entry] = {}  # those of this batch
     doubles: list[int] = []
     for parcel in parcels:
         external_id = parcel.received.external_id
@@ -104,8 +106,12 @@ def book_in(
             continue
         double = known.get(external_id)
         if double is not None or external_id in seen:
-            ledger_id = double.id if double is not None else seen[external_id]
-            doubles.append(ledger_id)
+            if double is not None:
+                ledger_id = double.id
+                doubles.append(ledger_id)
+            else:
+                ledger_id = seen[external_id].ledger_id
+                seen[external_id].seen += 1
             tally.add("duplicate")
             results[id(parcel)] = Filed(
                 ledger_id,
@@ -114,12 +120,12 @@ def book_in(
                 double.lead_id if double is not None else None,
             )
             continue
-        ledger_id = tx.new_id()
-        seen[external_id] = ledger_id
-        entries.append(Entry(parcel, ledger_id, external_id))
-    earlier = [ledger_id for ledger_id in doubles if ledger_id not in set(seen.values())]
-    if earlier:
-        tx.connection.execute(update(Ledger).where(among(Ledger.id, earlier)).values(seen=Ledger.seen + 1))
+        seen[external_id] = Entry(parcel, tx.new_id(), external_id)
+        entries.append(seen[external_id])
+    again_seen = Counter(doubles)
+    for times in sorted(set(again_seen.values())):
+        these = [ledger_id for ledger_id, seen_now in again_seen.items() if seen_now == times]
+        tx.connection.execute(update(Ledger).where(among(Ledger.id, these)).values(seen=Ledger.seen + times))
     return entries, results
 
 
@@ -140,7 +146,7 @@ def book_out(
                 "external_id": entry.external_id,
                 "state": entry.state,
                 "reason": entry.reason,
-                "seen": 1,
+                "seen": entry.seen,
                 "received_at": tx.now,
                 "message_id": entry.message_id,
                 "lead_id": entry.lead_id,

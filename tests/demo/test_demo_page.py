@@ -112,6 +112,7 @@ async def test_pictures_commands_edits_and_a_blocked_bot(page: Page, demo: Demo)
 
     await write(page, "customer", "54 метра")
     bubble = device(page, "customer").locator(".msg.mine .bubble", has_text="54 метра")
+    await expect(bubble).to_contain_text("✓✓", timeout=PATIENCE)  # the last that changes about it by itself
     await bubble.hover()
     await bubble.get_by_role("button", name="Изменить").click()
     await write(page, "customer", "56 метров")

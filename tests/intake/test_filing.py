@@ -98,9 +98,14 @@ async def test_the_same_update_twice_in_one_page_is_one(database_url: str, clock
         bot = await an_account(database)
         message = a_message()
         filed = await file(database, bot, message, message, message)
+        first = (await the(database, Ledger, Ledger.id == filed[0].ledger_id))["seen"]
+        again = await file(database, bot, message, message)
         balance = await book(database)
+        entry = await the(database, Ledger, Ledger.id == filed[0].ledger_id)
         assert (await counted(database)).messages == 1
     assert [one.state for one in filed] == ["filed", "duplicate", "duplicate"]
+    assert [one.state for one in again] == ["duplicate", "duplicate"]
+    assert (first, entry["seen"]) == (3, 5)
     assert balance.is_even
 
 
