@@ -33,6 +33,7 @@ def set_pragmas(dbapi: Any, *more: str) -> None:
     cursor.close()
 
 
+_FOLD = "PRAGMA wal_checkpoint(PASSIVE)"
 _Job: TypeAlias = tuple["Future[Any]", contextvars.Context, Callable[[Connection], Any]]
 
 
@@ -44,7 +45,7 @@ class Writer:
 
     FAIR = 8
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, pause: float = 1.0, long: int = 8_000) -> None:
         self._engine = create_engine(
             f"sqlite:///{path}",
             poolclass=StaticPool,
@@ -55,7 +56,7 @@ class Writer:
         more = ("cache_size=-65536", "wal_autocheckpoint=32000")
         event.listen(self._engine, "connect", lambda c, _: set_pragmas(c, *more))
         event.listen(self._engine, "begin", lambda c: c.exec_driver_sql("BEGIN IMMEDIATE"))
-        self._folding = _Folding(path)
+        self._folding = _Folding(path, pause, long)
         self._people: deque[_Job] = deque()
         self._batches: deque[_Job] = deque()
         self._wake, self._is_open = threading.Condition(), True
@@ -82,6 +83,10 @@ class Writer:
                 except BaseException as error:  # noqa: BLE001 - the caller gets it, whatever it is; the thread lives on
                     future.set_exception(error)
                 self._folding.has_news.set()
+                if self._folding.is_left_long:
+                    self._folding.is_left_long = False
+                    with suppress(sqlite3.Error):
+                        connection.connection.cursor().execute(_FOLD)
                 del future, context, job
 
     @contextmanager
@@ -127,24 +132,30 @@ class Writer:
 
 
 class _Folding:
-    """Brings SQLite's log into the file, a thread of its own: done by the writer, it holds everybody up for 0.1 s."""
+    """Brings SQLite's log into the file, a thread of its own: done by the writer, it holds everybody up for 0.1 s.
 
-    PAUSE = 1.0  # seconds: a page that every batch writes is brought over once in so long
+    While writing never pauses the log would grow without end, so once it is long the writer is asked to bring over
+    the little that has come since: then nothing is left in it, and the next to write begins it anew.
+    """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, pause: float, long: int) -> None:
         self._path = path
+        self._pause = pause  # seconds: a page that every batch writes is brought over once in so long
+        self._long = long  # pages of 4 kB
         self.has_news = threading.Event()
+        self.is_left_long = False
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="database-folding")
         self._thread.start()
 
     def _run(self) -> None:
-        while not self._closing.wait(self.PAUSE):
+        while not self._closing.wait(self._pause):
             self.has_news.wait()
             self.has_news.clear()
             # What fails is done the next time; what ails the file, the writer says.
             with suppress(sqlite3.Error), closing(sqlite3.connect(self._path)) as connection:
-                connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+                _, pages, _ = connection.execute(_FOLD).fetchone()
+                self.is_left_long = pages > self._long
 
     def close(self) -> None:
         self._closing.set()

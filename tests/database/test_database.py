@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, text
@@ -247,6 +248,32 @@ async def test_people_pass_a_waiting_batch_but_at_most_eight_of_them(sqlite_url:
         await asyncio.gather(first, *batches, *people)
     expected = ["person"] * Writer.FAIR + ["batch"]
     assert order == expected + expected + ["person"] * 3
+
+
+def test_sqlites_log_stays_short_while_writing_never_pauses(tmp_path: Path) -> None:
+    path = tmp_path / "line.db"
+    writer = Writer(str(path), pause=0.01, long=20)
+
+    def a_page_or_two(connection: Connection) -> None:
+        connection.exec_driver_sql("INSERT INTO note VALUES (hex(randomblob(3000)))")
+        connection.commit()
+
+    def the_table(connection: Connection) -> None:
+        connection.exec_driver_sql("CREATE TABLE note (body TEXT)")
+        connection.commit()
+
+    try:
+        writer.submit(the_table, bulk=False).result()
+        for done in [writer.submit(a_page_or_two, bulk=True) for _ in range(2_000)]:
+            done.result()
+        log = path.with_name("line.db-wal").stat().st_size
+        written = writer.submit(
+            lambda c: c.exec_driver_sql("PRAGMA page_count").scalar_one(), bulk=False
+        ).result()
+    finally:
+        writer.close()
+    assert written > 3_000
+    assert log < written * 4096 / 4
 
 
 # --- wake-up calls and leases ---------------------------------------------------------------------
