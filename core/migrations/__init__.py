@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,7 +88,7 @@ def configuration() -> Config:
     """Alembic's configuration, found in the package wherever it is installed."""
     from alembic.config import Config
 
-    config = Config()
+    config = Config(stdout=sys.stdout)  # as it is now, not as it was when the library was first imported
     config.set_main_option("script_location", "core:migrations")
     config.set_main_option("path_separator", "os")
     return config
