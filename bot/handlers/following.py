@@ -16,10 +16,14 @@ from aiogram.types import Message, ReactionTypeEmoji
 
 from bot.handlers.showing import patiently, say, show
 from bot.office import Office
+from bot.rich import plain
+from bot.screens.letters import envelope_lines
 from bot.texts import Words
 from core.channel import Screen
 from core.conversations.deliveries import state_of
 from core.conversations.shown import ShownMessage
+from core.desk.cards import Card
+from core.desk.letters import Envelope
 
 log = structlog.get_logger("bot")
 
@@ -54,6 +58,36 @@ def follow(
     task = asyncio.create_task(_follow(office, bot, words, chat_id, delivery_id, message_id, line, about))
     office.background.add(task)
     task.add_done_callback(office.background.discard)
+
+
+async def follow_answer(
+    office: Office,
+    bot: Bot,
+    words: Words,
+    message: Message,
+    delivery_id: int,
+    *,
+    before: Card,
+    envelope: Envelope | None,
+    about: ShownMessage,
+) -> None:
+    """Follow what a manager has just written; beneath it stands what went with it: whom and about what a letter goes
+    to, and that a lead nobody had taken, as its card was `before`, is theirs now.
+    """
+    lines = [envelope_lines(words, envelope)] if envelope else []
+    if before.awaits_taking:
+        now = await office.card(before.id, words)
+        lines.append(words("reply-took", number=before.number, stage=plain(now.stage_title) if now else ""))
+    follow(
+        office,
+        bot,
+        words,
+        message.chat.id,
+        delivery_id,
+        message_id=message.message_id,
+        line="\n".join(lines),
+        about=about,
+    )
 
 
 async def _follow(

@@ -23,16 +23,14 @@ from bot.handlers.contents import letter_of, text_of
 from bot.handlers.dialogue import answered, ask, expect_album, leave
 from bot.handlers.errors import Toast, sentence
 from bot.handlers.filters import On, ToQuestion
-from bot.handlers.following import follow
+from bot.handlers.following import follow_answer
 from bot.handlers.inbox import lead_number
 from bot.handlers.showing import entities, patiently, say, show
 from bot.letterheads import Letterhead, joined, read_copies, read_subject, with_letterhead
 from bot.office import Office
-from bot.rich import plain
 from bot.screens.cards import contact_name
 from bot.screens.letters import (
     copy_question,
-    envelope_lines,
     letter_question,
     subject_question,
     whole_letter_caption,
@@ -40,6 +38,7 @@ from bot.screens.letters import (
     whole_letter_screens,
 )
 from bot.texts import Words
+from core.conversations.redrawing import redraw_cards
 from core.conversations.shown import ShownMessage, remember
 from core.database import Transaction
 from core.desk import letters
@@ -308,6 +307,8 @@ async def _send(
     def work(tx: Transaction) -> tuple[Reply, Envelope | None]:
         letters.require_let_in(tx, draft.cc)
         said = write(tx, person, lead_id, draft, to)
+        if before.awaits_taking:
+            redraw_cards(tx, [lead_id])  # no tap draws one's own anew
         for update in updates:
             done(tx, update)
         envelope = letters.sent_envelope(tx.connection, said.message_id)
@@ -318,17 +319,6 @@ async def _send(
     said, envelope = await office.db.transact(work)
     about = ShownMessage(lead_id, envelope.conversation_id if envelope else None)
     await expect_album(state, message, about)
-    lines = [envelope_lines(words, envelope)] if envelope else []
-    if before.outcome == "open" and not before.is_taken:
-        now = await office.card(lead_id, words)
-        lines.append(words("reply-took", number=before.number, stage=plain(now.stage_title) if now else ""))
-    follow(
-        office,
-        bot,
-        words,
-        message.chat.id,
-        said.delivery_id,
-        message_id=message.message_id,
-        line="\n".join(lines),
-        about=about,
+    await follow_answer(
+        office, bot, words, message, said.delivery_id, before=before, envelope=envelope, about=about
     )

@@ -19,14 +19,13 @@ from bot.handlers.contents import draft_of, letter_of, text_of
 from bot.handlers.dialogue import answered, expect_album, leave
 from bot.handlers.errors import Toast, sentence
 from bot.handlers.filters import On, ToShown
-from bot.handlers.following import follow
+from bot.handlers.following import follow_answer
 from bot.handlers.inbox import show_card
 from bot.handlers.letters import ask_letter, letterhead
 from bot.handlers.showing import say, show, strip
 from bot.letterheads import Letterhead, with_letterhead
 from bot.office import Office
-from bot.rich import line_of, plain
-from bot.screens.letters import envelope_lines
+from bot.rich import line_of
 from bot.screens.lists import lists_row
 from bot.texts import Words
 from core.channel import Button, Screen
@@ -208,7 +207,6 @@ async def _answer(
     lead_id = about.lead_id or 0
     before = await office.card_there(lead_id, words)
     conversation = about.conversation_id or before.way.conversation_id
-    is_taking = before.outcome == "open" and not before.is_taken
     updates: tuple[int, ...] = (staff_update_id,)
     if await office.db.read(lambda connection: letters.answer_envelope(connection, lead_id, conversation)):
         draft, updates = await letter_of(office, bot, message, about.message_id, staff_update_id)
@@ -220,7 +218,7 @@ async def _answer(
     def work_(tx: Transaction) -> tuple[Reply, Envelope | None]:
         letters.require_let_in(tx, draft.cc)
         said = reply(tx, person, lead_id, draft, conversation)
-        if is_taking:
+        if before.awaits_taking:
             redraw_cards(tx, [lead_id])  # no tap draws one's own anew
         for update in updates:
             done(tx, update)
@@ -228,20 +226,8 @@ async def _answer(
         return said, letters.sent_envelope(tx.connection, said.message_id)
 
     said, envelope = await office.db.transact(work_)
-    lines = [envelope_lines(words, envelope)] if envelope else []
-    if is_taking:
-        now = await office.card(lead_id, words)
-        stage = plain(now.stage_title) if now else ""
-        lines.append(words("reply-took", number=before.number, stage=stage))
-    follow(
-        office,
-        bot,
-        words,
-        message.chat.id,
-        said.delivery_id,
-        message_id=message.message_id,
-        line="\n".join(lines),
-        about=answered_there,
+    await follow_answer(
+        office, bot, words, message, said.delivery_id, before=before, envelope=envelope, about=answered_there
     )
 
 

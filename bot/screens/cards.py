@@ -219,7 +219,7 @@ def _buttons(words: Words, card: Card, reader: Person) -> list[tuple[Button, ...
     first: list[Button] = []
     second: list[Button] = []
     third: list[Button] = []
-    if is_open and not card.is_taken:
+    if card.awaits_taking:
         first.append(Button(words("button-take"), data(Action.TAKE, lead)))
     if card.way.why_not is None:
         first.append(Button(words("button-reply"), data(Action.REPLY, lead)))

@@ -28,7 +28,7 @@ def relay_buttons(
     closed, says so on the way to its card: the words above cannot.
     """
     first = []
-    if card.outcome == "open" and not card.is_taken:
+    if card.awaits_taking:
         first.append(Button(words("button-take"), data(Action.TAKE, card.id, 1)))
     if card.way.why_not is None:
         first.append(Button(words("button-reply"), data(Action.REPLY, card.id, conversation_id, message_id)))

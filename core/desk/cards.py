@@ -119,6 +119,11 @@ class Card:
     can_undo_exclusion: bool  # somebody excluded the person from a card, and it still holds
     letters_to: tuple[str, ...] = ()  # where a letter can go, latest address first; empty without a mailbox
 
+    @property
+    def awaits_taking(self) -> bool:
+        """Whether the lead is open and nobody has made it theirs; whoever answers it first does."""
+        return self.outcome == "open" and not self.is_taken
+
 
 def card(
     connection: Connection,

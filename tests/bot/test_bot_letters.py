@@ -225,6 +225,7 @@ async def _begins_a_letter(story: Story, post: Post) -> None:
     line = await admin.sees(staff, "✓ Отправлено")
     assert "Тема: Ваша заявка\nКопия: boss@example.net\nЛид № 1 теперь ваш" in line.text
     assert labels(question) == []
+    await story.telegram.until(lambda: "Ваш лид" in card.text)  # nobody tapped it
     await post.brings(
         "Спасибо!",
         sender="Анна <anna@example.org>",
