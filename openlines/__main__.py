@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Sequence
 from datetime import date
-from importlib import import_module
 
 PARTS = ("web", "bot", "mail", "worker")
 EXPORTS = ("leads", "contacts", "messages", "deliveries", "ledger")
@@ -21,9 +20,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser().print_help()
         return 0
     from core.errors import Misconfigured, OpenLinesError  # not for --help
+    from openlines.importing import load
 
     try:
-        return int(import_module(given.module).command(given) or 0)
+        return int(load(given.module).command(given) or 0)
     except Misconfigured as error:
         print(f"openlines: {error.setting}: {error.remedy}", file=sys.stderr)
         return 2
