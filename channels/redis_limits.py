@@ -103,7 +103,8 @@ class RedisLimits:
 
     def _note_away(self, error: Exception) -> None:
         if self._alone_until is None:
-            log.warning("redis is away, this process keeps the send limits alone", why=type(error).__name__)
+            why = f"{type(error).__name__}: {error}"[:100]
+            log.warning("redis is away, this process keeps the send limits alone", why=why)
         self._alone_until = self._clock.now() + ALONE
 
     def _note_here(self) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from core.clock import Clock, SystemClock
-from core.database.failures import name_of, worth_repeating
+from core.database.failures import complaint, worth_repeating
 from core.database.postgresql import NOTIFY_CHANNEL, hold_lease, listen
 from core.database.transaction import Transaction
 from core.database.writer import Writer, set_pragmas
@@ -174,7 +174,7 @@ class Database:
                 died_early = error.connection_invalidated and not asked.is_committing and attempt == 1
                 if not (died_early or worth_repeating(error, attempt)):
                     raise
-                log.info("transaction repeated", attempt=attempt, why=name_of(error))
+                log.info("transaction repeated", attempt=attempt, why=complaint(error))
                 await asyncio.sleep(random.uniform(0, 0.02 * attempt))  # noqa: S311 - a pause, no secret
                 attempt += 1
 

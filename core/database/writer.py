@@ -17,7 +17,7 @@ from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
-from core.database.failures import name_of, worth_repeating
+from core.database.failures import complaint, worth_repeating
 
 log = structlog.get_logger("database")
 
@@ -118,7 +118,7 @@ class Writer:
             except DBAPIError as error:
                 if not worth_repeating(error, attempt):
                     raise
-                log.info("transaction repeated", attempt=attempt, why=name_of(error))
+                log.info("transaction repeated", attempt=attempt, why=complaint(error))
                 time.sleep(0.005 * attempt)
                 attempt += 1
 
