@@ -74,6 +74,12 @@ def parser() -> argparse.ArgumentParser:
         "--script", action="store_true", help="play a whole day unattended, print it, and check it"
     )
     add("migrate", "bring the database up to date (`run` does so by itself)")
+    move = add("move", "take everything along from another database, as from SQLite to PostgreSQL")
+    move.add_argument(
+        "source",
+        metavar="FROM",
+        help="the database used so far: an SQLite file, or an address like DATABASE_URL",
+    )
     add("doctor", "check every setting and connection, and say what to mend")
     managers = add("managers", "the people who work here", "openlines.people")
     deeds = managers.add_subparsers(metavar="COMMAND", dest="deed", required=True)

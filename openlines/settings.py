@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, Settin
 from core.errors import Misconfigured
 
 PREFIX = "OPENLINES_"
+_DATABASES = (("sqlite+aiosqlite:///", "sqlite:///"), ("postgresql+asyncpg://", "postgresql://"))
 TELEGRAM = "https://api.telegram.org"
 
 
@@ -31,6 +32,14 @@ def _listed(value: Any) -> Any:
         return json.loads(value)
     except ValueError:
         raise ValueError("is neither a list separated by commas nor one in JSON") from None
+
+
+def database_address(url: str) -> str:
+    """A database's address with the driver we use. Raises ValueError for what is none of ours."""
+    for ours, plain in _DATABASES:
+        if url.startswith((ours, plain)):
+            return ours + url.removeprefix(ours).removeprefix(plain)
+    raise ValueError("begins with sqlite+aiosqlite:/// or postgresql+asyncpg://")
 
 
 def _web_address(url: str) -> str:
@@ -262,17 +271,7 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _known_database(cls, url: str) -> str:
-        if url and not url.startswith(
-            ("sqlite+aiosqlite:///", "postgresql+asyncpg://", "postgresql://", "sqlite:///")
-        ):
-            raise ValueError("begins with sqlite+aiosqlite:/// or postgresql+asyncpg://")
-        for plain, ours in (
-            ("postgresql://", "postgresql+asyncpg://"),
-            ("sqlite:///", "sqlite+aiosqlite:///"),
-        ):
-            if url.startswith(plain):
-                return ours + url.removeprefix(plain)
-        return url
+        return url and database_address(url)
 
     @property
     def database(self) -> str:

@@ -45,7 +45,7 @@ async def migrate(url: str, revision: str = "head") -> None:
     """
     engine = create_async_engine(url, poolclass=NullPool)
     if engine.dialect.name == "sqlite":
-        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+        event.listen(engine.sync_engine, "connect", prepare_sqlite)
         event.listen(engine.sync_engine, "begin", lambda c: c.exec_driver_sql("BEGIN IMMEDIATE"))
     try:
         async with engine.connect() as connection, connection.begin():
@@ -118,7 +118,8 @@ def _upgrade(connection: Connection, revision: str) -> None:
     command.upgrade(config, revision)
 
 
-def _prepare_sqlite(dbapi: Any, _: object) -> None:
+def prepare_sqlite(dbapi: Any, _: object) -> None:
+    """A new connection that is going to write whole tables: durable, patient, foreign keys off meanwhile."""
     dbapi.isolation_level = None
     cursor = dbapi.cursor()
     for pragma in ("busy_timeout=60000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=OFF"):

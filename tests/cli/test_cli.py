@@ -56,7 +56,18 @@ def test_help_names_every_command_and_loads_nothing_slow() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     text, _, loaded = done.stdout.strip().rpartition("\n")
     assert loaded == "[]"
-    for command in ("run", "demo", "migrate", "doctor", "managers", "export", "inspect", "replay", "version"):
+    for command in (
+        "run",
+        "demo",
+        "migrate",
+        "move",
+        "doctor",
+        "managers",
+        "export",
+        "inspect",
+        "replay",
+        "version",
+    ):
         assert f"    {command} " in text
 
 
