@@ -45,6 +45,7 @@ from openlines.ground import (
     database_at_hand,
     ensure_rows,
     first_line,
+    require_nothing_left_behind,
     run_lock,
     secret_key,
     shared_limits,
@@ -327,6 +328,7 @@ async def opened(
             db = await stack.enter_async_context(
                 Database.opened(settings.database, clock=clock, react=Reactions(policy), node=0)
             )
+            await require_nothing_left_behind(settings, db)
             accounts = await db.transact(lambda tx: ensure_rows(tx, settings))
         store = FileStore(settings.data_dir / "files")
         session = await stack.enter_async_context(ClientSession(connector=TCPConnector(limit=200)))

@@ -19,6 +19,7 @@ from core.errors import Misconfigured
 
 PREFIX = "OPENLINES_"
 _DATABASES = (("sqlite+aiosqlite:///", "sqlite:///"), ("postgresql+asyncpg://", "postgresql://"))
+SQLITE_FILE = "openlines.db"  # in DATA_DIR
 TELEGRAM = "https://api.telegram.org"
 
 
@@ -276,7 +277,7 @@ class Settings(BaseSettings):
     @property
     def database(self) -> str:
         """The database's address; by default a file in DATA_DIR."""
-        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir.absolute() / 'openlines.db'}"
+        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir.absolute() / SQLITE_FILE}"
 
     @property
     def zone(self) -> ZoneInfo:

@@ -89,6 +89,14 @@ async def move(source: str, target: str, progress: Callable[[str, int], None]) -
         await writing.dispose()
 
 
+def in_use(connection: Connection) -> str | None:
+    """A table in which somebody's work lies; None where a mere start has left its rows at most."""
+    for model in _WORK:
+        if connection.execute(select(model.id).limit(1)).first() is not None:
+            return model.__tablename__
+    return None
+
+
 @asynccontextmanager
 async def _opened(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     try:
@@ -111,9 +119,8 @@ def _cleared(connection: Connection) -> None:
             raise NotMoved(
                 f"a program works with the new database, stop it first ({complaint(error)})"
             ) from error
-    for model in _WORK:
-        if connection.execute(select(model.id).limit(1)).first() is not None:
-            raise NotMoved(f"the new database is in use: there are rows in its table {model.__tablename__}")
+    if (name := in_use(connection)) is not None:
+        raise NotMoved(f"the new database is in use: there are rows in its table {name}")
     for table in reversed(_TABLES):
         connection.execute(table.delete())
 

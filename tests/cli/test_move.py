@@ -19,7 +19,9 @@ from core.desk.cards import Card, card_by_number
 from core.desk.finding import find
 from core.leads.answering import Draft, reply
 from openlines.__main__ import EXPORTS, main
+from openlines.application import opened
 from openlines.ground import run_lock, sqlite_path
+from openlines.settings import read_settings
 from tests.builders import (
     a_database,
     a_manager,
@@ -167,6 +169,25 @@ def test_a_program_at_work_is_in_the_way(
         code, _, complained = run(postgres_url, "move", sqlite_url)
     assert code == 2
     assert f"another openlines runs on {sqlite_path(sqlite_url)}" in complained
+
+
+def test_a_new_database_is_not_begun_while_the_old_one_lies_beside_it(
+    sqlite_url: str, postgres_url: str, run: Run, clock: ManualClock, tmp_path: Path
+) -> None:
+    asyncio.run(a_line_at_work(sqlite_url, clock))
+    old = tmp_path / "data" / "openlines.db"
+    old.parent.mkdir()
+    sqlite_path(sqlite_url).rename(old)
+    code, _, complained = run(postgres_url, "run")
+    assert code == 2
+    assert f"{old} holds 2 leads: `openlines move {old}` takes them along" in complained
+    assert run(postgres_url, "move", str(old))[0] == 0
+
+    async def starts() -> None:
+        async with opened(read_settings()):
+            pass
+
+    asyncio.run(starts())
 
 
 @pytest.mark.parametrize(
