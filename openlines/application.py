@@ -38,6 +38,7 @@ from core.housekeeping import Retention
 from core.intake.edge import Intake
 from core.lines.accounts import AccountRef, read_cursor
 from core.migrations import migrate
+from core.migrations.moving import in_use
 from core.staff import managers
 from core.worker import Post, Worker
 from openlines.ground import (
@@ -45,7 +46,7 @@ from openlines.ground import (
     database_at_hand,
     ensure_rows,
     first_line,
-    require_nothing_left_behind,
+    left_behind,
     run_lock,
     secret_key,
     shared_limits,
@@ -328,7 +329,8 @@ async def opened(
             db = await stack.enter_async_context(
                 Database.opened(settings.database, clock=clock, react=Reactions(policy), node=0)
             )
-            await require_nothing_left_behind(settings, db)
+            if (mistake := left_behind(settings)) and await db.read(in_use) is None:
+                raise mistake
             accounts = await db.transact(lambda tx: ensure_rows(tx, settings))
         store = FileStore(settings.data_dir / "files")
         session = await stack.enter_async_context(ClientSession(connector=TCPConnector(limit=200)))

@@ -16,8 +16,9 @@ from sqlalchemy import text
 from channels.telegram.api import Answered, ApiError, BotApi
 from core.errors import Misconfigured
 from core.migrations import Standing, standing
+from core.migrations.moving import in_use
 from core.staff import managers
-from openlines.ground import bot_id, first_line, looking_at, sqlite_path
+from openlines.ground import bot_id, first_line, left_behind, looking_at, sqlite_path
 from openlines.settings import Settings, read_settings, unknown_settings
 
 LEAST_SPACE = 500 * 1024 * 1024  # bytes
@@ -94,7 +95,7 @@ async def _database(settings: Settings) -> Finding:
     kind, query = (
         ("SQLite", "SELECT sqlite_version()") if is_sqlite else ("PostgreSQL", "SHOW server_version")
     )
-    found, people = Standing.EMPTY, set[int]()
+    found, people, is_new = Standing.EMPTY, set[int](), True
     try:
         if not is_sqlite or sqlite_path(settings.database).exists():
             async with looking_at(settings) as connection:
@@ -102,6 +103,7 @@ async def _database(settings: Settings) -> Finding:
                 found = await connection.run_sync(standing)
                 if found is Standing.CURRENT:
                     people = {person.telegram_id for person in await connection.run_sync(managers.active)}
+                    is_new = await connection.run_sync(in_use) is None
     except Misconfigured as error:
         what = "the file is not ours, or we may not read it" if is_sqlite else "address, user, password"
         return Finding("database", f"{kind} {error.remedy}", f"{error.setting}: {what}")
@@ -111,6 +113,8 @@ async def _database(settings: Settings) -> Finding:
     if found is Standing.OLDER:
         remedy = "openlines migrate (the program does it by itself at start)"
         return Finding("database", f"{kind}, of an older version", remedy)
+    if is_new and (mistake := left_behind(settings)):
+        return Finding("database", f"{kind}, new", f"{mistake.setting} {mistake.remedy}")
     state = f"{kind}, empty until the first start" if found is Standing.EMPTY else kind
     admitted = people | set(settings.admins)  # those are, once it runs
     if not admitted:

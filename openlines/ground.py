@@ -25,7 +25,6 @@ from core.database import Database, DatabaseError, Transaction
 from core.errors import Misconfigured
 from core.lines.accounts import AccountRef, ensure_account
 from core.migrations import NewerSchema, migrate
-from core.migrations.moving import in_use
 from core.staff.managers import ensure_admins
 from openlines.settings import SQLITE_FILE, Settings
 
@@ -127,26 +126,23 @@ def sqlite_path(url: str) -> Path:
     return Path(url.split("///", 1)[1])
 
 
-async def require_nothing_left_behind(settings: Settings, db: Database) -> None:
-    """Raise Misconfigured when the database is new while an SQLite file full of leads lies in DATA_DIR.
+def left_behind(settings: Settings) -> Misconfigured | None:
+    """What is wrong when the database of the settings is new: an SQLite file full of leads lies in DATA_DIR.
 
     The line would begin anew, and with the first message it takes in it would be too late to move.
     """
     old = settings.data_dir.absolute() / SQLITE_FILE
     if settings.database == f"sqlite+aiosqlite:///{old}" or not old.is_file():
-        return
-    if await db.read(in_use) is not None:
-        return
+        return None
     try:
         with closing(sqlite3.connect(f"file:{quote(str(old))}?mode=ro", uri=True)) as connection:
             (leads,) = connection.execute("SELECT count(*) FROM lead").fetchone()
     except sqlite3.Error:
-        return  # whatever it is, it is no line
-    if leads:
-        remedy = (
-            f"is a new database, and {old} holds {leads:,} leads: `openlines move {old}` takes them along"
-        )
-        raise Misconfigured("OPENLINES_DATABASE_URL", f"{remedy}; to begin anew, put that file away")
+        return None  # whatever it is, it is no line
+    if not leads:
+        return None
+    remedy = f"is a new database, and {old} holds {leads:,} leads: `openlines move {old}` takes them along"
+    return Misconfigured("OPENLINES_DATABASE_URL", f"{remedy}; to begin anew, put that file away")
 
 
 def shown(settings: Settings) -> str:

@@ -181,6 +181,8 @@ def test_a_new_database_is_not_begun_while_the_old_one_lies_beside_it(
     code, _, complained = run(postgres_url, "run")
     assert code == 2
     assert f"{old} holds 2 leads: `openlines move {old}` takes them along" in complained
+    assert "✗ database: PostgreSQL" in (doctor := run(postgres_url, "doctor")[1])
+    assert f"`openlines move {old}` takes them along" in doctor
     assert run(postgres_url, "move", str(old))[0] == 0
 
     async def starts() -> None:
