@@ -18,6 +18,7 @@ from core.contacts.model import Contact
 from core.conversations.model import Delivery, Direction, Message
 from core.conversations.notices import Wish, notify_all
 from core.conversations.outbound import Utterance, say
+from core.conversations.redrawing import redraw_cards
 from core.conversations.routes import Route, open_routes
 from core.database import Transaction, among
 from core.errors import Refusal
@@ -209,6 +210,7 @@ def _move(tx: Transaction, moves: Sequence[tuple[Run, Move]]) -> dict[str, str |
         return {}
     try:
         enter_stages(tx, [move for _, move in moves])
+        redraw_cards(tx, [move.lead_id for _, move in moves])
     except (Refusal, LookupError) as error:
         if len(moves) == 1:
             ((run, _),) = moves

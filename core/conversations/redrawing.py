@@ -1,4 +1,6 @@
-"""The cards that others have before them are drawn anew when somebody takes, hands over or closes a lead.
+"""The cards that people have before them are drawn anew when a lead is taken, handed over, moved, closed or reopened.
+
+By whomever: a colleague, a rule, the customer who comes back.
 
 An edit is a notice like any other, in a lane of its own for each message: it keeps nobody's news waiting, the
 network's limits hold for it, and while one waits a second is not wished.

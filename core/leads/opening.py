@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import and_, bindparam, func, select, update
 
 from core import journal
+from core.conversations.redrawing import redraw_cards
 from core.database import Transaction, among
 from core.events import StageEntered
 from core.leads import stages
@@ -250,6 +251,7 @@ class Leads:
         # Whose it was may have left, or be away: it is offered anew, to them first.
         (lead.responsible_id,) = propose(self.tx, self._rule.distribution, [Proposal(before.responsible_id)])
         self.tx.update(Lead, [{"id": lead.id, "responsible_id": lead.responsible_id, "taken_at": None}])
+        redraw_cards(self.tx, [lead.id])
         del self._closed[contact_id]
         self._remember(lead)
         return lead

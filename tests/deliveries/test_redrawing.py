@@ -6,8 +6,9 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import event, update
 
+from core.automation.model import Robot, Start
 from core.channel import Cause, OutboundMessage, Refused, Sent
 from core.clock import ManualClock
 from core.conversations import deliveries
@@ -19,8 +20,20 @@ from core.conversations.shown import ShownAs, ShownMessage, remember
 from core.database import Database, Reading, Transaction
 from core.desk import work
 from core.leads.assignment import hand_over, take
+from core.lines.model import KnownPerson, Line
 from core.staff.managers import Person, by_id
-from tests.builders import a_database, a_lead, a_manager, an_account, reason_id, stage_id, telegram
+from core.worker import fire_due
+from tests.builders import (
+    a_database,
+    a_lead,
+    a_manager,
+    a_message,
+    an_account,
+    file,
+    reason_id,
+    stage_id,
+    telegram,
+)
 from tests.looking import every
 from tests.posting import plainly
 
@@ -183,3 +196,41 @@ async def test_looking_for_the_cards_of_a_lead_does_not_look_through_all_that_wa
         plan = await database.transact(look)
     assert "ix_shown_lead" in plan, plan
     assert "SCAN shown" not in plan, plan
+
+
+async def test_a_rules_move_and_a_customers_return_draw_the_cards_anew_as_well(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot, olga = await an_account(database), await a_manager(database)
+        lead = await a_lead(database, bot)
+        clock.advance(timedelta(seconds=2))
+        await sent(database)  # her card
+        in_work, qualified = await stage_id(database), await stage_id(database, "qualified")
+
+        def set_up(tx: Transaction) -> None:
+            tx.connection.execute(update(Line).values(known_person=KnownPerson.REOPEN))
+            a_rule = {"name": "on", "title": {"ru": "Дальше"}, "stage_id": in_work, "start": Start.ENTERED}
+            a_move = {"action": "stage", "parameters": {"stage": qualified}, "delay_seconds": 60}
+            never = {
+                "condition": None,
+                "stops_on_answer": False,
+                "once_per_lead": False,
+                "late_seconds": None,
+            }
+            rest = {"position": 9, "is_active": True}
+            tx.insert(Robot, [{"id": tx.new_id()} | a_rule | a_move | never | rest])
+
+        await database.transact(set_up)
+        await database.transact(partial(work.move, lead_id=lead, person=olga, stage_id=in_work))
+        assert await waiting(database) == []  # her own tap draws it
+        clock.advance(timedelta(seconds=60))
+        assert await fire_due(database) > 0
+        assert [whose for whose, _ in await waiting(database)] == [olga.id]
+        clock.advance(timedelta(seconds=2))
+        await sent(database)
+        reason = await reason_id(database)
+        await database.transact(partial(work.junk, lead_id=lead, person=olga, reason_id=reason))
+        assert await waiting(database) == []
+        await file(database, bot, a_message("Я передумал"))
+        assert [whose for whose, _ in await waiting(database)] == [olga.id]
