@@ -127,9 +127,14 @@ class Person:
         return await self.sends(to, "sticker", emoji=emoji)
 
     async def sends_album(
-        self, to: Destination, items: Sequence[Item | bytes], caption: str | None = None
+        self,
+        to: Destination,
+        items: Sequence[Item | bytes],
+        caption: str | None = None,
+        *,
+        reply_to: Message | None = None,
     ) -> list[Message]:
-        """Send two to ten files at once: each arrives as a message and an update of its own.
+        """Send two to ten files at once: each arrives as a message and an update of its own, each as a reply.
 
         The caption stands under the first; an `Item` may have its own.
         """
@@ -143,7 +148,12 @@ class Person:
             content = captioned(part.caption or (caption if position == 0 else None))
             content["media_group_id"] = album
             parts.append(
-                self._post(to, content, media=self._media(part.kind, part.data, part.name, None, {}))
+                self._post(
+                    to,
+                    content,
+                    media=self._media(part.kind, part.data, part.name, None, {}),
+                    reply_to=reply_to,
+                )
             )
         return parts
 

@@ -16,9 +16,9 @@ from pydantic import ValidationError
 from bot.office import Office
 from core.channel import Markup, OutboundFile, Span
 from core.conversations.routes import routes
-from core.desk.letters import album_parts
 from core.errors import Refusal
 from core.leads.answering import Draft
+from core.staff.updates import album_parts
 
 log = structlog.get_logger("bot")
 
@@ -47,42 +47,30 @@ _MARKS = {
 
 
 async def draft_of(
-    office: Office, bot: Bot, message: Message, conversation_id: int | None, message_id: int | None
-) -> Draft:
-    """The message as an answer in this conversation, answering `message_id` of it if that is one.
-
-    A file stays with Telegram where the customer writes to this very bot, else its bytes are fetched into the
-    store. Raises Refusal for what cannot be sent to a customer, and for a file too large to fetch.
-    """
-    text, spans = text_of(message)
-    files: tuple[OutboundFile, ...] = ()
-    if kind := _kind(message):
-        files = (await _file(office, bot, message, kind, await _is_ours(office, conversation_id)),)
-    elif not text:
-        raise Refusal("refused-content")
-    return Draft(text=text, spans=spans, files=files, reply_to_message_id=message_id)
-
-
-async def letter_of(
-    office: Office, bot: Bot, message: Message, message_id: int | None, staff_update_id: int
+    office: Office,
+    bot: Bot,
+    message: Message,
+    conversation_id: int | None,
+    message_id: int | None,
+    staff_update_id: int,
 ) -> tuple[Draft, tuple[int, ...]]:
-    """The message as a letter, an album with all its parts, and the manager's updates that are in it.
+    """The message as an answer in this conversation, an album with all its parts, and the updates that are in it.
 
-    Raises Refusal as `draft_of` does.
+    It answers `message_id`, if that is one. A file stays with Telegram where the customer writes to this very bot,
+    else, and where there is no conversation yet, its bytes are fetched into the store. Raises Refusal for what
+    cannot be sent to a customer, and for a file too large to fetch.
     """
-    draft = await draft_of(office, bot, message, None, message_id)
-    updates = [staff_update_id]
+    is_ours = await _is_ours(office, conversation_id)
+    draft, updates = await _part(office, bot, message, is_ours), [staff_update_id]
     for update_id, part in await _rest_of_album(office, message, staff_update_id):
         try:
-            further = await draft_of(office, bot, Message.model_validate(part), None, None)
+            further = await _part(office, bot, Message.model_validate(part), is_ours)
         except ValidationError as error:  # it stays in the queue, where it is looked at more plainly
             log.warning("a part of an album is not as the library expects", why=error.error_count())
             continue
-        text = "\n".join(filter(None, (draft.text, further.text)))
-        numbered = tuple(_numbered(file, len(draft.files) + 1) for file in further.files)
-        draft = replace(draft, text=text, files=(*draft.files, *numbered))
+        draft = _together(draft, further)
         updates.append(update_id)
-    return draft, tuple(updates)
+    return replace(draft, reply_to_message_id=message_id), tuple(updates)
 
 
 def text_of(message: Message) -> tuple[str, tuple[Span, ...]]:
@@ -124,6 +112,27 @@ def _spans(text: str, entities: Sequence[MessageEntity]) -> tuple[Span, ...]:
         if end > start:
             spans.append(Span(mark, start, end - start, entity.url if mark is Markup.LINK else None))
     return tuple(spans)
+
+
+async def _part(office: Office, bot: Bot, message: Message, is_ours: bool) -> Draft:
+    text, spans = text_of(message)
+    files: tuple[OutboundFile, ...] = ()
+    if kind := _kind(message):
+        files = (await _file(office, bot, message, kind, is_ours),)
+    elif not text:
+        raise Refusal("refused-content")
+    return Draft(text=text, spans=spans, files=files)
+
+
+def _together(draft: Draft, further: Draft) -> Draft:
+    """An album's caption may stand under any of its parts, and under several."""
+    before = f"{draft.text}\n" if draft.text and further.text else draft.text
+    return replace(
+        draft,
+        text=before + further.text,
+        spans=(*draft.spans, *(replace(span, offset=span.offset + len(before)) for span in further.spans)),
+        files=(*draft.files, *(_numbered(file, len(draft.files) + 1) for file in further.files)),
+    )
 
 
 async def _rest_of_album(

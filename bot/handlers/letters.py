@@ -19,7 +19,7 @@ from aiogram.types import BufferedInputFile, CallbackQuery, Message
 
 from bot.callbacks import Action, Tap
 from bot.dialogs import Writing
-from bot.handlers.contents import letter_of, text_of
+from bot.handlers.contents import draft_of, text_of
 from bot.handlers.dialogue import answered, ask, expect_album, leave
 from bot.handlers.errors import Toast, sentence
 from bot.handlers.filters import On, ToQuestion
@@ -301,7 +301,7 @@ async def _send(
     """Put the letter on its way. The update ends in the same transaction: taken twice, it is sent once."""
     lead_id, to = int(content["lead"]), str(content["to"])
     before = await office.card_there(lead_id, words)
-    plain_draft, updates = await letter_of(office, bot, message, None, staff_update_id)
+    plain_draft, updates = await draft_of(office, bot, message, None, None, staff_update_id)
     draft = with_letterhead(plain_draft, letterhead(content))
 
     def work(tx: Transaction) -> tuple[Reply, Envelope | None]:

@@ -15,7 +15,7 @@ from aiogram.types import CallbackQuery, Message, MessageOriginUser
 
 from bot.callbacks import Action, data
 from bot.dialogs import Writing
-from bot.handlers.contents import draft_of, letter_of, text_of
+from bot.handlers.contents import draft_of, text_of
 from bot.handlers.dialogue import answered, expect_album, leave
 from bot.handlers.errors import Toast, sentence
 from bot.handlers.filters import On, ToShown
@@ -207,12 +207,14 @@ async def _answer(
     lead_id = about.lead_id or 0
     before = await office.card_there(lead_id, words)
     conversation = about.conversation_id or before.way.conversation_id
-    updates: tuple[int, ...] = (staff_update_id,)
-    if await office.db.read(lambda connection: letters.answer_envelope(connection, lead_id, conversation)):
-        draft, updates = await letter_of(office, bot, message, about.message_id, staff_update_id)
+    is_letter = await office.db.read(
+        lambda connection: letters.answer_envelope(connection, lead_id, conversation) is not None
+    )
+    draft, updates = await draft_of(
+        office, bot, message, None if is_letter else conversation, about.message_id, staff_update_id
+    )
+    if is_letter:
         draft = with_letterhead(draft, head or Letterhead())
-    else:
-        draft = await draft_of(office, bot, message, conversation, about.message_id)
     answered_there = ShownMessage(lead_id, conversation)
 
     def work_(tx: Transaction) -> tuple[Reply, Envelope | None]:

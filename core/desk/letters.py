@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection, or_, select
 
@@ -20,9 +19,6 @@ from core.exclusions.patterns import pattern_keys
 from core.leads.model import Lead
 from core.leads.writing import letter_addresses
 from core.lines.model import Account
-from core.staff.model import StaffUpdate
-
-ALBUM = 30  # updates among which the rest of an album is looked for; it has ten parts at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,32 +167,6 @@ def sent_envelope(connection: Connection, message_id: int) -> Envelope | None:
     if thread is None:
         return None
     return Envelope(thread.conversation_id, thread.to, row.subject or thread.subject, copies_of(row.fields))
-
-
-def album_parts(connection: Connection, update_id: int, album: str) -> tuple[tuple[int, dict[str, Any]], ...]:
-    """What waits of an album after the manager's update `update_id`: (update, Telegram's message) in order.
-
-    Telegram brings each part as an update of its own; a letter carries them together.
-    """
-    first = (
-        select(StaffUpdate.account_id, StaffUpdate.person_id).where(StaffUpdate.id == update_id).subquery()
-    )
-    rows = connection.execute(
-        select(StaffUpdate.id, StaffUpdate.update)
-        .join(
-            first,
-            (StaffUpdate.person_id == first.c.person_id) & (StaffUpdate.account_id == first.c.account_id),
-        )
-        .where(StaffUpdate.id > update_id)
-        .order_by(StaffUpdate.id)
-        .limit(ALBUM)
-    )
-    parts = ((row.id, row.update.get("message")) for row in rows)
-    return tuple(
-        (id, message)
-        for id, message in parts
-        if isinstance(message, dict) and message.get("media_group_id") == album
-    )
 
 
 def require_let_in(tx: Transaction, addresses: Collection[str]) -> None:

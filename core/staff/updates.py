@@ -18,6 +18,7 @@ from core.staff.model import Dialog, StaffUpdate
 log = structlog.get_logger("staff")
 
 ATTEMPTS = 3  # then an update is dropped, with a line in the journal
+ALBUM = 30  # updates among which the rest of an album is looked for; it has ten parts at most
 PAUSE = timedelta(seconds=2)  # before an update that failed is given again; doubled each time
 
 
@@ -93,6 +94,32 @@ def failed(tx: Transaction, update_id: int, error: str) -> bool:
         return True
     tx.update(StaffUpdate, [{"id": row.id, "lease_until": tx.now + PAUSE * 2 ** (row.attempts - 1)}])
     return False
+
+
+def album_parts(connection: Connection, update_id: int, album: str) -> tuple[tuple[int, dict[str, Any]], ...]:
+    """What waits of an album after the manager's update `update_id`: (update, Telegram's message) in order.
+
+    Telegram brings each part as an update of its own; the customer gets them together.
+    """
+    first = (
+        select(StaffUpdate.account_id, StaffUpdate.person_id).where(StaffUpdate.id == update_id).subquery()
+    )
+    rows = connection.execute(
+        select(StaffUpdate.id, StaffUpdate.update)
+        .join(
+            first,
+            (StaffUpdate.person_id == first.c.person_id) & (StaffUpdate.account_id == first.c.account_id),
+        )
+        .where(StaffUpdate.id > update_id)
+        .order_by(StaffUpdate.id)
+        .limit(ALBUM)
+    )
+    parts = ((row.id, row.update.get("message")) for row in rows)
+    return tuple(
+        (id, message)
+        for id, message in parts
+        if isinstance(message, dict) and message.get("media_group_id") == album
+    )
 
 
 def load_dialog(connection: Connection, key: str) -> tuple[str | None, dict[str, Any]]:

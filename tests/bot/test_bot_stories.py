@@ -234,7 +234,8 @@ async def test_files_go_both_ways_also_between_two_bots(either_story: Story) -> 
     await story.admin.sees(story.staff, "никому не ушло")
 
 
-async def test_an_album_answered_from_the_dialog_arrives_whole(story: Story) -> None:
+async def test_an_album_arrives_as_one(either_story: Story) -> None:
+    story = either_story
     anna = a_customer(story)
     await anna.writes(story.line, "Покажите работы")
     card = await story.admin.sees(story.staff, "Новый лид")
@@ -242,7 +243,28 @@ async def test_an_album_answered_from_the_dialog_arrives_whole(story: Story) -> 
     await story.admin.sees(story.staff, "Что ответить?")
     await story.admin.sends_album(story.staff, [b"1", b"2", b"3"], caption="Наши работы")
     await story.telegram.until(lambda: sum(bool(m.files) for m in anna.chat(story.line)) == 3)
+    shown = [m for m in anna.chat(story.line) if m.files]
+    assert len({m.content["media_group_id"] for m in shown}) == 1
+    assert [m.text for m in shown] == ["Наши работы", "", ""]
     assert "никому не ушло" not in story.read(story.admin)
+    # The same by a reply, through two bots: the parts are fetched, and still come as one.
+    relayed = await anna.writes(story.line, "Ещё!")
+    relay = await story.admin.sees(story.staff, "Ещё!")
+    await story.admin.sends_album(story.staff, [b"4", b"5"], reply_to=relay)
+    await story.telegram.until(
+        lambda: (
+            sum(
+                bool(m.files)
+                for m in anna.chat(
+                    story.line,
+                )
+            )
+            == 5
+        )
+    )
+    later = [m for m in anna.chat(story.line) if m.files and m.id > relayed.id]
+    assert len({m.content["media_group_id"] for m in later}) == 1
+    assert [file.data for m in later for file in m.files] == [b"4", b"5"]
 
 
 async def test_marks_and_emoji_of_an_answer_keep_their_places(story: Story) -> None:
