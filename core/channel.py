@@ -116,6 +116,9 @@ class Unreadable:
     error: str
 
 
+CLICK = "click:"  # begins an external id that is only good against double clicks, for a minute
+
+
 @dataclass(frozen=True, slots=True)
 class Received:
     """One thing an edge has taken from a network and not yet acknowledged.

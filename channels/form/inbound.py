@@ -19,7 +19,7 @@ from types import MappingProxyType
 from channels.form.decoding import Fields, fields_of, media_type, unfolded
 from channels.form.names import HONEYPOTS, Role, is_honeypot, role_of
 from channels.form.reading import MAX_NAME, Filled, one_line, read_form
-from core.channel import Address, Ignored, InboundFile, InboundMessage, Kind, Received, Sender
+from core.channel import CLICK, Address, Ignored, InboundFile, InboundMessage, Kind, Received, Sender
 from core.errors import InvalidInput
 
 
@@ -193,7 +193,8 @@ def _received(
     message = InboundMessage(
         kind=Kind.MESSAGE,
         thread=next((a.key for a in sender.addresses if a.kind == "phone"), sender.addresses[0].key),
-        message_id=external_id,
+        # What tells two clicks apart for a minute is no name of a message: the same words come again next week.
+        message_id=None if external_id.startswith(CLICK) else external_id,
         sender=sender,
         text=form.text or ", ".join(file.name or file.field for file in files) or sender.name or "-",
         sent_at=received_at,
@@ -223,7 +224,7 @@ def _external_id(fields: Fields, files: Sequence[UploadedFile], form: Filled, vi
         for name, value in fields
         if value and (role := role_of(name)) is not Role.TECHNICAL and role is not Role.COOKIES
     ]
-    return f"click:{_hash(repr((content, [file.stored for file in files])))}"
+    return f"{CLICK}{_hash(repr((content, [file.stored for file in files])))}"
 
 
 def _hash(text: str) -> str:
@@ -237,7 +238,7 @@ def _sender(form: Filled, external_id: str, received_at: datetime, visit: _Visit
     if not addresses:
         # Two strangers who write the same words a month apart are two people.
         moment = int(received_at.timestamp() * 1000)
-        visitor = f"{external_id}:{moment}" if external_id.startswith("click:") else external_id
+        visitor = f"{external_id}:{moment}" if external_id.startswith(CLICK) else external_id
         addresses = [Address("form", visitor, proved=False)]
     language = _LANGUAGE.match(visit.accept_language or "")
     return Sender(tuple(addresses), form.name, language[1] if language else None)

@@ -11,13 +11,12 @@ from typing import Any
 
 from sqlalchemy import bindparam, select, update
 
-from core.channel import InboundMessage, Received
+from core.channel import CLICK, InboundMessage, Received
 from core.database import Transaction, among
 from core.intake.balance import Tally
 from core.intake.model import Ledger, LedgerRaw, LedgerState
 from core.lines.accounts import AccountRef
 
-CLICK = "click:"  # an external id that is only good against double clicks, within the window
 CLICK_WINDOW = timedelta(seconds=60)
 _SMALL = 4 * 1024  # bytes
 INLINE_RAW = 64 * 1024  # bytes; larger raw input lies in the store as a file

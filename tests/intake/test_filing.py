@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
+from channels.form.inbound import normalise as read_form_post
 from core.automation.model import Timer
 from core.automation.preset import CONFIRMATION
 from core.automation.reactions import Reactions
-from core.channel import Ignored, InboundMessage, Kind, Received, Unreadable
+from core.channel import CLICK, Ignored, InboundMessage, Kind, Received, Unreadable
 from core.clock import ManualClock
 from core.contacts.model import Contact
 from core.conversations.model import Conversation, Delivery, Message, MessageVersion
@@ -24,7 +25,7 @@ from core.database import Database, Transaction
 from core.desk.joining import merge
 from core.files import FileStore
 from core.intake.balance import entries_by_state
-from core.intake.booking import CLICK, CLICK_WINDOW
+from core.intake.booking import CLICK_WINDOW
 from core.intake.edge import Intake
 from core.intake.model import Ledger, LedgerDay
 from core.leads.model import JunkReason, Lead, Stage
@@ -353,7 +354,8 @@ async def test_a_double_click_is_one_enquiry_and_the_same_words_later_are_anothe
         form = await an_account(database, "form", "main")
 
         def click() -> Received:
-            return replace(a_message("перезвоните", phone()), external_id=f"{CLICK}{'a' * 64}")
+            body = '{"phone": "+79161234567", "message": "перезвоните"}'.encode()
+            return read_form_post(body, "application/json", clock.now())
 
         first = (await file(database, form, click()))[0]
         clock.advance(CLICK_WINDOW - timedelta(seconds=1))
@@ -365,12 +367,15 @@ async def test_a_double_click_is_one_enquiry_and_the_same_words_later_are_anothe
         clock.advance(CLICK_WINDOW)
         third = (await file(database, form, click(), click()))[0]
         balance = await book(database)
+        clock.advance(timedelta(days=30))
+        month_later = (await file(database, form, click()))[0]
         found = await counted(database)
+    assert month_later.state == "filed"
     assert (double.state, double.ledger_id, double.lead_id) == ("duplicate", first.ledger_id, first.lead_id)
     assert (later.state, later.lead_id) == ("filed", first.lead_id)  # a new message of the same open lead
     assert (twice.state, twice.ledger_id) == ("duplicate", later.ledger_id)
     assert third.state == "filed"
-    assert (found.messages, found.leads, found.contacts) == (3, 1, 1)
+    assert (found.messages, found.leads, found.contacts) == (4, 1, 1)
     assert (balance.received, balance.filed, balance.duplicate, balance.is_even) == (6, 3, 3, True)
 
 
@@ -385,6 +390,21 @@ async def test_double_clicks_on_two_connections_at_once_are_one(
             clock.advance(CLICK_WINDOW)
         balance = await book(one)
     assert (balance.filed + balance.ignored, balance.duplicate, balance.is_even) == (3, 15, True)
+
+
+async def test_one_phone_that_comes_by_two_accounts_at_once_is_one_person(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with two_processes(database_url, clock) as (one, other):
+        bot, form = await an_account(one), await an_account(one, "form", "main")
+        for number in range(20):
+            known = phone(f"+7916{1_000_000 + number}")
+            await asyncio.gather(
+                file(one, bot, a_message("мой номер", telegram(5_000 + number), known)),
+                file(other, form, a_message("перезвоните", known, thread=known.key)),
+            )
+        found = await counted(one)
+    assert (found.contacts, found.leads) == (20, 20)
 
 
 async def test_an_idempotency_key_is_one_enquiry_for_ever(database_url: str, clock: ManualClock) -> None:
