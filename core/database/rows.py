@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any, TypeAlias
 
-from sqlalchemy import Boolean, Dialect, String, Table
+from sqlalchemy import Boolean, Date, Dialect, String, Table
 from sqlalchemy.types import TypeEngine
 
 from core.database.model import Json, UtcDateTime, to_json
@@ -91,6 +91,9 @@ def _conversion(kind: TypeEngine[Any], dialect: Dialect) -> _Conversion | None:
         return lambda values: _moments(values, kind, dialect)
     if dialect.name == "sqlite" and isinstance(kind, String):
         return _plain_texts
+    if dialect.name == "sqlite" and isinstance(kind, Date):
+        # The driver's own way of writing a day is deprecated: https://docs.python.org/3/library/sqlite3.html
+        return lambda values: [value if value is None else value.isoformat() for value in values]
     if dialect.name == "sqlite" and isinstance(kind, Boolean):
         return lambda values: [value if value is None else int(value) for value in values]
     return None
