@@ -23,7 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from openlines.importing import load
 
     try:
-        return int(load(given.module).command(given) or 0)
+        code = int(load(given.module).command(given) or 0)
+        sys.stdout.flush()  # whoever has stopped reading is noticed here, and not when the interpreter ends
+        return code
     except Misconfigured as error:
         print(f"openlines: {error.setting}: {error.remedy}", file=sys.stderr)
         return 2

@@ -311,11 +311,15 @@ def test_no_value_is_a_formula(value: object) -> None:
     assert not cell(value).startswith(FORMULAS)
 
 
-def test_whoever_stops_reading_hears_no_complaint(environment: Environment, sqlite_url: str) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_whoever_stops_reading_hears_no_complaint(
+    environment: Environment, sqlite_url: str, unbuffered: str
+) -> None:
     asyncio.run(_a_working_day(sqlite_url))
     environment(DATABASE_URL=sqlite_url)
     command = [sys.executable, "-m", "openlines", "export", "messages"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+    given = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=given) as running:
         assert running.stdout is not None
         assert running.stderr is not None
         running.stdout.close()
