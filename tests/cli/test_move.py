@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing, redirect_stderr, redirect_stdout
 from io import StringIO
@@ -178,8 +180,13 @@ def test_a_new_database_is_not_begun_while_the_old_one_lies_beside_it(
     old = tmp_path / "data" / "openlines.db"
     old.parent.mkdir()
     sqlite_path(sqlite_url).rename(old)
-    code, _, complained = run(postgres_url, "run")
-    assert code == 2
+    # A process of its own: a program that serves sets up the log of the whole process.
+    given = os.environ | {"OPENLINES_DATABASE_URL": postgres_url}
+    started = subprocess.run(
+        [sys.executable, "-m", "openlines", "run"], env=given, capture_output=True, text=True, timeout=60
+    )
+    assert started.returncode == 2
+    complained = started.stderr
     assert f"{old} holds 2 leads: `openlines move {old}` takes them along" in complained
     assert "✗ database: PostgreSQL" in (doctor := run(postgres_url, "doctor")[1])
     assert f"`openlines move {old}` takes them along" in doctor
