@@ -23,9 +23,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from openlines.importing import load
 
     try:
+        if arguments is None:  # the process is ours, and so is its log: standard output is for what was asked
+            load("openlines.logs").set_up("text")
         code = int(load(given.module).command(given) or 0)
         sys.stdout.flush()  # whoever has stopped reading is noticed here, and not when the interpreter ends
-        return code
     except Misconfigured as error:
         print(f"openlines: {error.setting}: {error.remedy}", file=sys.stderr)
         return 2
@@ -38,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read our output (`| head`) has gone; the interpreter would complain when it flushes at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    return code
 
 
 def parser() -> argparse.ArgumentParser:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from datetime import datetime
 
+import structlog
+
 from channels.form.inbound import normalise_again
 from channels.telegram.inbound import normalise as normalise_update
 from core.channel import Received, Unreadable
-from core.database import Database
+from core.database import Database, DatabaseError, complaint, is_away
 from core.errors import InvalidInput
 from core.files import FileStore
 from core.intake import parked
@@ -18,12 +20,15 @@ from core.intake.model import LedgerState
 from core.lines.accounts import AccountRef, account_by_id
 from openlines.settings import Settings
 
+log = structlog.get_logger("intake")
+
 
 async def refile(db: Database, store: FileStore, settings: Settings, ledger_id: int) -> Filed | None:
     """Understand an entry's raw form anew and file it; None when its raw form is no longer kept.
 
     What an exclusion had stopped is let in, for an admin restores it; what was parked is asked at the gate like
-    anything new. Nothing old is confirmed.
+    anything new. Nothing old is confirmed. What cannot be filed today either comes back as parked with the reason,
+    and waits where it was. Raises what the database raises while it is away.
     """
     entry = await db.read(lambda c: parked.raw(c, ledger_id))
     if entry is None or entry.state not in (LedgerState.PARKED, LedgerState.EXCLUDED):
@@ -33,20 +38,40 @@ async def refile(db: Database, store: FileStore, settings: Settings, ledger_id: 
         body = entry.read(store)
     except FileNotFoundError:
         return None
+    try:
+        received = await _understood(account, store, body, entry, settings)
+        return await _file(db, account, entry, received)
+    except Exception as error:
+        if is_away(error):
+            raise
+        why = complaint(error)
+        log.error(
+            "an entry cannot be taken again",
+            ledger_id=ledger_id,
+            why=why,
+            exc_info=None if isinstance(error, DatabaseError) else error,
+        )
+    if entry.state == LedgerState.PARKED:  # the admins shall read why it fails now
+        return await _file(db, account, entry, Received(entry.external_id, body, Unreadable(why)))
+    return Filed(ledger_id, LedgerState.PARKED, reason=why)
+
+
+async def _understood(
+    account: AccountRef, store: FileStore, body: bytes, entry: parked.Raw, settings: Settings
+) -> Received:
     if account.channel == "email":
         from openlines.letters import understand_letter  # the mail libraries, only for letters
 
         again = await understand_letter(account, store, body, entry.received_at, settings)
     else:
         again = understand(account, body, entry.external_id, entry.received_at, settings)
-    received = Received(entry.external_id, body, again.understood, again.staff_id, again.is_staff)
-    ask_gate = entry.state != LedgerState.EXCLUDED
+    return Received(entry.external_id, body, again.understood, again.staff_id, again.is_staff)
 
-    return await db.transact(
-        lambda tx: file_batch(
-            tx, account, [Parcel(received, None)], again={entry.external_id: ledger_id}, ask_gate=ask_gate
-        )[0]
-    )
+
+async def _file(db: Database, account: AccountRef, entry: parked.Raw, received: Received) -> Filed:
+    parcels, again = [Parcel(received, None)], {entry.external_id: entry.ledger_id}
+    ask_gate = entry.state != LedgerState.EXCLUDED
+    return await db.transact(lambda tx: file_batch(tx, account, parcels, again=again, ask_gate=ask_gate)[0])
 
 
 def understand(

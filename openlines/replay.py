@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
-from core.database import Database
+from core.database import Database, Reading
 from core.files import FileStore
 from core.intake import parked
 from core.intake.model import LedgerState
@@ -17,23 +18,45 @@ from openlines.settings import Settings, read_settings
 
 
 def command(given: argparse.Namespace) -> int:
-    """Take parked input again; 1 when some of it is parked still."""
+    """Take parked input again, all of it; 1 when some of it is parked still, or gone."""
     return asyncio.run(_replay(read_settings(), given.ids))
 
 
 async def _replay(settings: Settings, ids: Sequence[int]) -> int:
+    taken, waiting, is_gone = 0, Counter[str](), False
     async with opened_database(settings) as db:
         store = FileStore(settings.data_dir / "files")
         wanted = list(ids) or await _everything_parked(db)
-        still = 0
         for number, ledger_id in enumerate(wanted, start=1):
             filed = await refile(db, store, settings, ledger_id)
-            outcome = "its raw form is gone" if filed is None else filed.state
-            still += filed is None or filed.state == LedgerState.PARKED
-            reason = f": {filed.reason}" if filed and filed.reason else ""
-            print(f"{number}/{len(wanted)}  {ledger_id}  {outcome}{reason}")
-        print(f"{len(wanted) - still} taken, {still} still parked." if wanted else "Nothing is parked.")
-    return 1 if still else 0
+            if filed is None:
+                state = await db.read(partial(_state, ledger_id))
+                if state in (LedgerState.FILED, LedgerState.IGNORED):
+                    told = f"is {state} already"
+                else:
+                    told, is_gone = "nothing is kept of it", True
+            else:
+                told = f"{filed.state}: {filed.reason}" if filed.reason else filed.state
+                if filed.state == LedgerState.PARKED:
+                    waiting[filed.reason or "?"] += 1
+                else:
+                    taken += 1
+            print(f"{number}/{len(wanted)}  {ledger_id}  {told}")
+    if not wanted:
+        print("Nothing is parked.")
+        return 0
+    if waiting:
+        print(f"{taken} taken, still parked: {waiting.total()}")
+        for reason, times in waiting.most_common():
+            print(f"    {times} × {reason}")
+    else:
+        print(f"{taken} taken.")
+    return 1 if waiting or is_gone else 0
+
+
+def _state(ledger_id: int, connection: Reading) -> str | None:
+    entry = parked.raw(connection, ledger_id)
+    return entry.state if entry else None
 
 
 async def _everything_parked(db: Database) -> list[int]:

@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from core.channel import Received, Unreadable
 from core.clock import ManualClock
 from core.database import Database
+from core.intake.parked import parked
 from openlines.__main__ import EXPORTS, INPUTS, main
 from openlines.export import FORMULAS, cell
 from openlines.settings import documented, read_settings, unknown_settings
@@ -400,12 +402,53 @@ def test_what_was_parked_is_taken_again_once_it_is_understood(
     said = capsys.readouterr().out
     assert f"{good}  filed" in said
     assert f"{bad}  parked" in said
-    assert "1 taken, 1 still parked." in said
+    assert said.endswith("1 taken, still parked: 1\n    1 × the update is not a JSON object\n")
     assert main(["export", "messages"]) == 0
     assert [one["text"] for one in lines(capsys.readouterr().out) if one["direction"] == "in"] == ["hello"]
-    assert main(["replay", str(good), "5"]) == 1, "what is filed already is not filed twice"
+    assert main(["replay", str(good)]) == 0
+    assert f"{good}  is filed already" in capsys.readouterr().out
+    assert main(["replay", "5"]) == 1
+    assert "5  nothing is kept of it" in capsys.readouterr().out
     assert main(["export", "messages"]) == 0
     assert capsys.readouterr().out.count('"hello"') == 1
+
+
+def test_what_still_fails_bars_nobody_behind_it(environment: Environment, database_url: str) -> None:
+    """The database takes one message with a mushroom in it, and no second one."""
+
+    async def park() -> list[int]:
+        async with a_database(database_url, ManualClock(NOON)) as db:
+            bot = await an_account(db)
+            await db.transact(
+                lambda tx: tx.connection.exec_driver_sql(
+                    "CREATE UNIQUE INDEX poison ON message (direction) WHERE text LIKE '%mushroom%'"
+                )
+            )
+            texts = enumerate((b"a mushroom", b"another mushroom", b"a daisy"))
+            raw = [UPDATE.replace(b"hello", text).replace(b'_id": 1', b'_id": 1%d' % n) for n, text in texts]
+            posts = [Received(f"{n}", one, Unreadable("not then")) for n, one in enumerate(raw)]
+            return [one.ledger_id for one in await file(db, bot, *posts)]
+
+    first, second, third = asyncio.run(park())
+    environment(DATABASE_URL=database_url)
+    done = subprocess.run(
+        [sys.executable, "-m", "openlines", "replay"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    *each, summary, reason = done.stdout.splitlines()
+    why = each[1].partition("parked: ")[2]
+    assert re.fullmatch("IntegrityError SQLITE_CONSTRAINT_UNIQUE|UniqueViolationError 23505", why)
+    assert each == [f"1/3  {first}  filed", f"2/3  {second}  parked: {why}", f"3/3  {third}  filed"]
+    assert (summary, reason) == ("2 taken, still parked: 1", f"    1 × {why}")
+    assert "an entry cannot be taken again" in done.stderr, "its log goes elsewhere"
+    assert "mushroom" not in done.stdout + done.stderr
+
+    async def reason_kept() -> str | None:
+        async with Database.opened(database_url) as db:
+            (entry,) = (await db.read(parked)).entries
+            return entry.reason
+
+    assert asyncio.run(reason_kept()) == why
 
 
 def test_with_nothing_parked_there_is_nothing_to_do(

@@ -92,7 +92,8 @@ def _card(tx: Transaction, number: int) -> Card:
 
 async def _cards(url: str, clock: ManualClock) -> list[Card]:
     async with Database.opened(url, clock=clock) as database:
-        return await database.transact(lambda tx: [_card(tx, number) for number in (1, 2)])
+        cards: list[Card] = await database.transact(lambda tx: [_card(tx, number) for number in (1, 2)])
+    return cards
 
 
 def test_everything_goes_along(urls: tuple[str, str], run: Run, clock: ManualClock) -> None:
@@ -182,9 +183,8 @@ def test_a_new_database_is_not_begun_while_the_old_one_lies_beside_it(
     sqlite_path(sqlite_url).rename(old)
     # A process of its own: a program that serves sets up the log of the whole process.
     given = os.environ | {"OPENLINES_DATABASE_URL": postgres_url}
-    started = subprocess.run(
-        [sys.executable, "-m", "openlines", "run"], env=given, capture_output=True, text=True, timeout=60
-    )
+    command = [sys.executable, "-m", "openlines", "run"]
+    started = subprocess.run(command, env=given, capture_output=True, text=True, timeout=60, check=False)
     assert started.returncode == 2
     complained = started.stderr
     assert f"{old} holds 2 leads: `openlines move {old}` takes them along" in complained

@@ -156,6 +156,33 @@ async def test_what_was_stopped_can_be_let_in_by_an_admin_once(
     assert "waiting" not in states  # and nothing is said to them
 
 
+async def test_what_cannot_be_let_in_today_says_why_and_can_be_tried_again(
+    database_url: str, clock: ManualClock, tmp_path: Path
+) -> None:
+    settings, store = Settings(data_dir=tmp_path), FileStore(tmp_path / "files")
+    async with a_database(database_url, clock) as database:
+        bot = await an_account(database)
+        await exclude(database, await an_admin(database), "id 77777")
+        page = [an_update(n, f"{n}", user=77777) for n in (1, 2)]
+        one, other = await Intake(database, store).take(bot, page)
+        await database.transact(
+            lambda tx: tx.connection.exec_driver_sql("CREATE UNIQUE INDEX poison ON message (direction)")
+        )
+        await refile(database, store, settings, one.ledger_id)
+        failed = await refile(database, store, settings, other.ledger_id)
+        waits = await the(database, Ledger, Ledger.id == other.ledger_id)
+        balance = await book(database)
+        await database.transact(lambda tx: tx.connection.exec_driver_sql("DROP INDEX poison"))
+        restored = await refile(database, store, settings, other.ledger_id)
+    assert failed is not None
+    assert (failed.state, failed.lead_id) == ("parked", None)
+    assert failed.reason
+    assert waits["state"] == "excluded"
+    assert (balance.filed, balance.excluded, balance.is_even) == (1, 1, True)
+    assert restored is not None
+    assert restored.state == "filed"
+
+
 async def test_a_bad_row_in_the_list_stops_neither_the_queue_nor_everybody(
     database_url: str, clock: ManualClock
 ) -> None:
