@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from core.database import Database
 from core.outage import Outage
 from core.staff import updates
-from core.staff.updates import Update
+from core.staff.updates import Overtaken, Update
 
 log = structlog.get_logger("bot")
 
@@ -79,9 +79,10 @@ class Consumer:
         try:
             async with asyncio.timeout(_SLOWEST):
                 await self._feed(update)
+        except Overtaken:
+            log.warning("another process has handled this update meanwhile", update_id=update.id)
         except Exception as error:
-            log.exception("an update was not handled", update_id=update.id, attempt=update.attempts)
-            await self._settle(update, f"{type(error).__name__}")
+            await self._failed(update, error)
         else:
             await self._settle(update, None)
         finally:
@@ -96,10 +97,25 @@ class Consumer:
             pared = _pared(update.update)
             await self._dispatcher.feed_raw_update(self._bot, pared, staff_update_id=update.id)
 
+    async def _failed(self, update: Update, error: Exception) -> None:
+        """It is given again, unless what it asked for is done: then only the words about it are missing."""
+        try:
+            waits = await self._db.read(lambda connection: updates.is_waiting(connection, update.id))
+        except Exception:
+            log.exception("the queue of the managers' bot cannot be read")
+            waits = True
+        if waits:
+            log.error(
+                "an update was not handled", update_id=update.id, attempt=update.attempts, exc_info=error
+            )
+            await self._settle(update, type(error).__name__)
+        else:
+            log.error("a deed is done, but it could not be shown", update_id=update.id, exc_info=error)
+
     async def _settle(self, update: Update, error: str | None) -> None:
         try:
             if error is None:
-                await self._db.transact(lambda tx: updates.done(tx, update.id))
+                await self._db.transact(lambda tx: updates.finished(tx, update.id))
             else:
                 await self._db.transact(lambda tx: updates.failed(tx, update.id, error))
         except Exception:

@@ -50,14 +50,14 @@ _ADMIN_WORDS = ("admin", "админ", "администратор")
 @router.message(Command("ledger"), Admins())
 async def ledger(message: Message, bot: Bot, office: Office, words: Words, state: FSMContext) -> None:
     """Today's balance of every account, and what is parked."""
-    await leave(state)
+    await leave(office, bot, state, words)
     await show(office, bot, message.chat.id, await _ledger(office, words))
 
 
 @router.message(Command("managers"), Admins())
 async def people(message: Message, bot: Bot, office: Office, words: Words, state: FSMContext) -> None:
     """Who works here."""
-    await leave(state)
+    await leave(office, bot, state, words)
     await show(office, bot, message.chat.id, await _people(office, words))
 
 
@@ -72,7 +72,7 @@ async def invite(
     state: FSMContext,
 ) -> None:
     """A one-time link for a manager; `/invite admin` for an admin."""
-    await leave(state)
+    await leave(office, bot, state, words)
     role = Role.ADMIN if (command.args or "").strip().lower() in _ADMIN_WORDS else Role.MANAGER
     await show(office, bot, message.chat.id, await _invite(office, words, person, role))
 

@@ -28,7 +28,7 @@ async def away(
     message: Message, bot: Bot, office: Office, words: Words, person: Person, state: FSMContext
 ) -> None:
     """No new leads until /back."""
-    await leave(state)
+    await leave(office, bot, state, words)
     await show(office, bot, message.chat.id, await _away(office, words, person))
 
 
@@ -37,7 +37,7 @@ async def back(
     message: Message, bot: Bot, office: Office, words: Words, person: Person, state: FSMContext
 ) -> None:
     """New leads again; those that waited for anybody are given out at once."""
-    await leave(state)
+    await leave(office, bot, state, words)
     await show(office, bot, message.chat.id, await _back(office, words, person))
 
 

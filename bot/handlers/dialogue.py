@@ -1,4 +1,7 @@
-"""Asking for the next message: a question with Cancel, remembered until it is answered or left."""
+"""Asking for the next message: a question with Cancel, remembered until it is answered or left.
+
+A question that nobody waits on any more says so: left in whatever way, it loses its button and its words.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,34 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
+import structlog
 from aiogram import Bot
+from aiogram.exceptions import TelegramAPIError
 from aiogram.fsm.context import FSMContext
 from aiogram.fsm.state import State
 from aiogram.types import Message
 
 from bot.callbacks import Action, data
-from bot.dialogs import FRESH
+from bot.dialogs import FRESH, Writing
 from bot.handlers.showing import show, strip
 from bot.office import Office
+from bot.screens.cards import contact_name
 from bot.texts import Words
 from core.channel import Button, Screen
 from core.conversations.shown import ShownMessage
 from core.errors import Refusal
+
+log = structlog.get_logger("bot")
+
+_QUICK = 5  # seconds an old question may take from what the person does now
+_LEFT = {  # what a question says when it has been left
+    Writing.answer.state: "left-answer",
+    Writing.note.state: "left-note",
+    Writing.comment.state: "left-comment",
+    Writing.subject.state: "left-letter",
+    Writing.copy.state: "left-letter",
+    Writing.letter.state: "left-letter",
+}
 
 
 async def ask(
@@ -38,11 +56,12 @@ async def ask(
 
     `rows` are further buttons above Cancel.
     """
-    cancel = Button(words("button-cancel"), data(Action.CANCEL))
+    earlier, before = await state.get_state(), await state.get_data()
     await state.clear()
-    asked = await show(office, bot, chat_id, Screen(question, (), (*rows, (cancel,))), about)
+    asked = await show(office, bot, chat_id, Screen(question, (), (*rows, cancel_row(words))), about)
     await state.set_data({**content, "at": words.now.isoformat(), "asked": asked.message_id})
     await state.set_state(meant)
+    await _close(office, bot, words, chat_id, earlier, before)
 
 
 async def answered(
@@ -63,6 +82,16 @@ async def answered(
     return content
 
 
+async def stands(
+    office: Office, bot: Bot, chat_id: int, state: FSMContext, words: Words, content: Mapping[str, Any]
+) -> None:
+    """What was answered could not be used: the question of `content` waits for another try."""
+    await state.set_data(dict(content))
+    await state.set_state(Writing.answer)
+    if isinstance(asked := content.get("asked"), int):
+        await strip(office, bot, chat_id, asked, [cancel_row(words)])
+
+
 async def expect_album(state: FSMContext, message: Message, about: ShownMessage) -> None:
     """Telegram gives each part of an album as a message of its own; the others follow at once."""
     if message.media_group_id:
@@ -76,7 +105,39 @@ async def expect_album(state: FSMContext, message: Message, about: ShownMessage)
             )
 
 
-async def leave(state: FSMContext) -> None:
-    """The person does something else: an unfinished dialog is over. Where it cannot be ended, that is no obstacle."""
-    with suppress(Refusal):
+async def leave(office: Office, bot: Bot, state: FSMContext, words: Words) -> None:
+    """The person does something else: an unfinished dialog is over, and its question says so.
+
+    Where it cannot be ended, that is no obstacle.
+    """
+    meant, content = await state.get_state(), await state.get_data()
+    try:
         await state.clear()
+    except Refusal:
+        return  # it goes on, and so does its question
+    await _close(office, bot, words, state.key.chat_id, meant, content)
+
+
+def cancel_row(words: Words) -> tuple[Button, ...]:
+    """What every question ends with."""
+    return (Button(words("button-cancel"), data(Action.CANCEL)),)
+
+
+async def _close(
+    office: Office, bot: Bot, words: Words, chat_id: int, meant: str | None, content: Mapping[str, Any]
+) -> None:
+    asked = content.get("asked")
+    if meant is None or not isinstance(asked, int):
+        return
+    text = await _left(office, words, meant, content)
+    try:
+        await bot.edit_message_text(text, chat_id=chat_id, message_id=asked, request_timeout=_QUICK)
+    except TelegramAPIError as error:
+        log.info("a question that was left cannot be changed", why=error.message)
+
+
+async def _left(office: Office, words: Words, meant: str, content: Mapping[str, Any]) -> str:
+    key, lead_id = _LEFT.get(meant), content.get("lead")
+    if key is not None and lead_id is not None and (shown := await office.card(int(lead_id), words)):
+        return words(key, name=contact_name(words, shown), number=shown.number)
+    return words("cancelled")

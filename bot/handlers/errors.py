@@ -2,7 +2,7 @@
 
 A `Refusal` is the core's own no, in the reader's language. Anything else is a bug: the person gets an apology
 with a reference that stands beside the traceback in the log. What Telegram itself did not take goes on to the
-consumer, which tries the update again.
+consumer, which tries the update again unless its deed is done; so does that another process has handled it.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from bot.screens.cards import card_screen, shown_as
 from bot.texts import MissingText, Words
 from core.errors import Refusal
 from core.staff.managers import Person
+from core.staff.updates import Overtaken
 
 log = structlog.get_logger("bot")
 
@@ -82,7 +83,7 @@ class Answering(BaseMiddleware):
         except Refusal as refusal:
             toast.say(sentence(words, refusal), alert=True)
             await _redraw_card(event, data)
-        except (TelegramNetworkError, TelegramServerError):
+        except (TelegramNetworkError, TelegramServerError, Overtaken):
             raise
         except Exception:
             reference = secrets.token_hex(3)
@@ -111,7 +112,7 @@ class Apologising(BaseMiddleware):
             return await handler(event, data)
         except Refusal as refusal:
             text = sentence(words, refusal)
-        except (TelegramNetworkError, TelegramServerError):
+        except (TelegramNetworkError, TelegramServerError, Overtaken):
             raise
         except Exception:
             reference = secrets.token_hex(3)

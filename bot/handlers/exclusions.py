@@ -69,7 +69,7 @@ async def exclude(
     state: FSMContext,
 ) -> None:
     """`/exclude +7…; comment`, several lines at once, or the question whom."""
-    await leave(state)
+    await leave(office, bot, state, words)
     if written := (command.args or "").strip():
         await _add(office, bot, words, message.chat.id, person, written)
     else:
@@ -104,7 +104,7 @@ async def listing(
     state: FSMContext,
 ) -> None:
     """The list, or what of it fits `/exclusions …`."""
-    await leave(state)
+    await leave(office, bot, state, words)
     query = (command.args or "").strip()[:100]
     page = await office.db.read(
         lambda connection: exclusions.page(connection, words.now, query=query or None)
@@ -123,7 +123,7 @@ async def include(
     state: FSMContext,
 ) -> None:
     """`/include …` takes it off the list; where several fit, they are shown to choose from."""
-    await leave(state)
+    await leave(office, bot, state, words)
     query = (command.args or "").strip()[:100]
     if not query:
         await say(office, bot, message.chat.id, words("include-how"))
@@ -149,7 +149,7 @@ async def check(
     state: FSMContext,
 ) -> None:
     """`/check …`: would this be stopped, and whom would it cover? Nothing is changed."""
-    await leave(state)
+    await leave(office, bot, state, words)
     written = (command.args or "").strip()
     if not written:
         await say(office, bot, message.chat.id, words("check-how"))

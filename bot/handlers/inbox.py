@@ -32,7 +32,7 @@ async def leads(
     message: Message, bot: Bot, office: Office, words: Words, person: Person, state: FSMContext
 ) -> None:
     """Who waits, or one's own leads when nobody does."""
-    await leave(state)
+    await leave(office, bot, state, words)
     counts = await office.db.read(lambda connection: board.counts(connection, person))
     view = View.WAITING if counts.get(View.WAITING) else View.MINE
     await show(office, bot, message.chat.id, await _list(office, words, person, view))
@@ -49,7 +49,7 @@ async def lead(
     state: FSMContext,
 ) -> None:
     """`/lead 12`: that lead's card."""
-    await leave(state)
+    await leave(office, bot, state, words)
     number = lead_number(command.args)
     if number is None:
         await show(office, bot, message.chat.id, Screen(words("lead-which"), (), (lists_row(words),)))

@@ -81,7 +81,7 @@ async def write_by_number(
     message: Message, command: CommandObject, bot: Bot, office: Office, words: Words, state: FSMContext
 ) -> None:
     """`/write 12`: a letter to that lead's person."""
-    await leave(state)
+    await leave(office, bot, state, words)
     number = lead_number(command.args)
     if number is None:
         await say(office, bot, message.chat.id, words("letter-which"))

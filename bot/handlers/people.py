@@ -8,12 +8,13 @@ from typing import Any
 from aiogram import BaseMiddleware
 from aiogram.types import TelegramObject, User
 
+from bot.handlers.deeds import Deed
 from bot.office import Office
 from core.staff.managers import by_telegram
 
 
 class Who(BaseMiddleware):
-    """Gives handlers `person` (None for a stranger) and `words`."""
+    """Gives handlers `person` (None for a stranger), `words`, and the update's one `deed`."""
 
     async def __call__(
         self,
@@ -27,7 +28,8 @@ class Who(BaseMiddleware):
             return None  # a channel, or a message of Telegram itself: nobody to answer
         person = await office.db.read(lambda connection: by_telegram(connection, user.id))
         language = person.language if person else language_of_user(user)
-        data |= {"person": person, "words": office.words(language)}
+        deed = Deed(office.db, data["staff_update_id"])
+        data |= {"person": person, "words": office.words(language), "deed": deed}
         return await handler(event, data)
 
 

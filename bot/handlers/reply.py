@@ -16,7 +16,8 @@ from aiogram.types import CallbackQuery, Message, MessageOriginUser
 from bot.callbacks import Action, data
 from bot.dialogs import Writing
 from bot.handlers.contents import draft_of, text_of
-from bot.handlers.dialogue import answered, expect_album, leave
+from bot.handlers.deeds import Deed
+from bot.handlers.dialogue import answered, expect_album, leave, stands
 from bot.handlers.errors import Toast, sentence
 from bot.handlers.filters import On, ToShown
 from bot.handlers.following import follow_answer
@@ -55,7 +56,13 @@ async def to_shown(
     staff_update_id: int,
 ) -> None:
     """A reply to a card or to a relayed message: an answer to the customer."""
-    await leave(state)
+    if (
+        await state.get_state() == Writing.answer.state
+        and (await state.get_data()).get("lead") == about.lead_id
+    ):
+        await answered(office, bot, message.chat.id, state, words.now)  # the question has its answer so, too
+    else:
+        await leave(office, bot, state, words)
     await _answer(office, bot, message, words, person, about, staff_update_id)
     await expect_album(state, message, about)
 
@@ -79,8 +86,7 @@ async def answer(
     except Refusal as refusal:
         # Nothing was sent: the question stands, and the manager may answer it otherwise.
         if letterhead(content) == Letterhead():
-            await state.set_data(content)
-            await state.set_state(Writing.answer)
+            await stands(office, bot, message.chat.id, state, words, content)
             raise
         await say(office, bot, message.chat.id, sentence(words, refusal), reply_to=message.message_id)
         await ask_letter(office, bot, state, words, message.chat.id, content)
@@ -90,13 +96,13 @@ async def answer(
 
 @router.message(Writing.note)
 async def note(
-    message: Message, bot: Bot, office: Office, words: Words, person: Person, state: FSMContext
+    message: Message, bot: Bot, office: Office, words: Words, person: Person, state: FSMContext, deed: Deed
 ) -> None:
     """A note for colleagues."""
     if (content := await _content(message, bot, office, words, state)) is None:
         return
     lead_id, text = int(content["lead"]), text_of(message)[0]
-    await office.db.transact(lambda tx: work.note(tx, lead_id, person, text))
+    await deed(lambda tx: work.note(tx, lead_id, person, text))
     shown = await office.card(lead_id, words)
     number = shown.number if shown else 0
     card = Button(words("button-card"), data(Action.OPEN, lead_id))
@@ -113,7 +119,7 @@ async def note(
 
 @router.message(Writing.comment)
 async def comment(
-    message: Message, bot: Bot, office: Office, words: Words, person: Person, state: FSMContext
+    message: Message, bot: Bot, office: Office, words: Words, person: Person, state: FSMContext, deed: Deed
 ) -> None:
     """Why the lead is given up, in words; with that it is."""
     if (content := await _content(message, bot, office, words, state)) is None:
@@ -125,7 +131,7 @@ async def comment(
         work.junk(tx, lead_id, person, reason, comment=text or None, seen=seen)
         redraw_cards(tx, [lead_id])  # the card under which the reason was chosen, too
 
-    await office.db.transact(work_)
+    await deed(work_)
     if (shown := await office.card(lead_id, words)) is not None:
         await show_card(office, bot, message.chat.id, words, person, shown)
 
@@ -134,11 +140,16 @@ async def comment(
 async def cancel(
     callback: CallbackQuery, bot: Bot, office: Office, words: Words, state: FSMContext, toast: Toast
 ) -> None:
-    """Leave the dialog; the question loses its button."""
-    await leave(state)
-    toast.say(words("cancelled"))
-    if isinstance(callback.message, Message):
-        await strip(office, bot, callback.message.chat.id, callback.message.message_id)
+    """Leave the dialog whose question this is. One that is over already says so, and leaves the others alone."""
+    message = callback.message
+    if message is None:
+        return
+    if (await state.get_data()).get("asked") == message.message_id:
+        toast.say(words("cancelled"))
+        await leave(office, bot, state, words)
+        return
+    toast.say(words("cancelled-before"))
+    await strip(office, bot, message.chat.id, message.message_id)
 
 
 @router.edited_message()

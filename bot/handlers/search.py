@@ -35,7 +35,7 @@ async def find_command(
     state: FSMContext,
 ) -> None:
     """`/find …`, or the question what to look for."""
-    await leave(state)
+    await leave(office, bot, state, words)
     if query := (command.args or "").strip():
         await _find(office, bot, words, person, message.chat.id, query)
     else:

@@ -9,7 +9,12 @@ from typing import TypeVar
 
 import structlog
 from aiogram import Bot
-from aiogram.exceptions import TelegramBadRequest, TelegramRetryAfter
+from aiogram.exceptions import (
+    TelegramBadRequest,
+    TelegramNetworkError,
+    TelegramRetryAfter,
+    TelegramServerError,
+)
 from aiogram.types import (
     CallbackQuery,
     InaccessibleMessage,
@@ -31,7 +36,10 @@ log = structlog.get_logger("bot")
 T = TypeVar("T")
 _NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 _CAPTION = 1024  # UTF-16 units under a file
-_PATIENCE = 3  # how often a "wait" of Telegram's is obeyed before it is an error
+_PATIENCE = (
+    3  # how often a call is made again, after a "wait" or a broken connection, before its error counts
+)
+_SOON = timedelta(seconds=1)  # after a broken connection; three times as long after each further one
 _LONGEST_WAIT = 30  # seconds; an update has less than a minute in all
 
 
@@ -142,10 +150,16 @@ async def say(office: Office, bot: Bot, chat_id: int, text: str, *, reply_to: in
 
 
 async def patiently(office: Office, call: Callable[[], Awaitable[T]]) -> T:
-    """Make a call to Telegram; when it says to wait, wait that long and make it again."""
-    for _ in range(_PATIENCE):
+    """Make a call to Telegram; when it says to wait, wait that long and make it again.
+
+    A connection that breaks is tried again soon: a screen that comes twice is better than none.
+    """
+    for attempt in range(_PATIENCE):
         try:
             return await call()
+        except (TelegramNetworkError, TelegramServerError) as error:
+            log.warning("Telegram did not answer", why=type(error).__name__)
+            await office.clock.sleep_until(office.clock.now() + _SOON * 3**attempt)
         except TelegramRetryAfter as error:
             if error.retry_after > _LONGEST_WAIT:
                 raise

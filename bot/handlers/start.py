@@ -67,7 +67,7 @@ async def start(
         await say(office, bot, message.chat.id, words("stranger"))
         return
     here = person
-    await leave(state)
+    await leave(office, bot, state, words)
     name = line_of(user.full_name, 200) or here.name
     await office.db.transact(lambda tx: managers.greet(tx, here, name=name, username=user.username))
     words = office.words(here.language)

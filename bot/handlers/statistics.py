@@ -23,7 +23,7 @@ router = Router(name="statistics")
 @router.message(Command("stats"))
 async def stats(message: Message, bot: Bot, office: Office, words: Words, state: FSMContext) -> None:
     """Today's figures; a button leads to the week's."""
-    await leave(state)
+    await leave(office, bot, state, words)
     await show(office, bot, message.chat.id, await _figures(office, words, 1))
 
 

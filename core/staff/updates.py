@@ -13,6 +13,7 @@ from sqlalchemy.orm import aliased
 
 from core import journal
 from core.database import Transaction, among
+from core.errors import OpenLinesError
 from core.staff.model import Dialog, StaffUpdate
 
 log = structlog.get_logger("staff")
@@ -33,12 +34,17 @@ class Update:
     attempts: int  # this one with them
 
 
+class Overtaken(OpenLinesError):
+    """Another process has handled this update: this one was away for longer than its lease."""
+
+
 def claim(
     tx: Transaction, account_ids: Collection[int], limit: int = 16, lease: timedelta = timedelta(seconds=60)
 ) -> tuple[Update, ...]:
     """Take the oldest update of each person that nobody else holds, oldest first.
 
-    A person's next update is given only after `done` or `failed`, so what one person does happens in order.
+    A person's next update is given only after `done`, `finished` or `failed`, so what one person does happens
+    in order.
     An update whose handling ended the process `ATTEMPTS` times is dropped instead of given again.
     """
     earlier = aliased(StaffUpdate)
@@ -72,9 +78,22 @@ def claim(
 
 
 def done(tx: Transaction, update_id: int) -> None:
-    """The update has been handled; it is forgotten."""
-    tx.connection.execute(delete(StaffUpdate).where(StaffUpdate.id == update_id))
-    tx.hint("staff")  # the person's next update may be taken now
+    """The update ends with the deed it asked for, in the deed's own transaction: taken twice, it is done once.
+
+    Raises Overtaken when it has ended already, so that the deed does not happen either.
+    """
+    if not _end(tx, update_id):
+        raise Overtaken(f"update {update_id}")
+
+
+def finished(tx: Transaction, update_id: int) -> None:
+    """The update has been handled, whether a deed has ended it already or there was none."""
+    _end(tx, update_id)
+
+
+def is_waiting(connection: Connection, update_id: int) -> bool:
+    """Whether the update has not ended: nothing it asked for is done."""
+    return connection.execute(select(StaffUpdate.id).where(StaffUpdate.id == update_id)).first() is not None
 
 
 def failed(tx: Transaction, update_id: int, error: str) -> bool:
@@ -134,6 +153,12 @@ def save_dialog(tx: Transaction, key: str, state: str | None, content: dict[str,
     tx.connection.execute(delete(Dialog).where(Dialog.key == key))
     if state is not None or content:
         tx.insert(Dialog, [{"key": key, "state": state, "content": content, "updated_at": tx.now}])
+
+
+def _end(tx: Transaction, update_id: int) -> bool:
+    ended = tx.connection.execute(delete(StaffUpdate).where(StaffUpdate.id == update_id))
+    tx.hint("staff")  # the person's next update may be taken now
+    return ended.rowcount == 1
 
 
 def _drop(tx: Transaction, rows: Sequence[Any], error: str) -> None:

@@ -36,6 +36,11 @@ ask-note = Write a note on lead { $number }. Only colleagues will see it.
 ask-comment = Write a comment, and lead { $number } is closed.
 ask-search = What are you looking for? A name, phone, e-mail, @username, lead number or words of a conversation.
 cancelled = Cancelled.
+cancelled-before = This question is closed already.
+left-answer = Cancelled: the answer to { $name }, lead { $number }
+left-note = Cancelled: the note on lead { $number }, { $name }
+left-comment = Cancelled: closing lead { $number } with a comment, { $name }
+left-letter = Cancelled: the letter to { $name }, lead { $number }
 dialog-forgotten = You began this too long ago, so the message went to nobody. Please start again.
 
 taken = Lead { $number } is yours now.

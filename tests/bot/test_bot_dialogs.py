@@ -1,0 +1,172 @@
+"""What the managers' bot waits for, and what it says of what it has done: the whole program, on its own Telegram."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from core.journal import Journal
+from sandbox.faults import HangUp
+from sandbox.messages import Message
+from sandbox.people import Person
+from tests.bot.programs import Story, a_story
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture
+async def story(tmp_path: Path) -> AsyncIterator[Story]:
+    async with a_story(tmp_path) as told:
+        yield told
+
+
+async def a_lead(story: Story, text: str = "Здравствуйте, сколько стоит сайт?") -> tuple[Person, Message]:
+    """Anna has written; the admin's card of lead 1."""
+    anna = story.telegram.person(777, "Анна", username="anna_p", phone="+79161234567")
+    await anna.writes(story.line, text)
+    await story.admin.sees(story.staff, "Новый лид № 1")
+    await story.telegram.until(lambda: len(anna.chat(story.line)) == 2)  # she has her confirmation
+    return anna, await said_to(story, "/lead 1")
+
+
+async def said_to(story: Story, text: str, person: Person | None = None) -> Message:
+    """What the bot answers to this."""
+    person = person or story.admin
+    return await story.answer(person, await person.writes(story.staff, text))
+
+
+def buttons_of(message: Message) -> list[str]:
+    return [button.text for row in message.buttons for button in row]
+
+
+async def test_a_question_that_was_left_says_so_and_the_next_message_is_for_the_last_one(story: Story) -> None:
+    anna, card = await a_lead(story)
+    await story.admin.taps(card, "Ответить")
+    first = await story.admin.sees(story.staff, "Следующее сообщение уйдёт клиенту")
+    await story.admin.taps(card, "Заметка")
+    second = await story.admin.sees(story.staff, "Напишите заметку")
+    await story.telegram.until(lambda: first.text == "Отменено: ответ по лиду № 1, Анна")
+    assert buttons_of(first) == []
+    await story.admin.writes(story.staff, "перезвонить в пять")
+    await story.admin.sees(story.staff, "Записано")
+    await story.telegram.until(lambda: buttons_of(second) == [])
+    assert "перезвонить" not in str([message.text for message in anna.chat(story.line)])
+
+
+@pytest.mark.parametrize("command", ["/stats", "/leads", "/away", "/find анна", "/exclusions", "/managers"])
+async def test_whoever_does_something_else_has_left_the_question(story: Story, command: str) -> None:
+    _, card = await a_lead(story)
+    await story.admin.taps(card, "Заметка")
+    question = await story.admin.sees(story.staff, "Напишите заметку")
+    await said_to(story, command)
+    await story.telegram.until(lambda: question.text == "Отменено: заметка к лиду № 1, Анна")
+    assert buttons_of(question) == []
+    assert "никому не ушло" in (await said_to(story, "просто текст")).text
+
+
+async def test_an_old_cancel_leaves_the_question_of_today_alone(story: Story) -> None:
+    _, card = await a_lead(story)
+    await story.admin.taps(card, "Ответить")
+    first = await story.admin.sees(story.staff, "Следующее сообщение уйдёт клиенту")
+    breaks(story, "editMessageText", 1)  # so it keeps its button
+    await story.admin.taps(card, "Заметка")
+    second = await story.admin.sees(story.staff, "Напишите заметку")
+    await story.all_handled()
+    assert (await story.admin.taps(first, "Отмена")).text == "Этот вопрос уже закрыт."
+    await story.telegram.until(lambda: buttons_of(first) == [])
+    assert buttons_of(second) == ["Отмена"]
+    assert "Записано" in (await said_to(story, "заметка всё-таки")).text
+
+
+async def test_a_cancelled_question_says_what_was_cancelled(story: Story) -> None:
+    _, card = await a_lead(story)
+    await story.admin.taps(card, "Ответить")
+    question = await story.admin.sees(story.staff, "Следующее сообщение уйдёт клиенту")
+    assert (await story.admin.taps(question, "Отмена")).text == "Отменено."
+    await story.telegram.until(lambda: question.text == "Отменено: ответ по лиду № 1, Анна")
+    assert buttons_of(question) == []
+    assert "никому не ушло" in (await said_to(story, "просто текст")).text
+
+
+async def test_who_answers_the_card_instead_of_the_question_has_answered(story: Story) -> None:
+    anna, card = await a_lead(story)
+    await story.admin.taps(card, "Ответить")
+    question = await story.admin.sees(story.staff, "Следующее сообщение уйдёт клиенту")
+    await story.admin.writes(story.staff, "Сто тысяч", reply_to=card)
+    await anna.sees(story.line, "Сто тысяч")
+    await story.telegram.until(lambda: buttons_of(question) == [])
+    assert "Отменено" not in question.text
+
+
+async def notes(story: Story, verb: str = "note") -> int:
+    rows = await story.program.db.read(
+        lambda connection: connection.execute(select(Journal.id).where(Journal.verb == verb)).all()
+    )
+    return len(rows)
+
+
+def breaks(story: Story, method: str, times: int) -> None:
+    """The connection breaks so many times when the bot speaks to the admin."""
+    story.telegram.fail(method, HangUp(), times=times, where=lambda call: call.chat_id == story.admin.id)
+
+
+async def test_a_note_whose_confirmation_is_cut_off_is_written_once_and_confirmed(story: Story) -> None:
+    _, card = await a_lead(story)
+    await story.admin.taps(card, "Заметка")
+    await story.admin.sees(story.staff, "Напишите заметку")
+    await story.all_handled()
+    breaks(story, "sendMessage", 1)
+    sent = await story.admin.writes(story.staff, "просил перезвонить")
+    assert "Записано" in (await story.answer(story.admin, sent)).text
+    assert await notes(story) == 1
+    assert "никому не ушло" not in story.read(story.admin)
+
+
+async def test_a_note_that_cannot_be_confirmed_at_all_is_not_taken_for_something_else(story: Story) -> None:
+    _, card = await a_lead(story)
+    await story.admin.taps(card, "Заметка")
+    await story.admin.sees(story.staff, "Напишите заметку")
+    await story.all_handled()
+    breaks(story, "sendMessage", 4)
+    await story.admin.writes(story.staff, "просил перезвонить")
+    await story.all_handled()
+    await asyncio.sleep(1)  # twenty of the hurried clock's: time enough to be given again
+    assert await notes(story) == 1
+    assert "никому не ушло" not in story.read(story.admin)
+
+
+async def test_an_invitation_whose_words_are_cut_off_is_made_once(story: Story) -> None:
+    await story.all_handled()
+    breaks(story, "sendMessage", 4)
+    await story.admin.writes(story.staff, "/invite")
+    await story.all_handled()
+    await asyncio.sleep(1)
+    assert await notes(story, "manager-invited") == 1
+
+
+async def test_a_language_whose_confirmation_is_cut_off_is_not_switched_back(story: Story) -> None:
+    await story.all_handled()
+    breaks(story, "sendMessage", 4)
+    await story.admin.writes(story.staff, "/language")
+    await story.all_handled()
+    await asyncio.sleep(1)
+    assert "How this works" in (await said_to(story, "/help")).text
+
+
+async def test_a_lead_handed_over_is_handed_over_once_however_the_network_is(story: Story) -> None:
+    boris = await story.manager(101, "Борис")
+    _, card = await a_lead(story)
+    await story.admin.taps(card, "Передать")
+    await story.telegram.until(lambda: "кому передать" in card.text)
+    await story.all_handled()
+    breaks(story, "editMessageText", 4)
+    await story.admin.taps(card, "Борис")
+    await boris.sees(story.staff, "Ирина передаёт вам лид")
+    await story.all_handled()
+    await asyncio.sleep(1)
+    assert [message.text for message in boris.chat(story.staff)].count("Ирина передаёт вам лид") <= 1
+    assert await notes(story, "lead-handed-over") == 1
