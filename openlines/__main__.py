@@ -28,7 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = int(load(given.module).command(given) or 0)
         sys.stdout.flush()  # whoever has stopped reading is noticed here, and not when the interpreter ends
     except Misconfigured as error:
-        print(f"openlines: {error.setting}: {error.remedy}", file=sys.stderr)
+        for one in getattr(error, "wrong", (error,)):
+            print(f"openlines: {one.setting}: {one.remedy}", file=sys.stderr)
         return 2
     except OpenLinesError as error:
         print(f"openlines: {error}", file=sys.stderr)

@@ -11,19 +11,21 @@ from typing import Any
 
 
 def command(given: argparse.Namespace) -> int:
-    """Print what is understood of each file; 1 when one of them cannot be read."""
-    missing = 0
+    """Print what is understood of each file; 1 when one of them, or a line of numbers, cannot be read."""
+    code = 0
     for name in given.files:
         try:
             raw = Path(name).read_bytes()
         except OSError as error:
             print(f"openlines: {name}: {error.strerror}", file=sys.stderr)
-            missing = 1
+            code = 1
             continue
         for understood in READERS[given.kind](name, raw):
             # Strangers' text may hold anything; escaped, it cannot move the cursor of a terminal.
             print(json.dumps(understood, ensure_ascii=True, default=str))
-    return missing
+            if given.kind == "phone" and "error" in understood:
+                code = 1
+    return code
 
 
 def _telegram(name: str, raw: bytes) -> Iterator[dict[str, Any]]:
@@ -52,22 +54,33 @@ def _reply(name: str, raw: bytes) -> Iterator[dict[str, Any]]:
 
 def _form(name: str, raw: bytes) -> Iterator[dict[str, Any]]:
     from channels.form.inbound import describe
+    from openlines.settings import read_settings
 
-    yield {"file": name, **describe(raw)}
+    yield {"file": name, **describe(raw, region=read_settings().region)}
 
 
 def _phone(name: str, raw: bytes) -> Iterator[dict[str, Any]]:
+    """Each line a number as people write it, or `{"input": "8 916 123-45-67", "region": "RU"}`."""
     from core.contacts.phones import inspect_phone
+    from openlines.settings import read_settings
 
+    region = read_settings().region
     for number, line in enumerate(raw.decode("utf-8", "replace").splitlines(), start=1):
         if not line.strip():
             continue
+        if not line.lstrip().startswith("{"):
+            yield inspect_phone(line.strip(), region)
+            continue
         try:
             asked = json.loads(line)
-            yield inspect_phone(str(asked["input"]), asked.get("region"))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            yield {"input": line, "e164": None, "extension": None, "error": f"{name}:{number}: {error!r}"}
+            yield inspect_phone(asked["input"], asked.get("region"))
+        except (ValueError, RecursionError) as error:
+            yield {**_NO_PHONE, "input": line, "error": f"{name}:{number}: not JSON: {error}"}
+        except (KeyError, TypeError, AttributeError):
+            yield {**_NO_PHONE, "input": line, "error": f'{name}:{number}: not an object with "input"'}
 
+
+_NO_PHONE = {"input": "", "e164": None, "extension": None}
 
 READERS: dict[str, Callable[[str, bytes], Iterator[dict[str, Any]]]] = {
     "telegram": _telegram,

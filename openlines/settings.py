@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from ipaddress import ip_network
 from pathlib import Path
@@ -50,7 +50,7 @@ def _web_address(url: str) -> str:
 
 
 Names = Annotated[list[str], NoDecode, BeforeValidator(_listed)]
-Numbers = Annotated[list[int], NoDecode, BeforeValidator(_listed)]
+Ids = Annotated[list[Annotated[int, Field(gt=0, lt=2**53)]], NoDecode, BeforeValidator(_listed)]
 
 
 class Http(BaseModel):
@@ -162,7 +162,7 @@ class Email(BaseModel):
         if address is None:
             return None
         if not re.fullmatch(r"[^\s@<>,;:\"]{1,64}@[A-Za-z0-9.-]{1,253}", address.strip()):
-            raise ValueError("not an address such as sales@example.com")
+            raise ValueError("an address such as sales@example.com")
         return address.strip().lower()
 
 
@@ -197,6 +197,7 @@ class Confirm(BaseModel):
 
     max_age: timedelta = Field(
         default=timedelta(hours=1),
+        ge=timedelta(0),
         description="Nothing older than this is confirmed (seconds or ISO 8601: PT1H)",
     )
 
@@ -226,16 +227,12 @@ class Settings(BaseSettings):
     )
     timezone: str = Field(default="Europe/Moscow", description="Time zone of the company, an IANA name")
     region: str = Field(
-        default="RU",
-        pattern="^[A-Z]{2}$",
-        description="Country of telephone numbers written without a code (ISO 3166)",
+        default="RU", description="Country of telephone numbers written without a code (ISO 3166)"
     )
     public_url: str | None = Field(
         default=None, description="Address under which the world reaches this program, https"
     )
-    admins: Numbers = Field(
-        default_factory=list, description="Telegram ids of the admins, separated by commas"
-    )
+    admins: Ids = Field(default_factory=list, description="Telegram ids of the admins, separated by commas")
     secret_key: SecretStr | None = Field(
         default=None, description="Signs letters' ids and links; default: made once and kept in DATA_DIR"
     )
@@ -262,11 +259,22 @@ class Settings(BaseSettings):
             raise ValueError("begins with redis://, rediss:// or unix://")
         return url
 
+    @field_validator("region")
+    @classmethod
+    def _known_region(cls, region: str) -> str:
+        region = region.strip().upper()
+        if region != "RU":
+            from phonenumbers import SUPPORTED_REGIONS  # a twentieth of a second, for others than most
+
+            if region not in SUPPORTED_REGIONS:
+                raise ValueError("two letters such as RU or GB (ISO 3166)")
+        return region
+
     @field_validator("timezone")
     @classmethod
     def _known_timezone(cls, name: str) -> str:
         if name not in available_timezones():
-            raise ValueError("not an IANA time zone such as Europe/Moscow")
+            raise ValueError("an IANA time zone such as Europe/Moscow")
         return name
 
     @field_validator("database_url")
@@ -290,34 +298,68 @@ class Settings(BaseSettings):
         return self.bot.token or self.telegram.token
 
 
+class WrongSettings(Misconfigured):
+    """What is wrong with the settings, all of it; by itself it is the first."""
+
+    def __init__(self, wrong: Sequence[Misconfigured]) -> None:
+        super().__init__(wrong[0].setting, wrong[0].remedy)
+        self.wrong = tuple(wrong)
+
+
 def read_settings() -> Settings:
-    """Read the environment. Raises Misconfigured, naming the first setting that is wrong."""
+    """Read the environment. Raises WrongSettings, naming every setting that is wrong and what it takes."""
     try:
         settings = Settings()
     except ValidationError as error:
-        first = error.errors()[0]
-        name = PREFIX + "__".join(str(part) for part in first["loc"] if not isinstance(part, int)).upper()
-        raise Misconfigured(name, first["msg"].removeprefix("Value error, ")) from None
-    except SettingsError as error:  # a whole group given at once, and not as JSON
+        wrong: dict[str, str] = {}  # of a list the first part that is wrong
+        for one in error.errors():
+            path = [str(part) for part in one["loc"] if not isinstance(part, int)]
+            name, said = PREFIX + "__".join(path).upper(), one["msg"].removeprefix("Value error, ")
+            if one["type"].startswith("model_"):  # a whole group given at once
+                said = f"is set by its parts, such as {name}__…"
+            wrong.setdefault(name, _TAKES.get(".".join(path), said))
+        raise WrongSettings([Misconfigured(name, remedy) for name, remedy in wrong.items()]) from None
+    except SettingsError as error:  # the same, and not even as JSON
         group = re.search('"([a-z_]+)"', str(error))
         name = PREFIX + (group[1].upper() if group else "")
-        raise Misconfigured(name, f"is set by its parts, such as {name}__…") from None
-    if settings.telegram.mode == "webhook" and settings.telegram.token:
+        raise WrongSettings([Misconfigured(name, f"is set by its parts, such as {name}__…")]) from None
+    if amiss := list(_missing(settings)):
+        raise WrongSettings(amiss)
+    return settings
+
+
+# What a setting takes, where its type alone says so: the words of pydantic are for programmers.
+_TAKES = {
+    "language": "ru or en",
+    "admins": "Telegram ids, digits separated by commas",
+    "log_format": "text or json",
+    "http.port": "a number from 0 to 65535",
+    "telegram.mode": "polling or webhook",
+    "telegram.limits": "true or false",
+    "email.name": "100 characters at most",
+    "email.since": "a day such as 2026-03-16",
+    "email.verp": "true or false",
+    "email.size_limit": "a number of bytes, 65536 or more",
+    "retention.raw_days": "a number of days, 1 or more",
+    "confirm.max_age": "seconds, or a time such as PT1H",
+}
+
+
+def _missing(settings: Settings) -> Iterator[Misconfigured]:
+    """What settings that are right by themselves want beside them."""
+    telegram, email = settings.telegram, settings.email
+    if telegram.mode == "webhook" and telegram.token:
+        wanted = "wanted when OPENLINES_TELEGRAM__MODE is webhook"
         if not settings.public_url:
-            raise Misconfigured("OPENLINES_PUBLIC_URL", "wanted when OPENLINES_TELEGRAM__MODE is webhook")
-        if settings.telegram.api_url == TELEGRAM and not settings.public_url.startswith("https://"):
-            raise Misconfigured("OPENLINES_PUBLIC_URL", "Telegram brings updates to https:// only")
-        if not settings.telegram.secret:
-            raise Misconfigured(
-                "OPENLINES_TELEGRAM__SECRET", "wanted when OPENLINES_TELEGRAM__MODE is webhook"
-            )
-    if (
-        settings.email.imap_url or settings.email.smtp_url or settings.email.listen
-    ) and not settings.email.address:
-        raise Misconfigured(
+            yield Misconfigured("OPENLINES_PUBLIC_URL", wanted)
+        elif telegram.api_url == TELEGRAM and not settings.public_url.startswith("https://"):
+            yield Misconfigured("OPENLINES_PUBLIC_URL", "Telegram brings updates to https:// only")
+        if not telegram.secret:
+            yield Misconfigured("OPENLINES_TELEGRAM__SECRET", wanted)
+    if (email.imap_url or email.smtp_url or email.listen) and not email.address:
+        yield Misconfigured(
             "OPENLINES_EMAIL__ADDRESS", "wanted with a mailbox: the address customers write to"
         )
-    return settings
 
 
 def documented() -> list[tuple[str, str, str]]:

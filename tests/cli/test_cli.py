@@ -97,51 +97,108 @@ def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) 
 # --- settings -------------------------------------------------------------------------------------
 
 
+WEB = "begins with https:// or http://"
+WEBHOOK = "wanted when OPENLINES_TELEGRAM__MODE is webhook"
+BOT = {"TELEGRAM__TOKEN": "1:a", "TELEGRAM__MODE": "webhook"}
+IDS = "Telegram ids, digits separated by commas"
+DAYS = "a number of days, 1 or more"
+
+
 @pytest.mark.parametrize(
-    ("given", "named"),
+    ("given", "said"),
     [
-        ({"HTTP__PORT": "http"}, "HTTP__PORT"),
-        ({"HTTP__PORT": "70000"}, "HTTP__PORT"),
-        ({"HTTP": "8080"}, "HTTP"),
-        ({"HTTP__TRUSTED_PROXIES": "proxy"}, "HTTP__TRUSTED_PROXIES"),
-        ({"DATABASE_URL": "mysql://localhost/x"}, "DATABASE_URL"),
-        ({"REDIS_URL": "localhost:6379"}, "REDIS_URL"),
-        ({"LANGUAGE": "fr"}, "LANGUAGE"),
-        ({"TIMEZONE": "Moscow"}, "TIMEZONE"),
-        ({"REGION": "Russia"}, "REGION"),
-        ({"PUBLIC_URL": "line.example.com"}, "PUBLIC_URL"),
-        ({"ADMINS": "1,ivan"}, "ADMINS"),
-        ({"ADMINS": "[1"}, "ADMINS"),
-        ({"LOG_FORMAT": "xml"}, "LOG_FORMAT"),
-        ({"TELEGRAM__API_URL": "telegram"}, "TELEGRAM__API_URL"),
-        ({"TELEGRAM__MODE": "magic"}, "TELEGRAM__MODE"),
-        ({"TELEGRAM__SECRET": "с пробелом"}, "TELEGRAM__SECRET"),
-        ({"TELEGRAM__LIMITS": "perhaps"}, "TELEGRAM__LIMITS"),
-        ({"TELEGRAM__TOKEN": "1:a", "TELEGRAM__MODE": "webhook"}, "PUBLIC_URL"),
+        ({"HTTP__PORT": "http"}, "HTTP__PORT: a number from 0 to 65535"),
+        ({"HTTP__PORT": "70000"}, "HTTP__PORT: a number from 0 to 65535"),
+        ({"HTTP": "8080"}, "HTTP: is set by its parts, such as OPENLINES_HTTP__…"),
+        ({"HTTP": "port 8080"}, "HTTP: is set by its parts, such as OPENLINES_HTTP__…"),
         (
-            {"TELEGRAM__TOKEN": "1:a", "TELEGRAM__MODE": "webhook", "PUBLIC_URL": "http://line.example"},
-            "PUBLIC_URL",
+            {"HTTP__TRUSTED_PROXIES": "proxy"},
+            "HTTP__TRUSTED_PROXIES: 'proxy' is neither an address nor a network such as 172.18.0.0/16",
         ),
         (
-            {"TELEGRAM__TOKEN": "1:a", "TELEGRAM__MODE": "webhook", "PUBLIC_URL": "https://line.example"},
-            "TELEGRAM__SECRET",
+            {"DATABASE_URL": "mysql://localhost/x"},
+            "DATABASE_URL: begins with sqlite+aiosqlite:/// or postgresql+asyncpg://",
         ),
-        ({"EMAIL__IMAP_URL": "imaps://user:geheim@host/INBOX"}, "EMAIL__ADDRESS"),
-        ({"FORM__ORIGINS": "shop.example"}, "FORM__ORIGINS"),
-        ({"RETENTION__RAW_DAYS": "0"}, "RETENTION__RAW_DAYS"),
-        ({"CONFIRM__MAX_AGE": "soon"}, "CONFIRM__MAX_AGE"),
+        ({"REDIS_URL": "localhost:6379"}, "REDIS_URL: begins with redis://, rediss:// or unix://"),
+        ({"LANGUAGE": "fr"}, "LANGUAGE: ru or en"),
+        ({"TIMEZONE": "Moscow"}, "TIMEZONE: an IANA time zone such as Europe/Moscow"),
+        ({"REGION": "Russia"}, "REGION: two letters such as RU or GB (ISO 3166)"),
+        ({"REGION": "UK"}, "REGION: two letters such as RU or GB (ISO 3166)"),
+        ({"PUBLIC_URL": "line.example.com"}, f"PUBLIC_URL: {WEB}"),
+        ({"ADMINS": "ivan,pyotr"}, f"ADMINS: {IDS}"),
+        ({"ADMINS": "-100123"}, f"ADMINS: {IDS}"),
+        ({"ADMINS": "1" * 30}, f"ADMINS: {IDS}"),
+        ({"ADMINS": "[1"}, f"ADMINS: {IDS}"),
+        ({"LOG_FORMAT": "xml"}, "LOG_FORMAT: text or json"),
+        ({"TELEGRAM__API_URL": "telegram"}, f"TELEGRAM__API_URL: {WEB}"),
+        ({"TELEGRAM__MODE": "magic"}, "TELEGRAM__MODE: polling or webhook"),
+        (
+            {"TELEGRAM__SECRET": "с пробелом"},
+            "TELEGRAM__SECRET: Telegram takes only letters, digits, _ and -, 256 at most",
+        ),
+        ({"TELEGRAM__LIMITS": "perhaps"}, "TELEGRAM__LIMITS: true or false"),
+        (BOT | {"TELEGRAM__SECRET": "a"}, f"PUBLIC_URL: {WEBHOOK}"),
+        (
+            BOT | {"TELEGRAM__SECRET": "a", "PUBLIC_URL": "http://line.example"},
+            "PUBLIC_URL: Telegram brings updates to https:// only",
+        ),
+        (BOT | {"PUBLIC_URL": "https://line.example"}, f"TELEGRAM__SECRET: {WEBHOOK}"),
+        (
+            {"EMAIL__IMAP_URL": "imaps://user:geheim@host/INBOX"},
+            "EMAIL__ADDRESS: wanted with a mailbox: the address customers write to",
+        ),
+        ({"EMAIL__ADDRESS": "sales"}, "EMAIL__ADDRESS: an address such as sales@example.com"),
+        ({"EMAIL__NAME": "x" * 101}, "EMAIL__NAME: 100 characters at most"),
+        ({"EMAIL__SINCE": "yesterday"}, "EMAIL__SINCE: a day such as 2026-03-16"),
+        ({"EMAIL__VERP": "perhaps"}, "EMAIL__VERP: true or false"),
+        ({"EMAIL__SIZE_LIMIT": "1"}, "EMAIL__SIZE_LIMIT: a number of bytes, 65536 or more"),
+        (
+            {"FORM__HONEYPOT": "[a"},
+            "FORM__HONEYPOT: is neither a list separated by commas nor one in JSON",
+        ),
+        ({"FORM__ORIGINS": "shop.example"}, f"FORM__ORIGINS: {WEB}"),
+        ({"RETENTION__RAW_DAYS": "0"}, f"RETENTION__RAW_DAYS: {DAYS}"),
+        ({"CONFIRM__MAX_AGE": "soon"}, "CONFIRM__MAX_AGE: seconds, or a time such as PT1H"),
+        ({"CONFIRM__MAX_AGE": "-5"}, "CONFIRM__MAX_AGE: seconds, or a time such as PT1H"),
     ],
-    ids=lambda value: value if isinstance(value, str) else " ".join(value.values()),
+    ids=lambda value: None if isinstance(value, str) else " ".join(value.values()),
 )
-def test_a_wrong_setting_stops_every_command_and_says_its_name(
-    environment: Environment, capsys: pytest.CaptureFixture[str], given: dict[str, str], named: str
+def test_a_wrong_setting_stops_every_command_and_says_its_name_and_what_it_takes(
+    environment: Environment, capsys: pytest.CaptureFixture[str], given: dict[str, str], said: str
 ) -> None:
     environment(**given)
     assert main(["migrate"]) == 2
+    assert capsys.readouterr().err == f"openlines: OPENLINES_{said}\n"
+
+
+def test_all_wrong_settings_are_named_at_once(
+    environment: Environment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environment(LANGUAGE="fr", ADMINS="a,b", RETENTION__RAW_DAYS="x", HTTP__PORT="x")
+    assert main(["migrate"]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "openlines: OPENLINES_LANGUAGE: ru or en",
+        f"openlines: OPENLINES_ADMINS: {IDS}",
+        "openlines: OPENLINES_HTTP__PORT: a number from 0 to 65535",
+        f"openlines: OPENLINES_RETENTION__RAW_DAYS: {DAYS}",
+    ]
+    environment(**BOT, LANGUAGE="ru", ADMINS="1", RETENTION__RAW_DAYS="1", HTTP__PORT="0", EMAIL__LISTEN="x")
+    assert main(["migrate"]) == 2
+    assert [line.split(": ")[1] for line in capsys.readouterr().err.splitlines()] == [
+        "OPENLINES_PUBLIC_URL",
+        "OPENLINES_TELEGRAM__SECRET",
+        "OPENLINES_EMAIL__ADDRESS",
+    ]
+
+
+def test_no_setting_that_is_wrong_is_told_in_the_words_of_a_library(
+    environment: Environment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environment(**{name.removeprefix("OPENLINES_"): "?\n" * 60 for name, _, _ in documented()})
+    assert main(["migrate"]) == 2
     said = capsys.readouterr().err
-    assert said.startswith(f"openlines: OPENLINES_{named}: ")
-    assert said.count("\n") == 1
-    assert "geheim" not in said
+    assert len(said.splitlines()) > 15
+    assert not re.search("input|valid|expected|pydantic|literal|value error", said, re.IGNORECASE)
 
 
 @pytest.mark.parametrize("token", ["geheim", "12:", ":geheim", "1:ge/heim", "1:ge heim"])
@@ -162,6 +219,7 @@ def test_lists_origins_and_addresses_are_read_as_people_write_them(environment: 
         HTTP__TRUSTED_PROXIES="172.18.0.0/16,::1",
         DATABASE_URL="postgresql://u:geheim@db/line",
         PUBLIC_URL="https://line.example/",
+        REGION="gb",
         CONFIRM__MAX_AGE="PT2H",
     )
     read = read_settings()
@@ -170,6 +228,7 @@ def test_lists_origins_and_addresses_are_read_as_people_write_them(environment: 
     assert read.http.trusted_proxies == ["172.18.0.0/16", "::1"]
     assert read.database == "postgresql+asyncpg://u:geheim@db/line"
     assert read.public_url == "https://line.example"
+    assert read.region == "GB"
     assert "geheim" not in repr(read)
 
 
@@ -306,6 +365,24 @@ def test_a_table_for_a_spreadsheet_has_no_formula_of_a_stranger(
         assert f"'{HOSTILE}" in {one for row in rows for one in row}
 
 
+@pytest.mark.parametrize("target", ["nowhere/leads.jsonl", "", "/dev/full"])
+def test_a_file_that_cannot_be_written_is_named_in_one_line(
+    environment: Environment,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    sqlite_url: str,
+    target: str,
+) -> None:
+    asyncio.run(_a_working_day(sqlite_url))
+    environment(DATABASE_URL=sqlite_url)
+    assert main(["export", "leads", "--output", str(tmp_path / target)]) == 1
+    said = capsys.readouterr().err.rpartition("\r")[2].removeprefix("3 leads\n")
+    why = {"": "Is a directory", "/dev/full": "No space left on device"}.get(
+        target, "No such file or directory"
+    )
+    assert said == f"openlines: {tmp_path / target}: {why}\n"
+
+
 @given(
     st.one_of(st.text(), st.lists(st.text()), st.dictionaries(st.text(), st.text()), st.integers(), st.none())
 )
@@ -365,10 +442,31 @@ def test_junk_is_described_too(
 ) -> None:
     sample = tmp_path / "junk"
     sample.write_bytes(junk)
-    assert main(["inspect", kind, str(sample)]) == 0
+    code = main(["inspect", kind, str(sample)])
     printed = capsys.readouterr().out
     assert printed.isascii(), "what strangers wrote cannot move the cursor of a terminal"
-    lines(printed)
+    failed = [one for one in lines(printed) if kind == "phone" and "error" in one]
+    assert code == (1 if failed else 0)
+
+
+def test_telephone_numbers_are_lines_as_they_are_or_objects_with_their_country(
+    environment: Environment, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    environment(REGION="GB")
+    sample = tmp_path / "numbers"
+    plain = "020 7946 0123\n89161234567\n\n+7 916 123-45-67 доб. 12\nabc\n"
+    sample.write_text(plain + '{"input": "8 916 123-45-67", "region": "RU"}\n')
+    assert main(["inspect", "phone", str(sample)]) == 0
+    found = lines(capsys.readouterr().out)
+    assert [one["e164"] for one in found] == ["+442079460123", None, "+79161234567", None, "+79161234567"]
+    sample.write_text('020 7946 0123\n{"input":\n{"number": "1"}\n')
+    assert main(["inspect", "phone", str(sample)]) == 1
+    found = lines(capsys.readouterr().out)
+    assert found[0]["e164"] == "+442079460123"
+    assert [one["error"].removeprefix(str(sample)) for one in found[1:]] == [
+        ":2: not JSON: Expecting value: line 1 column 10 (char 9)",
+        ':3: not an object with "input"',
+    ]
 
 
 def test_a_file_that_is_not_there_is_named_and_the_others_are_read(
@@ -446,7 +544,8 @@ def test_what_still_fails_bars_nobody_behind_it(environment: Environment, databa
     async def reason_kept() -> str | None:
         async with Database.opened(database_url) as db:
             (entry,) = (await db.read(parked)).entries
-            return entry.reason
+            reason: str | None = entry.reason
+        return reason
 
     assert asyncio.run(reason_kept()) == why
 
