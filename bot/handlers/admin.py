@@ -8,6 +8,7 @@ from aiogram.fsm.context import FSMContext
 from aiogram.types import CallbackQuery, Message
 
 from bot.callbacks import Action, Tap
+from bot.handlers.deeds import Deed
 from bot.handlers.dialogue import leave
 from bot.handlers.errors import Toast
 from bot.handlers.exclusions import Admins, taken_again
@@ -70,11 +71,12 @@ async def invite(
     words: Words,
     person: Person,
     state: FSMContext,
+    deed: Deed,
 ) -> None:
     """A one-time link for a manager; `/invite admin` for an admin."""
     await leave(office, bot, state, words)
     role = Role.ADMIN if (command.args or "").strip().lower() in _ADMIN_WORDS else Role.MANAGER
-    await show(office, bot, message.chat.id, await _invite(office, words, person, role))
+    await show(office, bot, message.chat.id, await _invite(office, words, person, role, deed))
 
 
 @router.callback_query(On(*_ACTIONS), Admins())
@@ -86,6 +88,7 @@ async def tapped(
     words: Words,
     person: Person,
     toast: Toast,
+    deed: Deed,
 ) -> None:
     """The buttons of these screens."""
     match tap.action:
@@ -99,7 +102,7 @@ async def tapped(
             await redraw(office, bot, callback, await _parked(office, words, 0))
         case Action.INVITE:
             role = Role.ADMIN if tap.id(0) else Role.MANAGER
-            await show(office, bot, callback.from_user.id, await _invite(office, words, person, role))
+            await show(office, bot, callback.from_user.id, await _invite(office, words, person, role, deed))
         case Action.MANAGERS:
             await redraw(office, bot, callback, await _people(office, words))
         case Action.MANAGER | Action.REMOVE:
@@ -108,7 +111,7 @@ async def tapped(
             await redraw(office, bot, callback, screen)
         case Action.REMOVE_SURELY:
             other = await _manager(office, tap.id(0))
-            await office.db.transact(lambda tx: managers.remove(tx, person, other.id))
+            await deed(lambda tx: managers.remove(tx, person, other.id))
             toast.say(words("manager-removed", name=other.name))
             await redraw(office, bot, callback, await _people(office, words))
 
@@ -130,8 +133,8 @@ async def _people(office: Office, words: Words) -> Screen:
     return managers_screen(words, await office.db.read(managers.active))
 
 
-async def _invite(office: Office, words: Words, person: Person, role: Role) -> Screen:
-    payload = await office.db.transact(lambda tx: managers.invite(tx, person.actor, role=role))
+async def _invite(office: Office, words: Words, person: Person, role: Role, deed: Deed) -> Screen:
+    payload = await deed(lambda tx: managers.invite(tx, person.actor, role=role))
     link = f"https://t.me/{office.username}?start={payload}"
     return invitation_screen(words, link, INVITATION_LIFE.days, is_admin=role is Role.ADMIN)
 

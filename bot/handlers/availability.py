@@ -8,6 +8,7 @@ from aiogram.fsm.context import FSMContext
 from aiogram.types import CallbackQuery, Message
 
 from bot.callbacks import Action, data
+from bot.handlers.deeds import Deed
 from bot.handlers.dialogue import leave
 from bot.handlers.filters import On
 from bot.handlers.showing import redraw, show
@@ -25,49 +26,49 @@ router = Router(name="availability")
 
 @router.message(Command("away"))
 async def away(
-    message: Message, bot: Bot, office: Office, words: Words, person: Person, state: FSMContext
+    message: Message, bot: Bot, office: Office, words: Words, person: Person, state: FSMContext, deed: Deed
 ) -> None:
     """No new leads until /back."""
     await leave(office, bot, state, words)
-    await show(office, bot, message.chat.id, await _away(office, words, person))
+    await show(office, bot, message.chat.id, await _away(words, person, deed))
 
 
 @router.message(Command("back"))
 async def back(
-    message: Message, bot: Bot, office: Office, words: Words, person: Person, state: FSMContext
+    message: Message, bot: Bot, office: Office, words: Words, person: Person, state: FSMContext, deed: Deed
 ) -> None:
     """New leads again; those that waited for anybody are given out at once."""
     await leave(office, bot, state, words)
-    await show(office, bot, message.chat.id, await _back(office, words, person))
+    await show(office, bot, message.chat.id, await _back(words, person, deed))
 
 
 @router.callback_query(On(Action.AWAY))
 async def away_tapped(
-    callback: CallbackQuery, bot: Bot, office: Office, words: Words, person: Person
+    callback: CallbackQuery, bot: Bot, office: Office, words: Words, person: Person, deed: Deed
 ) -> None:
     """No new leads, by button."""
-    await redraw(office, bot, callback, await _away(office, words, person))
+    await redraw(office, bot, callback, await _away(words, person, deed))
 
 
 @router.callback_query(On(Action.BACK))
 async def back_tapped(
-    callback: CallbackQuery, bot: Bot, office: Office, words: Words, person: Person
+    callback: CallbackQuery, bot: Bot, office: Office, words: Words, person: Person, deed: Deed
 ) -> None:
     """New leads again, by button."""
-    await redraw(office, bot, callback, await _back(office, words, person))
+    await redraw(office, bot, callback, await _back(words, person, deed))
 
 
-async def _away(office: Office, words: Words, person: Person) -> Screen:
-    await office.db.transact(lambda tx: set_available(tx, person, False))
+async def _away(words: Words, person: Person, deed: Deed) -> Screen:
+    await deed(lambda tx: set_available(tx, person, False))
     return Screen(words("away-now"), (), ((Button(words("button-here"), data(Action.BACK)),),))
 
 
-async def _back(office: Office, words: Words, person: Person) -> Screen:
+async def _back(words: Words, person: Person, deed: Deed) -> Screen:
     def work(tx: Transaction) -> int:
         set_available(tx, person, True)
         return board.counts(tx.connection, person).get(View.WAITING, 0)
 
-    waiting = await office.db.transact(work)
+    waiting = await deed(work)
     text = f"{words('back-now')} {words('back-waiting', count=waiting)}"
     first = [Button(words("button-away"), data(Action.AWAY))]
     if waiting:

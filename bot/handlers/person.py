@@ -6,6 +6,7 @@ from aiogram import Bot, Router
 from aiogram.types import CallbackQuery
 
 from bot.callbacks import Action, Tap, data
+from bot.handlers.deeds import Deed
 from bot.handlers.errors import Toast
 from bot.handlers.filters import On
 from bot.handlers.inbox import redraw_card
@@ -27,31 +28,45 @@ router = Router(name="person")
 
 @router.callback_query(On(Action.SEPARATE))
 async def separate(
-    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person, toast: Toast
+    callback: CallbackQuery,
+    tap: Tap,
+    bot: Bot,
+    office: Office,
+    words: Words,
+    person: Person,
+    toast: Toast,
+    deed: Deed,
 ) -> None:
     """This is somebody else: the conversation goes to a person of its own."""
-    done = await office.db.transact(lambda tx: separating.separate(tx, tap.id(1), person))
+    done = await deed(lambda tx: separating.separate(tx, tap.id(1), person))
     toast.say(words("separated"))
     await redraw_card(office, bot, callback, words, person, done.lead_id or tap.id(0))
 
 
 @router.callback_query(On(Action.REJOIN))
 async def rejoin(
-    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person, toast: Toast
+    callback: CallbackQuery,
+    tap: Tap,
+    bot: Bot,
+    office: Office,
+    words: Words,
+    person: Person,
+    toast: Toast,
+    deed: Deed,
 ) -> None:
     """The same person after all."""
-    await office.db.transact(lambda tx: separating.rejoin(tx, tap.id(1), person))
+    await deed(lambda tx: separating.rejoin(tx, tap.id(1), person))
     toast.say(words("rejoined"))
     await redraw_card(office, bot, callback, words, person, tap.id(0))
 
 
 @router.callback_query(On(Action.MERGE))
 async def merge(
-    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person
+    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person, deed: Deed
 ) -> None:
     """Two people are one; a button takes it back."""
     shown = await office.card_there(tap.id(0), words)
-    await office.db.transact(lambda tx: joining.merge(tx, shown.contact_id, tap.id(1), person))
+    await deed(lambda tx: joining.merge(tx, shown.contact_id, tap.id(1), person))
     undo = Button(words("button-unmerge"), data(Action.UNMERGE, shown.id, tap.id(1)))
     await redraw_card(office, bot, callback, words, person, shown.id)
     await show(office, bot, callback.from_user.id, Screen(words("merged"), (), ((undo,),)))
@@ -59,32 +74,53 @@ async def merge(
 
 @router.callback_query(On(Action.UNMERGE))
 async def unmerge(
-    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person, toast: Toast
+    callback: CallbackQuery,
+    tap: Tap,
+    bot: Bot,
+    office: Office,
+    words: Words,
+    person: Person,
+    toast: Toast,
+    deed: Deed,
 ) -> None:
     """Two people again."""
-    await office.db.transact(lambda tx: joining.unmerge(tx, tap.id(1), person))
+    await deed(lambda tx: joining.unmerge(tx, tap.id(1), person))
     toast.say(words("unmerged"))
     await redraw_card(office, bot, callback, words, person, tap.id(0))
 
 
 @router.callback_query(On(Action.TELL_APART))
 async def tell_apart(
-    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person, toast: Toast
+    callback: CallbackQuery,
+    tap: Tap,
+    bot: Bot,
+    office: Office,
+    words: Words,
+    person: Person,
+    toast: Toast,
+    deed: Deed,
 ) -> None:
     """No, these are two people: it is not suggested again, and the history has the button that takes it back."""
     shown = await office.card_there(tap.id(0), words)
-    await office.db.transact(lambda tx: joining.tell_apart(tx, shown.contact_id, tap.id(1), person))
+    await deed(lambda tx: joining.tell_apart(tx, shown.contact_id, tap.id(1), person))
     toast.say(words("told-apart"))
     await redraw_card(office, bot, callback, words, person, shown.id)
 
 
 @router.callback_query(On(Action.UNDO_TELL_APART))
 async def undo_tell_apart(
-    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person, toast: Toast
+    callback: CallbackQuery,
+    tap: Tap,
+    bot: Bot,
+    office: Office,
+    words: Words,
+    person: Person,
+    toast: Toast,
+    deed: Deed,
 ) -> None:
     """They may be one after all: the card suggests it again."""
     shown = await office.card_there(tap.id(0), words)
-    await office.db.transact(lambda tx: joining.undo_tell_apart(tx, shown.contact_id, tap.id(1), person))
+    await deed(lambda tx: joining.undo_tell_apart(tx, shown.contact_id, tap.id(1), person))
     toast.say(words("told-apart-undone"))
     await redraw_card(office, bot, callback, words, person, shown.id)
 
@@ -101,19 +137,33 @@ async def ask_exclusion(
 
 @router.callback_query(On(Action.EXCLUDE_SURELY))
 async def exclude(
-    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person, toast: Toast
+    callback: CallbackQuery,
+    tap: Tap,
+    bot: Bot,
+    office: Office,
+    words: Words,
+    person: Person,
+    toast: Toast,
+    deed: Deed,
 ) -> None:
     """Keep this person out by every address we know; the card has the button that undoes it."""
-    done = await office.db.transact(lambda tx: person_exclusion.exclude_person(tx, person, tap.id(0)))
+    done = await deed(lambda tx: person_exclusion.exclude_person(tx, person, tap.id(0)))
     toast.say(person_excluded(words, done), alert=bool(done.others))
     await redraw_card(office, bot, callback, words, person, tap.id(0))
 
 
 @router.callback_query(On(Action.UNDO_EXCLUDE))
 async def undo_exclude(
-    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person, toast: Toast
+    callback: CallbackQuery,
+    tap: Tap,
+    bot: Bot,
+    office: Office,
+    words: Words,
+    person: Person,
+    toast: Toast,
+    deed: Deed,
 ) -> None:
     """Lift exactly that, and open again what it closed."""
-    await office.db.transact(lambda tx: person_exclusion.undo_exclude_person(tx, person, tap.id(0)))
+    await deed(lambda tx: person_exclusion.undo_exclude_person(tx, person, tap.id(0)))
     toast.say(words("person-exclusion-undone"))
     await redraw_card(office, bot, callback, words, person, tap.id(0))

@@ -16,6 +16,7 @@ from aiogram.types import (
 )
 
 from bot.callbacks import Action, data
+from bot.handlers.deeds import Deed
 from bot.handlers.dialogue import leave
 from bot.handlers.errors import Toast
 from bot.handlers.filters import On, Works
@@ -26,6 +27,7 @@ from bot.rich import Rich, line_of
 from bot.screens.lists import lists_row
 from bot.texts import LANGUAGES, Words
 from core.channel import Button, Markup, Screen
+from core.database import Transaction
 from core.staff import managers
 from core.staff.managers import INVITATION_PREFIX, Person
 
@@ -44,32 +46,36 @@ async def start(
     office: Office,
     words: Words,
     state: FSMContext,
+    deed: Deed,
     person: Person | None = None,
 ) -> None:
     """The first word: an invitation is accepted, a manager greeted, a stranger told where they are."""
     if message.from_user is None:
         return
     user, payload = message.from_user, command.args or ""
-    if payload.startswith(INVITATION_PREFIX):
-        language = language_of_user(user)
-        spoken = language if language in LANGUAGES else office.texts.default
-        person = await office.db.transact(
-            lambda tx: managers.accept_invitation(
+    name, known = line_of(user.full_name, 200), person
+    language = language_of_user(user)
+    spoken = language if language is not None and language in LANGUAGES else office.texts.default
+    if known is None and not payload.startswith(INVITATION_PREFIX):
+        await say(office, bot, message.chat.id, words("stranger"))
+        return
+
+    def come_in(tx: Transaction) -> Person:
+        here = known
+        if here is None or payload.startswith(INVITATION_PREFIX):
+            here = managers.accept_invitation(
                 tx,
                 payload,
                 telegram_id=user.id,
-                name=line_of(user.full_name, 200) or str(user.id),
+                name=name or str(user.id),
                 username=user.username,
                 language=spoken,
             )
-        )
-    if person is None:
-        await say(office, bot, message.chat.id, words("stranger"))
-        return
-    here = person
+        managers.greet(tx, here, name=name or here.name, username=user.username)
+        return here
+
+    here = await deed(come_in)
     await leave(office, bot, state, words)
-    name = line_of(user.full_name, 200) or here.name
-    await office.db.transact(lambda tx: managers.greet(tx, here, name=name, username=user.username))
     words = office.words(here.language)
     await set_commands(office, bot, message.chat.id, here, words)
     await show(office, bot, message.chat.id, _greeting(words, here, user))
@@ -90,17 +96,19 @@ async def help_tapped(
 
 
 @router.message(Command("language"), Works())
-async def language(message: Message, bot: Bot, office: Office, words: Words, person: Person) -> None:
+async def language(
+    message: Message, bot: Bot, office: Office, words: Words, person: Person, deed: Deed
+) -> None:
     """The other language from now on."""
-    await _switch(office, bot, message.chat.id, words, person)
+    await _switch(office, bot, message.chat.id, words, person, deed)
 
 
 @router.callback_query(On(Action.LANGUAGE), Works())
 async def language_tapped(
-    callback: CallbackQuery, bot: Bot, office: Office, words: Words, person: Person
+    callback: CallbackQuery, bot: Bot, office: Office, words: Words, person: Person, deed: Deed
 ) -> None:
     """The other language from now on, by button; the greeting is drawn anew in it."""
-    changed = await _switch(office, bot, callback.from_user.id, words, person, silently=True)
+    changed = await _switch(office, bot, callback.from_user.id, words, person, deed, silently=True)
     await redraw(
         office, bot, callback, _greeting(office.words(changed.language), changed, callback.from_user)
     )
@@ -133,10 +141,17 @@ async def set_commands(office: Office, bot: Bot, chat_id: int, person: Person, w
 
 
 async def _switch(
-    office: Office, bot: Bot, chat_id: int, words: Words, person: Person, *, silently: bool = False
+    office: Office,
+    bot: Bot,
+    chat_id: int,
+    words: Words,
+    person: Person,
+    deed: Deed,
+    *,
+    silently: bool = False,
 ) -> Person:
     other = next(language for language in LANGUAGES if language != words.language)
-    await office.db.transact(lambda tx: managers.set_language(tx, person, other))
+    await deed(lambda tx: managers.set_language(tx, person, other))
     changed = await office.reread(person)
     words = office.words(other)
     await set_commands(office, bot, chat_id, changed, words)
