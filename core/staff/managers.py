@@ -149,8 +149,8 @@ def accept_invitation(
 ) -> Person:
     """Let the bearer of an invitation in. Raises Refusal when it is unknown, used or expired.
 
-    Somebody who works here already stays who they are; the invitation is used up only by a newcomer, or by a
-    manager whom it makes an admin.
+    Nobody loses rights by it: for somebody who works here and may do as much already, nothing changes, and the
+    invitation stays good for whom it was meant. It is used up by a newcomer, or by a manager whom it makes an admin.
     """
     tx.lock_keys(["staff"])
     token = payload.removeprefix(INVITATION_PREFIX)
@@ -160,7 +160,9 @@ def accept_invitation(
         )
     ).first()
     present = by_telegram(tx.connection, telegram_id)
-    if present and (invitation is None or invitation.used_at or invitation.role == present.role):
+    if present and (
+        invitation is None or invitation.used_at or present.is_admin or invitation.role == present.role
+    ):
         return present
     if invitation is None:
         raise Refusal("refused-invitation-unknown")

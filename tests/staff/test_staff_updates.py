@@ -7,12 +7,24 @@ from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 
+import pytest
 from sqlalchemy import text
 
+from core import journal
 from core.clock import ManualClock
 from core.database import Database, Transaction
 from core.staff.model import StaffUpdate
-from core.staff.updates import ATTEMPTS, Update, claim, done, failed, load_dialog, save_dialog
+from core.staff.updates import (
+    ATTEMPTS,
+    Overtaken,
+    Update,
+    claim,
+    done,
+    failed,
+    finished,
+    load_dialog,
+    save_dialog,
+)
 from tests.builders import a_database
 
 LEASE = timedelta(seconds=60)
@@ -109,6 +121,32 @@ async def test_what_fails_is_given_again_a_little_later_and_in_the_end_dropped(
             assert await taken(database) == (), "not at once"
             clock.advance(timedelta(seconds=30))
         assert await taken(database) == ()
+
+
+async def test_of_two_processes_with_the_same_update_only_one_does_what_it_asks_for(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        (update_id,) = await tapped(database, 10)
+        assert len(await taken(database)) == 1
+        clock.advance(LEASE)  # the first process was paused for so long
+        assert len(await taken(database)) == 1
+
+        def deed(tx: Transaction) -> None:
+            journal.note(tx, "manager:1", "note", details={"text": "сделано"})
+            done(tx, update_id)
+
+        outcomes = await asyncio.gather(*(database.transact(deed) for _ in range(2)), return_exceptions=True)
+        assert sorted(type(outcome).__name__ for outcome in outcomes) == ["NoneType", "Overtaken"]
+        with pytest.raises(Overtaken):
+            await database.transact(deed)
+        await database.transact(lambda tx: finished(tx, update_id))  # says no more than that it is over
+        deeds = await database.read(
+            lambda connection: connection.execute(
+                text("SELECT count(*) FROM journal WHERE verb = 'note'")
+            ).scalar_one()
+        )
+    assert deeds == 1
 
 
 async def test_another_bots_updates_are_left_alone(database_url: str, clock: ManualClock) -> None:
