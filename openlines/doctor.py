@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import difflib
 import os
 import shutil
 from collections.abc import AsyncIterator
@@ -11,15 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aiohttp import ClientSession
+from pydantic import SecretStr
 from sqlalchemy import text
 
-from channels.telegram.api import Answered, ApiError, BotApi
+from channels.telegram.api import Answered, ApiError, BotApi, NotSent, Reply, Unanswered
 from core.errors import Misconfigured
 from core.migrations import Standing, standing
 from core.migrations.moving import in_use
 from core.staff import managers
-from openlines.ground import bot_id, first_line, left_behind, looking_at, sqlite_path
-from openlines.settings import Settings, read_settings, unknown_settings
+from openlines.ground import bot_id, first_line, left_behind, looking_at, plainly, sqlite_path
+from openlines.settings import PREFIX, Settings, documented, read_settings, unknown_settings
 
 LEAST_SPACE = 500 * 1024 * 1024  # bytes
 
@@ -53,7 +55,7 @@ async def _report(settings: Settings) -> int:
 async def examine(settings: Settings) -> AsyncIterator[Finding]:
     """Look at everything the settings name, one finding after the other."""
     for name in unknown_settings(os.environ):
-        yield Finding("settings", f"{name} is none", "mistyped? the README lists them all")
+        yield Finding("settings", f"there is no setting {name}", _meant(name))
     yield _folder(settings.data_dir)
     yield await _database(settings)
     if settings.redis_url is not None:
@@ -71,6 +73,13 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
         yield Finding("site form", f"POST /lines/main/form on port {settings.http.port}")
 
 
+def _meant(name: str) -> str:
+    """What whoever has mistyped a setting most likely wanted."""
+    known = [setting.removeprefix(PREFIX) for setting, _, _ in documented()]
+    likely = difflib.get_close_matches(name.upper().removeprefix(PREFIX), known, n=1, cutoff=0.75)
+    return f"{PREFIX}{likely[0]}, most likely" if likely else "the README lists them all"
+
+
 def _folder(folder: Path) -> Finding:
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -86,7 +95,8 @@ def _folder(folder: Path) -> Finding:
         return Finding(
             "data folder", f"{folder}: {free // 2**20} MB free", "make room: attachments are kept here"
         )
-    return Finding("data folder", f"{folder.absolute()}, {free // 2**30} GB free")
+    room = f"{free // 2**30} GB" if free >= 10 * 2**30 else f"{free // 2**20} MB"
+    return Finding("data folder", f"{folder.absolute()}, {room} free")
 
 
 async def _database(settings: Settings) -> Finding:
@@ -105,7 +115,9 @@ async def _database(settings: Settings) -> Finding:
                     people = {person.telegram_id for person in await connection.run_sync(managers.active)}
                     is_new = await connection.run_sync(in_use) is None
     except Misconfigured as error:
-        what = "the file is not ours, or we may not read it" if is_sqlite else "address, user, password"
+        what = (
+            "the file is not ours, or we may not read it" if is_sqlite else "check address, user and password"
+        )
         return Finding("database", f"{kind} {error.remedy}", f"{error.setting}: {what}")
     if found is Standing.NEWER:
         remedy = "a newer openlines has been at work there: install that one"
@@ -133,45 +145,58 @@ async def _redis(settings: Settings) -> Finding:
         information = await redis.info("server")
         return Finding("redis", f"version {information['redis_version']}")
     except (RedisError, OSError) as error:
-        return Finding("redis", first_line(error), "OPENLINES_REDIS_URL: address and password")
+        return Finding("redis", first_line(error), "OPENLINES_REDIS_URL: check address and password")
     finally:
         await redis.aclose()
 
 
 async def _telegram(settings: Settings) -> AsyncIterator[Finding]:
-    tokens = [
-        ("OPENLINES_TELEGRAM__TOKEN", settings.telegram.token),
-        ("OPENLINES_BOT__TOKEN", settings.bot.token),
-    ]
-    if all(token is None for _, token in tokens):
+    if settings.telegram.token is None and settings.bot.token is None:
         yield Finding("telegram", "no bot", "OPENLINES_TELEGRAM__TOKEN: @BotFather gives one")
         return
     async with ClientSession() as session:
-        for setting, token in tokens:
-            if token is None:
-                continue
-            try:
-                bot_id(token.get_secret_value(), setting)
-                api = BotApi(token, settings.telegram.api_url, session)
-            except (Misconfigured, ValueError) as error:
-                yield Finding("telegram", "no token", f"{setting}: {error}")
-                continue
-            me = await api.call("getMe", timeout=10)
-            if isinstance(me, ApiError) and me.code in (401, 404):
-                yield Finding("telegram", me.description, f"{setting}: the token is refused; ask @BotFather")
-                continue
-            if not isinstance(me, Answered) or not isinstance(me.result, dict):
-                yield Finding(
-                    "telegram", str(me), "no way to Telegram: the network, or OPENLINES_TELEGRAM__API_URL"
-                )
-                continue
-            hook = await api.call("getWebhookInfo", timeout=10)
-            information = hook.result if isinstance(hook, Answered) and isinstance(hook.result, dict) else {}
-            waiting = information.get("pending_update_count", 0)
-            state = f"@{me.result.get('username')}, {waiting} updates wait"
-            if trouble := information.get("last_error_message"):
-                yield Finding(
-                    "telegram", f"{state}; last webhook failed: {trouble}", "OPENLINES_PUBLIC_URL: reachable?"
-                )
-            else:
-                yield Finding("telegram", state)
+        for what, setting, token in (
+            ("telegram", "OPENLINES_TELEGRAM__TOKEN", settings.telegram.token),
+            ("managers' bot", "OPENLINES_BOT__TOKEN", settings.bot.token),
+        ):
+            if token is not None:
+                state, remedy = await _bot(settings.telegram.api_url, session, setting, token)
+                yield Finding(what, state, remedy)
+
+
+async def _bot(url: str, session: ClientSession, setting: str, token: SecretStr) -> tuple[str, str | None]:
+    try:
+        bot_id(token.get_secret_value(), setting)
+        api = BotApi(token, url, session)
+    except Misconfigured as error:
+        return "no token", str(error)
+    except ValueError as error:
+        return "no token", f"{setting}: {error}"
+    me = await api.call("getMe", timeout=10)
+    if isinstance(me, ApiError) and me.code in (401, 404):
+        return f"the token is refused ({why_not(me)})", f"{setting}: @BotFather knows the right one"
+    if not isinstance(me, Answered) or not isinstance(me.result, dict):
+        return f"{url} cannot be reached: {why_not(me)}", "the network, or OPENLINES_TELEGRAM__API_URL"
+    hook = await api.call("getWebhookInfo", timeout=10)
+    information = hook.result if isinstance(hook, Answered) and isinstance(hook.result, dict) else {}
+    waiting = information.get("pending_update_count", 0)
+    state = f"@{me.result.get('username')}, " + {0: "no updates wait", 1: "1 update waits"}.get(
+        waiting, f"{waiting} updates wait"
+    )
+    if information.get("url") and (trouble := information.get("last_error_message")):
+        remedy = "OPENLINES_PUBLIC_URL: can it be reached from the internet?"
+        return f"{state}; the last webhook failed: {trouble}", remedy
+    return state, None
+
+
+def why_not(reply: Reply) -> str:
+    """Why the Bot API did not do what was asked, for the admin."""
+    match reply:
+        case ApiError(code, description):
+            return f"{code} {description}"
+        case NotSent(reason) | Unanswered(reason):
+            # Behind the name of the exception stands what the system said, if it said anything.
+            said = plainly(reason.partition(": ")[2])
+            return said or ("it does not answer" if "Timeout" in reason else reason)
+        case Answered():
+            return "something else answers there"

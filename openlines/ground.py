@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import secrets
 import sqlite3
 import tempfile
@@ -180,7 +181,23 @@ def _ensure_folder(folder: Path) -> None:
 def first_line(error: Exception) -> str:
     """What an error says, as one short line for the admin."""
     said = str(getattr(error, "orig", None) or error).strip()
-    return said.splitlines()[0][:200] if said else type(error).__name__
+    return plainly(said.splitlines()[0][:200]) if said else type(error).__name__
+
+
+def plainly(said: str) -> str:
+    """What a library says of a connection that was not made, without asyncio's way of putting it."""
+    if redis := _REDIS.match(said):
+        return f"{redis[2]}: {os.strerror(int(redis[1]))}"
+    parts = _CONNECTING.sub(_why_not_made, said).removeprefix("Multiple exceptions: ").split(", ")
+    return ", ".join(dict.fromkeys(parts))  # a host with two addresses says it twice
+
+
+_REDIS = re.compile(r"Error (\d+) connecting to (.+?)\. ")
+_CONNECTING = re.compile(r"(?:\[Errno (\d+)\] )?Connect call failed \([^()]*\)")
+
+
+def _why_not_made(found: re.Match[str]) -> str:
+    return os.strerror(int(found[1])) if found[1] else "no connection"
 
 
 class run_lock:  # noqa: N801 - a context manager, used like a function

@@ -19,7 +19,7 @@ from channels.email.urls import read_imap_url, read_listen_url, read_smtp_url
 from core.channel import Channel, Received
 from core.files import FileStore
 from core.lines.accounts import LISTENER, MAILBOX, SENDING, AccountRef, read_cursor
-from openlines.ground import secret_key
+from openlines.ground import plainly, secret_key
 from openlines.settings import Settings
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     from openlines.doctor import Finding  # the doctor asks us, not we the doctor
 
     def finding(what: str, checked: Checked) -> Finding:
-        return Finding(what, checked.state, checked.remedy)
+        return Finding(what, plainly(checked.state), checked.remedy)
 
     email = settings.email
     if email.imap_url is None and email.listen is None:

@@ -11,6 +11,7 @@ from channels.telegram.api import Answered, BotApi
 from core.errors import Misconfigured
 from core.staff import managers
 from core.staff.model import Role
+from openlines.doctor import why_not
 from openlines.ground import opened_database
 from openlines.settings import Settings, read_settings
 
@@ -50,7 +51,7 @@ async def _invite(settings: Settings, given: argparse.Namespace) -> int:
     if name is None:
         raise Misconfigured(
             "OPENLINES_BOT__TOKEN" if settings.bot.token else "OPENLINES_TELEGRAM__TOKEN",
-            f"Telegram does not answer to it: {reply}",
+            f"Telegram does not answer to it: {why_not(reply)}",
         )
     role = Role.ADMIN if given.admin else Role.MANAGER
     async with opened_database(settings) as db:

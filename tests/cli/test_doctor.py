@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from core.migrations import migrate
 from openlines.__main__ import main
 from openlines.doctor import examine
-from openlines.settings import Form, Settings, Telegram
+from openlines.settings import Bot, Form, Settings, Telegram
 from sandbox.faults import Gateway
 from sandbox.telegram import TelegramSandbox
 from tests.servers.redis import RedisServer
@@ -76,7 +76,7 @@ async def test_a_line_that_is_well_needs_nothing_mended(
     assert list(found) == ["data folder", "database", "redis", "telegram", "site form"]
     assert [what for what, (_, remedy) in found.items() if remedy is not None] == []
     assert found["database"][0].endswith("people who work here: 1")
-    assert found["telegram"][0] == "@line_bot, 0 updates wait"
+    assert found["telegram"][0] == "@line_bot, no updates wait"
 
 
 async def test_every_ailment_is_named_with_the_setting_to_mend(
@@ -96,8 +96,48 @@ async def test_every_ailment_is_named_with_the_setting_to_mend(
         "redis": "OPENLINES_REDIS_URL",
         "telegram": "OPENLINES_TELEGRAM__TOKEN",
     }
+    assert found["database"][0] == "PostgreSQL cannot be opened: Connection refused"
+    address = redis_server.url.removeprefix("redis://").removesuffix("/0")
+    assert found["redis"][0] == f"{address}: Connection refused"
+    assert found["telegram"] == (
+        "the token is refused (401 Unauthorized)",
+        "OPENLINES_TELEGRAM__TOKEN: @BotFather knows the right one",
+    )
     assert "geheim" not in str(found)
     assert "OTHER" not in str(found)
+
+
+async def test_what_is_mistyped_away_or_no_token_is_said_as_the_admin_would(
+    tmp_path: Path, telegram: TelegramSandbox, monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int
+) -> None:
+    monkeypatch.setenv("OPENLINES_ADMIN", "1")
+    monkeypatch.setenv("OPENLINES_COLOUR", "red")
+    settings = settings_of(tmp_path, telegram, bot=Bot(token=SecretStr("geheim")))
+    found = [one async for one in examine(settings)]
+    mistyped = [(one.state, one.remedy) for one in found if one.what == "settings"]
+    assert mistyped == [
+        ("there is no setting OPENLINES_ADMIN", "OPENLINES_ADMINS, most likely"),
+        ("there is no setting OPENLINES_COLOUR", "the README lists them all"),
+    ]
+    assert (found[-2].what, found[-2].state, found[-2].remedy) == (
+        "managers' bot",
+        "no token",
+        "OPENLINES_BOT__TOKEN: is not a bot token; @BotFather gives one like 123456:AbC…",
+    )
+    nowhere = f"http://127.0.0.1:{unused_tcp_port}"
+    settings.telegram.api_url = nowhere
+    assert (await findings(settings))["telegram"] == (
+        f"{nowhere} cannot be reached: no connection",
+        "the network, or OPENLINES_TELEGRAM__API_URL",
+    )
+
+
+async def test_what_waits_at_telegram_is_counted(tmp_path: Path, telegram: TelegramSandbox) -> None:
+    settings = settings_of(tmp_path, telegram)
+    (bot,) = telegram.world.bots.values()
+    for state in ("1 update waits", "2 updates wait"):
+        telegram.push_raw(bot, {"message": {"text": "?"}})
+        assert (await findings(settings))["telegram"] == (f"@line_bot, {state}", None)
 
 
 async def test_a_database_of_another_version_is_told_and_left_as_it_is(
