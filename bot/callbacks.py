@@ -24,6 +24,7 @@ class Action(StrEnum):
     CARD = "c"  # in place of the message tapped
     OPEN = "co"  # below it
     TAKE = "t"  # 1 when the button hangs on a relayed message and not on a card
+    CALLED = "tc"  # 1 when the button hangs on a relayed message and not on a card
     REPLY = "r"  # conversation, message it answers
     STAGES = "s"  # show the choice
     MOVE = "m"  # stage, fence
@@ -35,8 +36,8 @@ class Action(StrEnum):
     JUNK = "k"  # reason, fence
     JUNK_COMMENT = "kc"  # reason, fence
     REOPEN = "o"  # fence
-    HISTORY = "y"  # cursor
-    FILES = "f"
+    HISTORY = "y"  # cursor, 1 for what stands before it
+    FILES = "f"  # the file before which the page ends
     SEPARATE = "d"  # conversation
     REJOIN = "dj"  # conversation
     MERGE = "g"  # the other contact
@@ -63,6 +64,7 @@ class Action(StrEnum):
     STAGE_LISTS = "ls"  # show the choice
     STATISTICS = "st"  # days
     FIND = "fd"
+    FOUND = "fn"  # place of the first that is shown
 
     # oneself
     AWAY = "aw"
@@ -72,13 +74,16 @@ class Action(StrEnum):
     CANCEL = "q"  # leaves a dialog
 
     # admins
-    EXCLUSIONS = "ex"  # id after which the page begins
-    EXCLUSION = "e1"  # exclusion
+    EXCLUSIONS = "ex"  # id after which the page begins, 1 for those that fit what was asked
+    EXCLUSION = "e1"  # exclusion, 1 when it was found by what was asked
     EXCLUDE_WRITE = "ew"
     EXCLUDE_SENDER = "es"  # Telegram id of a forwarded message's author
-    LIFT = "el"  # exclusion
+    EXCLUDE_CHECKED = "ec"  # what was asked about
+    CHANGE_EXCLUSION = "et"  # exclusion, its new end in seconds since 1970 or 0 for none
+    LIFT = "el"  # exclusion, 1 when other buttons beside this one are still needed
+    PUT_BACK = "eb"  # exclusion that was lifted
     STOPPED = "ep"  # exclusion or 0, id after which the page begins
-    RESTORE = "er"  # ledger entry
+    RESTORE = "er"  # ledger entry, then as STOPPED
     LEDGER = "lb"
     PARKED = "pk"  # id after which the page begins
     REPLAY = "rp"  # ledger entry

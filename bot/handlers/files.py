@@ -9,28 +9,35 @@ from aiogram import Bot, Router
 from aiogram.exceptions import TelegramBadRequest
 from aiogram.types import CallbackQuery, FSInputFile, Message
 
-from bot.callbacks import Action, Tap
+from bot.callbacks import Action, Tap, data
 from bot.handlers.errors import Toast
 from bot.handlers.filters import On
-from bot.handlers.showing import patiently
+from bot.handlers.showing import patiently, rekey, show
 from bot.office import Office
 from bot.screens.cards import shown_about
 from bot.texts import Words
+from core.channel import Button, Screen
 from core.conversations.shown import remember
+from core.desk import messages
 from core.desk.messages import File
 
 log = structlog.get_logger("bot")
 router = Router(name="files")
-_AT_MOST = 20
+PAGE = 10  # files that are sent at once
 
 
 @router.callback_query(On(Action.FILES))
 async def show_files(
     callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, toast: Toast
 ) -> None:
-    """Send what came with the lead's latest messages; a reply to a file goes to the customer."""
+    """Send the latest files of a lead, page by page; a reply to a file goes to the customer."""
     card = await office.card_there(tap.id(0), words)
-    files = [file for said in card.messages for file in said.files][-_AT_MOST:]
+    lead_id, before = card.id, tap.id(1) or None
+    files, earlier = await office.db.read(
+        lambda connection: messages.files(connection, lead_id, before, limit=PAGE)
+    )
+    if before is not None:
+        await rekey(office, bot, callback, ())  # tapped once, shown once
     sent: list[int] = []
     failed: list[File] = []
     for file in files:
@@ -43,6 +50,10 @@ async def show_files(
         await office.db.transact(
             lambda tx: remember(tx, office.account.id, callback.from_user.id, sent, shown_about(card))
         )
+    if earlier:
+        more = Button(words("button-files-earlier"), data(Action.FILES, lead_id, files[0].id))
+        text = words("files-earlier", number=card.number, count=earlier)
+        await show(office, bot, callback.from_user.id, Screen(text, (), ((more,),)), shown_about(card))
     if answer := _complaint(words, files, failed):
         toast.say(answer, alert=True)
 

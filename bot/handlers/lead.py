@@ -8,6 +8,7 @@ from aiogram.types import CallbackQuery
 
 from bot.callbacks import Action, Tap, data
 from bot.dialogs import Writing
+from bot.handlers.deeds import Deed
 from bot.handlers.dialogue import ask
 from bot.handlers.errors import Toast
 from bot.handlers.filters import On
@@ -24,7 +25,7 @@ from bot.screens.cards import (
     shown_as,
 )
 from bot.screens.choices import colleague_choice, reason_choice, stage_choice
-from bot.screens.history import history_screen
+from bot.screens.history import PAGE, history_screen
 from bot.screens.relay import relay_buttons, relayed
 from bot.texts import Words
 from core.channel import Button
@@ -45,19 +46,38 @@ router = Router(name="lead")
 
 @router.callback_query(On(Action.TAKE))
 async def take(
-    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person, toast: Toast
+    callback: CallbackQuery,
+    tap: Tap,
+    bot: Bot,
+    office: Office,
+    words: Words,
+    person: Person,
+    toast: Toast,
+    deed: Deed,
 ) -> None:
     """Accept a lead; of two who tap at once the other learns who has it."""
-    await office.db.transact(lambda tx: assignment.take(tx, tap.id(0), person))
+    await deed(lambda tx: assignment.take(tx, tap.id(0), person))
     shown = await office.card_there(tap.id(0), words)
     toast.say(words("taken", number=shown.number))
-    if tap.id(1):  # a relayed message stays as it is; only its button has done its work
-        about = await _relayed(office, callback)
-        said = relayed(shown, about.conversation_id, about.message_id)
-        buttons = relay_buttons(words, shown, person, said, about.conversation_id, about.message_id)
-        await rekey(office, bot, callback, buttons)
-        return
-    await redraw_card(office, bot, callback, words, person, tap.id(0))
+    await _show_done(callback, tap, bot, office, words, person, shown)
+
+
+@router.callback_query(On(Action.CALLED))
+async def called(
+    callback: CallbackQuery,
+    tap: Tap,
+    bot: Bot,
+    office: Office,
+    words: Words,
+    person: Person,
+    toast: Toast,
+    deed: Deed,
+) -> None:
+    """They have spoken on the telephone: the customer has their answer."""
+    await deed(lambda tx: work.called(tx, tap.id(0), person))
+    shown = await office.card_there(tap.id(0), words)
+    toast.say(words("called", number=shown.number))
+    await _show_done(callback, tap, bot, office, words, person, shown)
 
 
 @router.callback_query(On(Action.STAGES))
@@ -70,10 +90,17 @@ async def choose_stage(callback: CallbackQuery, tap: Tap, bot: Bot, office: Offi
 
 @router.callback_query(On(Action.MOVE))
 async def move(
-    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person, toast: Toast
+    callback: CallbackQuery,
+    tap: Tap,
+    bot: Bot,
+    office: Office,
+    words: Words,
+    person: Person,
+    toast: Toast,
+    deed: Deed,
 ) -> None:
     """To that stage, unless somebody has moved the lead meanwhile."""
-    await office.db.transact(lambda tx: work.move(tx, tap.id(0), person, tap.id(1), seen=tap.id(2)))
+    await deed(lambda tx: work.move(tx, tap.id(0), person, tap.id(1), seen=tap.id(2)))
     shown = await office.card_there(tap.id(0), words)
     toast.say(words("moved", number=shown.number, stage=line_of(shown.stage_title, 60)))
     await redraw(office, bot, callback, card_screen(words, shown, person), shown_as(shown))
@@ -91,10 +118,17 @@ async def choose_colleague(
 
 @router.callback_query(On(Action.HAND_OVER))
 async def hand_over(
-    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person, toast: Toast
+    callback: CallbackQuery,
+    tap: Tap,
+    bot: Bot,
+    office: Office,
+    words: Words,
+    person: Person,
+    toast: Toast,
+    deed: Deed,
 ) -> None:
     """Give the lead to a colleague, who is told."""
-    await office.db.transact(lambda tx: assignment.hand_over(tx, tap.id(0), tap.id(1), person))
+    await deed(lambda tx: assignment.hand_over(tx, tap.id(0), tap.id(1), person))
     shown = await office.card_there(tap.id(0), words)
     toast.say(words("handed-over", name=line_of(shown.responsible.name, 60) if shown.responsible else ""))
     await redraw(office, bot, callback, card_screen(words, shown, person), shown_as(shown))
@@ -112,10 +146,17 @@ async def choose_reason(callback: CallbackQuery, tap: Tap, bot: Bot, office: Off
 
 @router.callback_query(On(Action.JUNK))
 async def junk(
-    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person, toast: Toast
+    callback: CallbackQuery,
+    tap: Tap,
+    bot: Bot,
+    office: Office,
+    words: Words,
+    person: Person,
+    toast: Toast,
+    deed: Deed,
 ) -> None:
     """Give the lead up for that reason."""
-    await office.db.transact(lambda tx: work.junk(tx, tap.id(0), person, tap.id(1), seen=tap.id(2)))
+    await deed(lambda tx: work.junk(tx, tap.id(0), person, tap.id(1), seen=tap.id(2)))
     shown = await office.card_there(tap.id(0), words)
     toast.say(words("junked", number=shown.number))
     await redraw(office, bot, callback, card_screen(words, shown, person), shown_as(shown))
@@ -149,10 +190,17 @@ async def junk_commented(
 
 @router.callback_query(On(Action.REOPEN))
 async def reopen(
-    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person, toast: Toast
+    callback: CallbackQuery,
+    tap: Tap,
+    bot: Bot,
+    office: Office,
+    words: Words,
+    person: Person,
+    toast: Toast,
+    deed: Deed,
 ) -> None:
     """Open a closed lead again: what undoes a junk."""
-    await office.db.transact(lambda tx: work.reopen(tx, tap.id(0), person, seen=tap.id(1)))
+    await deed(lambda tx: work.reopen(tx, tap.id(0), person, seen=tap.id(1)))
     toast.say(words("reopened"))
     await redraw_card(office, bot, callback, words, person, tap.id(0))
 
@@ -196,11 +244,17 @@ async def reply(
 async def show_history(
     callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person
 ) -> None:
-    """What has happened, page by page."""
+    """What has happened, page by page, the latest first."""
     shown = await office.card_there(tap.id(0), words)
+    cursor, is_before = tap.text(1) or None, tap.id(2) == 1
     page = await office.db.read(
         lambda connection: history(
-            connection, shown.id, after=tap.text(1) or None, limit=12, language=words.language
+            connection,
+            shown.id,
+            before=cursor if is_before else None,
+            after=None if is_before else cursor,
+            limit=PAGE,
+            language=words.language,
         )
     )
     await redraw(office, bot, callback, history_screen(words, shown, page, person), shown_about(shown))
@@ -208,23 +262,50 @@ async def show_history(
 
 @router.callback_query(On(Action.CANCEL_TIMER))
 async def cancel_timer(
-    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person, toast: Toast
+    callback: CallbackQuery,
+    tap: Tap,
+    bot: Bot,
+    office: Office,
+    words: Words,
+    person: Person,
+    toast: Toast,
+    deed: Deed,
 ) -> None:
     """What automation has scheduled shall not happen."""
-    await office.db.transact(lambda tx: work.cancel_timer(tx, tap.id(1), person))
+    await deed(lambda tx: work.cancel_timer(tx, tap.id(1), person))
     toast.say(words("timer-cancelled"))
     await redraw_card(office, bot, callback, words, person, tap.id(0))
 
 
 @router.callback_query(On(Action.SEND_AGAIN))
 async def again(
-    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person, toast: Toast
+    callback: CallbackQuery,
+    tap: Tap,
+    bot: Bot,
+    office: Office,
+    words: Words,
+    person: Person,
+    toast: Toast,
+    deed: Deed,
 ) -> None:
     """Send once more what may not have arrived: a person has decided so."""
-    delivery_id = await office.db.transact(lambda tx: send_again(tx, person, tap.id(1)))
+    delivery_id = await deed(lambda tx: send_again(tx, person, tap.id(1)))
     toast.say(words("sending-again"))
     await rekey(office, bot, callback, [(Button(words("button-card"), data(Action.OPEN, tap.id(0))),)])
     follow(office, bot, words, callback.from_user.id, delivery_id, line=words("sent-again"))
+
+
+async def _show_done(
+    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person, shown: Card
+) -> None:
+    """The card as it is now; a relayed message stays as it is, only its buttons have done their work."""
+    if not tap.id(1):
+        await redraw(office, bot, callback, card_screen(words, shown, person), shown_as(shown))
+        return
+    about = await _relayed(office, callback)
+    said = relayed(shown, about.conversation_id, about.message_id)
+    buttons = relay_buttons(words, shown, person, said, about.conversation_id, about.message_id)
+    await rekey(office, bot, callback, buttons)
 
 
 async def _relayed(office: Office, callback: CallbackQuery) -> ShownMessage:

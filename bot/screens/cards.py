@@ -12,6 +12,7 @@ from bot.screens.automation import NEXT, automation
 from bot.screens.conversation import conversation
 from bot.texts import Words
 from core.channel import Button, Markup, Screen
+from core.contacts.phones import readable_phone
 from core.conversations.shown import ShownAs, ShownMessage
 from core.desk.cards import Card
 from core.desk.messages import Said
@@ -27,6 +28,7 @@ _UNANSWERABLE = {
     "not_found": "not_found",
     "bounced": "bounced",
     "one-way": "no-way",
+    "no-mailbox": "no-mailbox",
     "no-conversation": "no-way",
 }
 # What a letter tells besides its text stands beside the text.
@@ -45,7 +47,8 @@ def card_screen(words: Words, card: Card, reader: Person, *, heading: str = "", 
     tail = automation(words, card, reader)
     rich = Rich().extend(head)
     budget = LONGEST - head.units - tail.units - 4
-    said = conversation(words, card.messages, contact_name(words, card), budget)
+    earlier = max(card.spoken - len(card.messages), 0)
+    said = conversation(words, card.messages, contact_name(words, card), budget, earlier=earlier)
     if said.units:
         rich.gap().line().extend(said)
     if tail.units:
@@ -95,6 +98,11 @@ def whole_letter_buttons(words: Words, said: Sequence[Said]) -> tuple[Button, ..
         )
         for one in letters
     )
+
+
+def files_button(words: Words, card: Card) -> Button:
+    """All files of a lead, the latest first."""
+    return Button(words("button-files", count=card.files), data(Action.FILES, card.id))
 
 
 def address_of(words: Words, address: KnownAddress) -> str:
@@ -198,18 +206,37 @@ def _person(words: Words, card: Card, rich: Rich) -> None:
         known = [f" · {address_of(words, address)}" for address in suggestion.addresses[:2]]
         rich.line(f"🔗 {words('card-suggested', name=name)}").add("".join(known))
     if card.outcome == "open" and card.way.why_not:
-        why = _UNANSWERABLE.get(card.way.why_not)
-        text = (
-            words(f"unanswerable-{why}")
-            if why
-            else words("unanswerable-other", why=line_of(card.way.why_not))
-        )
-        rich.line(f"🚫 {words('card-cannot-answer', why=text)}")
+        _unanswerable(words, card, card.way.why_not, rich)
     elif card.exclusion is not None:
         rich.line(f"🚫 {words('card-excluded')}")
     elif card.outcome == "open" and card.way.channel and card.way.channel != card.channel:
         name = channel_name(words, card.way.channel)
         rich.line(words("card-answer-goes", kind=card.way.channel, channel=name))
+
+
+def _unanswerable(words: Words, card: Card, why_not: str, rich: Rich) -> None:
+    """Why no answer can be written, and what can be done instead."""
+    why = _UNANSWERABLE.get(why_not)
+    text = words(f"unanswerable-{why}") if why else words("unanswerable-other", why=line_of(why_not))
+    phone = phone_of(card)
+    if phone is None or why == "excluded":
+        rich.line(f"🚫 {words('card-cannot-answer', why=text)}")
+    elif why == "no-way":
+        rich.line(f"📞 {words('card-only-call', phone=readable_phone(phone))}")
+    else:
+        rich.line(f"🚫 {words('card-cannot-answer-call', why=text, phone=readable_phone(phone))}")
+
+
+def phone_of(card: Card) -> str | None:
+    """The telephone under which this person can be called, the first they gave."""
+    return next((address.value for address in card.addresses if address.kind == "phone"), None)
+
+
+def can_be_called(card: Card) -> bool:
+    """Whether the customer should get a call: they wait for an answer, or nothing but a call is left."""
+    if card.outcome != "open" or card.exclusion is not None or phone_of(card) is None:
+        return False
+    return card.waiting_since is not None or card.way.why_not is not None
 
 
 def _buttons(words: Words, card: Card, reader: Person) -> list[tuple[Button, ...]]:
@@ -219,10 +246,15 @@ def _buttons(words: Words, card: Card, reader: Person) -> list[tuple[Button, ...
     first: list[Button] = []
     second: list[Button] = []
     third: list[Button] = []
+    undo: tuple[Button, ...] = ()
     if card.awaits_taking:
         first.append(Button(words("button-take"), data(Action.TAKE, lead)))
     if card.way.why_not is None:
         first.append(Button(words("button-reply"), data(Action.REPLY, lead)))
+    if card.letters_to and card.exclusion is None:
+        first.append(Button(words("button-letter"), data(Action.LETTER, lead)))
+    if can_be_called(card):
+        first.append(Button(words("button-called"), data(Action.CALLED, lead)))
     if is_open:
         second.append(Button(words("button-stage"), data(Action.STAGES, lead)))
         if is_mine or not card.is_taken or reader.is_admin:
@@ -230,12 +262,10 @@ def _buttons(words: Words, card: Card, reader: Person) -> list[tuple[Button, ...
         second.append(Button(words("button-junk"), data(Action.REASONS, lead)))
     elif not card.can_undo_exclusion:
         second.append(Button(words("button-reopen"), data(Action.REOPEN, lead, card.fence)))
-    if card.letters_to and card.exclusion is None:
-        first.append(Button(words("button-letter"), data(Action.LETTER, lead)))
     third.append(Button(words("button-note"), data(Action.NOTE, lead)))
     third.append(Button(words("button-history"), data(Action.HISTORY, lead)))
-    if files := sum(len(said.files) for said in card.messages):
-        third.append(Button(words("button-files", count=files), data(Action.FILES, lead)))
+    if card.files:
+        third.append(files_button(words, card))
     if card.earlier is not None:
         third.append(
             Button(
@@ -246,13 +276,22 @@ def _buttons(words: Words, card: Card, reader: Person) -> list[tuple[Button, ...
     if reader.is_admin and card.exclusion is None:
         third.append(Button(words("button-exclude"), data(Action.EXCLUDE_PERSON, lead)))
     if reader.is_admin and card.can_undo_exclusion:
-        second.append(Button(words("button-undo-exclusion"), data(Action.UNDO_EXCLUDE, lead)))
+        undo = (Button(words("button-undo-exclusion"), data(Action.UNDO_EXCLUDE, lead)),)
     letters = whole_letter_buttons(words, card.messages)
-    half = (
-        -(-len(third) // 2) if len(third) > 3 else len(third)
-    )  # four in a row cannot be read on a telephone
-    rows = [tuple(first), letters, tuple(second), tuple(third[:half]), tuple(third[half:])]
-    return rows + _corrections(words, card)
+    return [
+        *_in_rows(first),
+        letters,
+        *_in_rows(second),
+        undo,
+        *_in_rows(third),
+        *_corrections(words, card),
+    ]
+
+
+def _in_rows(buttons: Sequence[Button]) -> list[tuple[Button, ...]]:
+    """Four in a row cannot be read on a telephone: up to three stay together, more make two rows."""
+    half = len(buttons) if len(buttons) <= 3 else -(-len(buttons) // 2)
+    return [tuple(buttons[:half]), tuple(buttons[half:])]
 
 
 def _corrections(words: Words, card: Card) -> list[tuple[Button, ...]]:

@@ -39,12 +39,13 @@ def conversation(
     customer: str,
     budget: int,
     *,
-    older: bool = True,
+    earlier: int = 0,
     is_named: bool = False,
 ) -> Rich:
     """The newest of these messages that fit into `budget` UTF-16 units, oldest of them first.
 
-    The newest is shown whole as far as it fits, others up to `ONE` units. `older` counts what was left out.
+    The newest is shown whole as far as it fits, others up to `ONE` units. What was left
+    out is counted, with the `earlier` ones that came before these.
     `is_named`: the customer stands above it already, so their words of this moment need no heading.
     """
     turns = _turns(said)
@@ -58,8 +59,8 @@ def conversation(
         left -= block.units + 1
     rich = Rich()
     missing = sum(len(turn) for turn in turns[: len(turns) - len(blocks)])
-    if missing and older:
-        rich.add(words("card-older", count=missing), Markup.ITALIC)
+    if missing + earlier:
+        rich.add(words("card-older", count=missing + earlier), Markup.ITALIC)
     for block in reversed(blocks):
         rich.line().extend(block) if rich.units else rich.extend(block)
     return rich

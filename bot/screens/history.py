@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from bot.callbacks import Action, data
-from bot.rich import LONGEST, Rich, line_of, shortened
+from bot.rich import Rich, line_of, shortened
 from bot.screens.automation import left_undone
-from bot.screens.cards import channel_name
+from bot.screens.cards import channel_name, files_button
 from bot.screens.conversation import author, file_line, label_of, shown_text
 from bot.texts import Words
 from core.channel import Button, Markup, Screen
@@ -15,11 +15,13 @@ from core.desk.cards import Card
 from core.desk.history import Automation, Deed, Entry, Message, Page
 from core.staff.managers import Person
 
+PAGE = 12  # entries of a page
+_ENTRY = 300  # UTF-16 units of one: with its days a page always fits into one message
 Facts = Mapping[str, str | int | None]
 
 
 def history_screen(words: Words, card: Card, page: Page, reader: Person) -> Screen:
-    """One page of a lead's history, oldest first."""
+    """One page of a lead's history, oldest first; it must have at most `PAGE` entries."""
     rich = Rich().add(words("history-heading", number=card.number), Markup.BOLD)
     if not page.entries:
         rich.gap().line(words("history-nothing"))
@@ -31,13 +33,16 @@ def history_screen(words: Words, card: Card, page: Page, reader: Person) -> Scre
             rich.gap().line(here, Markup.BOLD)
         line = Rich().add(f"{words.time(entry.at)} ", Markup.CODE)
         _entry(words, entry, customer, reader, line)
-        if rich.units + line.units > LONGEST - 2:
-            break
-        rich.line().extend(line)
-    buttons = [Button(words("button-back"), data(Action.CARD, card.id))]
-    if page.next:
-        buttons.append(Button(words("button-later"), data(Action.HISTORY, card.id, page.next)))
-    return rich.screen(*_undoing(words, card, page), tuple(buttons))
+        rich.line().extend(line if line.units <= _ENTRY else line.cut(_ENTRY))
+    beside: list[Button] = []
+    if page.earlier:
+        beside.append(Button(words("button-earlier"), data(Action.HISTORY, card.id, page.earlier, 1)))
+    if page.later:
+        beside.append(Button(words("button-later"), data(Action.HISTORY, card.id, page.later)))
+    back = [Button(words("button-back"), data(Action.CARD, card.id))]
+    if card.files:
+        back.append(files_button(words, card))
+    return rich.screen(*_undoing(words, card, page), tuple(beside), tuple(back))
 
 
 def _undoing(words: Words, card: Card, page: Page) -> list[tuple[Button, ...]]:
@@ -59,9 +64,10 @@ def _entry(words: Words, entry: Entry, customer: str, reader: Person, rich: Rich
         case Message(_, _, said):
             label = label_of(said)
             text = "" if label else shortened(" ".join(shown_text(words, said.text).split()), 160)
-            files = "" if text else ", ".join(file_line(words, file, label) for file in said.files[:3])
+            files = [f"📎 {file_line(words, file, label)}" for file in said.files[:3]]
             mark = "→" if said.direction == "out" else "←"
-            rich.add(f"{mark} {author(words, said, customer)}: ").add(text or files, Markup.ITALIC)
+            rich.add(f"{mark} {author(words, said, customer)}: ")
+            rich.add(" ".join(filter(None, (text, *files))), Markup.ITALIC)
             if said.dispatch and said.dispatch.state in ("refused", "uncertain", "cancelled"):
                 rich.add(f" {words(f'delivery-{said.dispatch.state}')}")
         case Automation(_, _, run):
@@ -165,6 +171,7 @@ _SENTENCES: Mapping[str, Callable[[Words, str, Facts], str]] = {
     "lead-given": _given,
     "lead-handed-over": _handed_over,
     "stage-entered": _stage,
+    "called": _plainly("history-called"),
     "note": _plainly("history-note", "text"),
     "timer-cancelled": _plainly("history-timer-cancelled", "robot"),
     "automation-stopped": _plainly("history-automation-stopped", "stage"),

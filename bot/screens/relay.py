@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bot.callbacks import Action, data
 from bot.rich import line_of
-from bot.screens.cards import whole_letter_buttons
+from bot.screens.cards import can_be_called, whole_letter_buttons
 from bot.texts import Words
 from core.channel import Button
 from core.desk.cards import Card
@@ -32,6 +32,8 @@ def relay_buttons(
         first.append(Button(words("button-take"), data(Action.TAKE, card.id, 1)))
     if card.way.why_not is None:
         first.append(Button(words("button-reply"), data(Action.REPLY, card.id, conversation_id, message_id)))
+    elif can_be_called(card):
+        first.append(Button(words("button-called"), data(Action.CALLED, card.id, 1)))
     opens = Button(_standing(words, card, reader), data(Action.OPEN, card.id))
     letters = whole_letter_buttons(words, said)
     if opens.text == words("button-card"):

@@ -63,6 +63,18 @@ def parse_phone(text: str, region: str | None = "RU") -> Phone | None:
     return phones[0] if len(phones) == 1 else None
 
 
+@lru_cache(maxsize=1024)
+def readable_phone(e164: str) -> str:
+    """A key as people write it: "+7 916 123-45-67", by the plan of its country."""
+    import phonenumbers
+
+    try:
+        parsed = phonenumbers.parse(e164, None)
+    except phonenumbers.NumberParseException:
+        return e164
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+
+
 def looks_like_phone(query: str) -> bool:
     """Whether somebody who typed this into a search looks for a telephone, possibly for a part of one.
 

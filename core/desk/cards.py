@@ -107,7 +107,7 @@ class Card:
     waiting_since: datetime | None
     active_at: datetime
     closed_at: datetime | None
-    messages: tuple[Said, ...]  # newest last
+    messages: tuple[Said, ...]  # the latest of all, newest last
     unseen: int
     planned: tuple[Planned, ...]  # what waits, earliest first
     skipped: Planned | None  # the latest that was skipped, cancelled or failed
@@ -118,6 +118,8 @@ class Card:
     exclusion: Entry | None  # what keeps this person out now
     can_undo_exclusion: bool  # somebody excluded the person from a card, and it still holds
     letters_to: tuple[str, ...] = ()  # where a letter can go, latest address first; empty without a mailbox
+    spoken: int = 0  # messages of the lead in both directions, also those that are not in `messages`
+    files: int = 0  # of all its messages
 
     @property
     def awaits_taking(self) -> bool:
@@ -155,6 +157,7 @@ def card(
         connection, {row.responsible_id for row in (lead, earlier) if row and row.responsible_id is not None}
     )
     exclusion = _exclusion(connection, lead.contact_id, now)
+    spoken, files = messages.counted(connection, lead_id)
     return Card(
         id=lead.id,
         number=lead.number,
@@ -210,6 +213,8 @@ def card(
         letters_to=reachable(connection, lead_id)
         if any(address.kind == "email" for address in addresses)
         else (),
+        spoken=spoken,
+        files=files,
     )
 
 

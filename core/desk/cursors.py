@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import and_, or_
 
 LONGEST = 26  # characters of any cursor
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """At most `limit` rows of something that is told in time: before `place`, after it, or the latest of all.
+
+    `place` is the moment and the id of a row that stands on the page one comes from.
+    """
+
+    limit: int
+    place: tuple[datetime, int] | None = None
+    is_after: bool = False
+
+    def of(self, rows: Any, at: Any, row_id: Any) -> Any:
+        """A select of such rows, narrowed to the stretch; the rows nearest to `place` come first."""
+        if self.place is not None:
+            moment, number = self.place
+            beyond = (at > moment, row_id > number) if self.is_after else (at < moment, row_id < number)
+            rows = rows.where(or_(beyond[0], and_(at == moment, beyond[1])))
+        order = (at, row_id) if self.is_after else (at.desc(), row_id.desc())
+        return rows.order_by(*order).limit(self.limit)
 
 
 def write_cursor(at: datetime, row_id: int) -> str:

@@ -14,7 +14,7 @@ from core.contacts.model import Contact
 from core.conversations.model import Message as MessageRow
 from core.database import among
 from core.desk import schedule
-from core.desk.cursors import read_cursor, write_cursor
+from core.desk.cursors import Stretch, read_cursor, write_cursor
 from core.desk.messages import Said, among_ids, author_names
 from core.desk.persons import told_apart
 from core.desk.schedule import Planned
@@ -31,6 +31,7 @@ FACTS: Mapping[str, tuple[str, ...]] = {
     "lead-given": ("to",),
     "lead-handed-over": ("from", "to"),
     "stage-entered": ("from", "to", "reason", "comment", "reopened"),
+    "called": (),
     "note": ("text",),
     "timer-cancelled": ("robot",),
     "automation-stopped": ("stage",),
@@ -96,26 +97,36 @@ Entry: TypeAlias = Deed | Message | Automation
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some entries, oldest first; `next` is the cursor of the following page or None."""
+    """Some entries, oldest first; `earlier` and `later` are the cursors of the pages beside it, if there are any."""
 
     entries: tuple[Entry, ...]
-    next: str | None
+    earlier: str | None = None
+    later: str | None = None
 
 
 def history(
-    connection: Connection, lead_id: int, after: str | None = None, limit: int = 20, *, language: str
+    connection: Connection,
+    lead_id: int,
+    *,
+    before: str | None = None,
+    after: str | None = None,
+    limit: int = 20,
+    language: str,
 ) -> Page:
-    """One page of a lead's history, oldest first; `after` is the cursor of the page before."""
-    since = read_cursor(after)
-    lines = _lines(connection, lead_id, since, limit + 1)
-    spoken = _spoken(connection, lead_id, since, limit + 1)
-    runs = schedule.let_be(connection, lead_id, since, limit + 1, language=language)
+    """One page of a lead's history, oldest first: the latest, or what stands before or after another page."""
+    place = read_cursor(before) or read_cursor(after)
+    is_after = place is not None and read_cursor(before) is None
+    stretch = Stretch(limit + 1, place, is_after)
+    lines = _lines(connection, lead_id, stretch)
+    spoken = _spoken(connection, lead_id, stretch)
+    runs = schedule.let_be(connection, lead_id, stretch, language=language)
     order = sorted(
         [(line.at, line.id) for line in lines]
         + [(row.sent_at, row.id) for row in spoken]
-        + [(run.settled_at, run.timer_id) for run in runs if run.settled_at is not None]
+        + [(run.settled_at, run.timer_id) for run in runs if run.settled_at is not None],
+        reverse=not is_after,
     )
-    shown = order[:limit]
+    shown, has_more = sorted(order[:limit]), len(order) > limit
     entries: dict[int, Entry] = {}
     wanted = {row_id for _, row_id in shown}
     for said in among_ids(connection, [row.id for row in spoken if row.id in wanted], language=language):
@@ -125,37 +136,28 @@ def history(
             entries[run.timer_id] = Automation(run.timer_id, run.settled_at, run)
     for deed in _deeds(connection, [line for line in lines if line.id in wanted], language):
         entries[deed.id] = deed
+    # There is something on the side one comes from: what stood on that page.
+    has_earlier, has_later = (True, has_more) if is_after else (has_more, place is not None)
     return Page(
         tuple(entries[row_id] for _, row_id in shown),
-        write_cursor(*shown[-1]) if len(order) > limit else None,
+        write_cursor(*shown[0]) if shown and has_earlier else None,
+        write_cursor(*shown[-1]) if shown and has_later else None,
     )
 
 
-def _lines(
-    connection: Connection, lead_id: int, since: tuple[datetime, int] | None, limit: int
-) -> Sequence[Any]:
+def _lines(connection: Connection, lead_id: int, stretch: Stretch) -> Sequence[Any]:
     """The journal about the lead, and about its person where no lead is named."""
     contact_id = select(Lead.contact_id).where(Lead.id == lead_id).scalar_subquery()
     about = or_(Journal.lead_id == lead_id, and_(Journal.contact_id == contact_id, Journal.lead_id.is_(None)))
     lines = select(
         Journal.id, Journal.at, Journal.actor, Journal.verb, Journal.contact_id, Journal.details
     ).where(about, Journal.verb.not_in(_UNTOLD))
-    if since is not None:
-        at, row_id = since
-        lines = lines.where(or_(Journal.at > at, and_(Journal.at == at, Journal.id > row_id)))
-    return connection.execute(lines.order_by(Journal.at, Journal.id).limit(limit)).all()
+    return connection.execute(stretch.of(lines, Journal.at, Journal.id)).all()
 
 
-def _spoken(
-    connection: Connection, lead_id: int, since: tuple[datetime, int] | None, limit: int
-) -> Sequence[Any]:
+def _spoken(connection: Connection, lead_id: int, stretch: Stretch) -> Sequence[Any]:
     spoken = select(MessageRow.id, MessageRow.sent_at).where(MessageRow.lead_id == lead_id)
-    if since is not None:
-        at, row_id = since
-        spoken = spoken.where(
-            or_(MessageRow.sent_at > at, and_(MessageRow.sent_at == at, MessageRow.id > row_id))
-        )
-    return connection.execute(spoken.order_by(MessageRow.sent_at, MessageRow.id).limit(limit)).all()
+    return connection.execute(stretch.of(spoken, MessageRow.sent_at, MessageRow.id)).all()
 
 
 def _deeds(connection: Connection, lines: Sequence[Any], language: str) -> list[Deed]:

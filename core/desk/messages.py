@@ -22,6 +22,20 @@ _HAS_MORE = and_(
     or_(Message.whole_text != Message.text, func.length(Message.text) > LONG),
 ).label("has_more")
 
+_FILE = (  # the message, then a `File` in its order
+    Attachment.message_id,
+    Attachment.id,
+    Attachment.kind,
+    Attachment.state,
+    Attachment.name,
+    Attachment.media_type,
+    Attachment.size,
+    Attachment.sha256,
+    Attachment.reference,
+    Attachment.account_id,
+    Attachment.error,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class File:
@@ -130,6 +144,45 @@ def unseen_counts(connection: Connection, lead_ids: Sequence[int]) -> dict[int, 
     return {int(row[0] or 0): row[1] for row in rows}
 
 
+def counted(connection: Connection, lead_id: int) -> tuple[int, int]:
+    """How many messages a lead has in both directions, and how many files in them."""
+    row = connection.execute(
+        select(func.count(Message.id.distinct()), func.count(Attachment.id))
+        .join(Attachment, Attachment.message_id == Message.id, isouter=True)
+        .where(Message.lead_id == lead_id)
+    ).one()
+    return row[0], row[1]
+
+
+def files(
+    connection: Connection, lead_id: int, before: int | None = None, *, limit: int = 10
+) -> tuple[tuple[File, ...], int]:
+    """The latest files of a lead, oldest of them first, and how many there are before them.
+
+    `before` is the id of the first file of the page that was shown last.
+    """
+    of_lead = Message.lead_id == lead_id
+    if before is not None:
+        of_lead &= Attachment.id < before
+    rows = connection.execute(
+        select(*_FILE)
+        .join(Message, Message.id == Attachment.message_id)
+        .where(of_lead)
+        .order_by(Attachment.id.desc())
+        .limit(limit)
+    ).all()
+    latest = tuple(File(*row[1:]) for row in reversed(rows))
+    if len(latest) < limit:
+        return latest, 0
+    earlier = connection.execute(
+        select(func.count())
+        .select_from(Attachment)
+        .join(Message, Message.id == Attachment.message_id)
+        .where(Message.lead_id == lead_id, Attachment.id < latest[0].id)
+    ).scalar_one()
+    return latest, earlier
+
+
 def versions(connection: Connection, message_id: int) -> Sequence[tuple[datetime, str]]:
     """What a message said before each edit, oldest first: (until when, the text)."""
     rows = connection.execute(
@@ -230,21 +283,7 @@ def _read(connection: Connection, statement: Any, language: str) -> tuple[Said, 
 def _files(connection: Connection, message_ids: Collection[int]) -> dict[int, list[File]]:
     found: dict[int, list[File]] = {}
     rows = connection.execute(
-        select(
-            Attachment.message_id,
-            Attachment.id,
-            Attachment.kind,
-            Attachment.state,
-            Attachment.name,
-            Attachment.media_type,
-            Attachment.size,
-            Attachment.sha256,
-            Attachment.reference,
-            Attachment.account_id,
-            Attachment.error,
-        )
-        .where(among(Attachment.message_id, message_ids))
-        .order_by(Attachment.id)
+        select(*_FILE).where(among(Attachment.message_id, message_ids)).order_by(Attachment.id)
     )
     for row in rows:
         found.setdefault(row.message_id, []).append(File(*row[1:]))

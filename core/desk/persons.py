@@ -57,7 +57,8 @@ class Way:
     """How the person can be answered. `why_not` is None when they can.
 
     `why_not`: "excluded", "blocked" or another closing reason of the conversation, "one-way" (a site form of
-    somebody who left no e-mail, or there is no mailbox), "no-conversation" (entered by hand).
+    somebody who left no e-mail), "no-mailbox" (they left one, and the line has no mailbox), "no-conversation"
+    (entered by hand).
     """
 
     conversation_id: int | None
@@ -221,9 +222,9 @@ def way(
         return Way(route.conversation_id, route.channel, "excluded" if is_excluded else route.closed_why)
     if is_excluded:
         return Way(asked.id, asked.channel, "excluded")
+    if not any(address.kind == "email" and address.closed_at is None for address in addresses):
+        return Way(asked.id, asked.channel, "one-way")
     has_mailbox = connection.execute(
         select(Account.id).where(Account.line_id == line_id, Account.channel == "email").limit(1)
     ).first()
-    if has_mailbox and any(a.kind == "email" and a.closed_at is None for a in addresses):
-        return Way(asked.id, "email", None)
-    return Way(asked.id, asked.channel, "one-way")
+    return Way(asked.id, "email", None) if has_mailbox else Way(asked.id, asked.channel, "no-mailbox")

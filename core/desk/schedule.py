@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from core.automation.model import Robot, Timer, TimerState
+from core.desk.cursors import Stretch
 from core.language import in_language
 
 LET_BE = (TimerState.SKIPPED, TimerState.CANCELLED, TimerState.FAILED)
@@ -53,10 +54,8 @@ def last_let_be(connection: Connection, lead_id: int, visit_id: int, *, language
     return next(iter(_read(connection, latest, language)), None)
 
 
-def let_be(
-    connection: Connection, lead_id: int, after: tuple[datetime, int] | None, limit: int, *, language: str
-) -> tuple[Planned, ...]:
-    """Runs of a lead that did not happen, oldest first, after a moment and the id of a run settled in it.
+def let_be(connection: Connection, lead_id: int, stretch: Stretch, *, language: str) -> tuple[Planned, ...]:
+    """Runs of a lead that did not happen, in a stretch of its history, by when they were settled.
 
     What a manager called off is not among them: the journal names who did it.
     """
@@ -65,10 +64,7 @@ def let_be(
         Timer.state.in_(LET_BE),
         func.coalesce(Timer.reason, "") != "called-off",
     )
-    if after is not None:
-        at, timer_id = after
-        runs = runs.where((Timer.settled_at > at) | ((Timer.settled_at == at) & (Timer.id > timer_id)))
-    return _read(connection, runs.order_by(Timer.settled_at, Timer.id).limit(limit), language)
+    return _read(connection, stretch.of(runs, Timer.settled_at, Timer.id), language)
 
 
 def _runs() -> Any:

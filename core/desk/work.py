@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 
 from core import journal
 from core.automation.model import Timer, TimerState
 from core.contacts.people import lock_contacts
-from core.conversations.model import Direction, Message
 from core.conversations.redrawing import redraw_cards
 from core.database import Transaction
 from core.errors import Refusal
 from core.leads import assignment, stages
+from core.leads.answering import take_up, wait_again
 from core.leads.model import Lead, LeadOutcome, Stage, StageKind
 from core.leads.stages import Move, enter_stages
 from core.staff.managers import Person
@@ -47,6 +47,26 @@ def note(tx: Transaction, lead_id: int, person: Person, text: str) -> None:
     journal.note(
         tx, person.actor, "note", lead_id=lead_id, contact_id=lead.contact_id, details={"text": words}
     )
+
+
+def called(tx: Transaction, lead_id: int, person: Person) -> None:
+    """Somebody has spoken with the customer on the telephone: an answer like a written one.
+
+    An open lead that nobody has taken is taken, goes on from its first stage, and waits no longer. Robots that
+    wait for silence after an answer do not begin to: nothing was written that could be left unanswered. Raises
+    Refusal for a closed lead.
+    """
+    require_staff(tx, person)
+    lead = lead_of(tx, lead_id)
+    if lead.outcome != LeadOutcome.OPEN:
+        raise Refusal("refused-lead-closed", number=lead.number)
+    take_up(tx, lead, person)
+    tx.connection.execute(update(Lead).where(Lead.id == lead_id).values(waiting_since=None, active_at=tx.now))
+    tx.connection.execute(
+        update(Lead).where(Lead.id == lead_id, Lead.first_answer_at.is_(None)).values(first_answer_at=tx.now)
+    )
+    journal.note(tx, person.actor, "called", lead_id=lead_id, contact_id=lead.contact_id)
+    redraw_cards(tx, [lead_id], but_of=person.id)
 
 
 def move(tx: Transaction, lead_id: int, person: Person, stage_id: int, *, seen: int | None = None) -> None:
@@ -161,28 +181,6 @@ def failure_stage(tx: Transaction, pipeline_id: int) -> int:
             .limit(1)
         ).scalar_one()
     )
-
-
-def wait_again(tx: Transaction, lead_id: int) -> None:
-    """The customer of a reopened lead waits since the first thing they wrote after our last answer."""
-    answered = (
-        select(func.max(Message.id))
-        .where(
-            Message.lead_id == lead_id,
-            Message.direction == Direction.OUT,
-            Message.is_automatic.is_(False),
-        )
-        .scalar_subquery()
-    )
-    since = tx.connection.execute(
-        select(func.min(Message.sent_at)).where(
-            Message.lead_id == lead_id,
-            Message.direction == Direction.IN,
-            Message.is_automatic.is_(False),
-            Message.id > func.coalesce(answered, 0),
-        )
-    ).scalar_one_or_none()
-    tx.connection.execute(update(Lead).where(Lead.id == lead_id).values(waiting_since=since))
 
 
 def _make_theirs(tx: Transaction, lead: Any, person: Person) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, exists, func, or_, select, update
 
 from core import journal
 from core.channel import OutboundFile, Span
 from core.contacts.people import lock_contacts
-from core.conversations.model import Conversation, Delivery, DeliveryState, Message
+from core.conversations.model import Conversation, Delivery, DeliveryState, Direction, Message
 from core.conversations.notices import waiting_delivery
 from core.conversations.outbound import Utterance, say
 from core.conversations.routes import Route, open_routes
@@ -22,6 +22,7 @@ from core.leads import assignment
 from core.leads.model import Lead, LeadOutcome, StageKind
 from core.leads.pipelines import all_stages, stages
 from core.leads.stages import Move, enter_stages
+from core.staff import managers
 from core.staff.managers import Person
 
 
@@ -52,16 +53,26 @@ class Reply:
 
 
 def reply(
-    tx: Transaction, person: Person, lead_id: int, draft: Draft, conversation_id: int | None = None
+    tx: Transaction,
+    person: Person,
+    lead_id: int,
+    draft: Draft,
+    conversation_id: int | None = None,
+    *,
+    as_nobodys: bool = False,
 ) -> Reply:
     """Answer the customer of a lead, in `conversation_id` or where they last wrote.
 
     An open lead that nobody has taken is taken, and moves from its first stage to the next. Raises Refusal when
-    there is no way to the person, they have blocked us, they are excluded, or the text is empty.
+    there is no way to the person, they have blocked us, they are excluded, or the text is empty; and, where the
+    lead was shown to the writer `as_nobodys`, when a colleague has taken it meanwhile: they have answered too.
     """
     if not draft.text.strip() and not draft.files:
         raise Refusal("refused-reply-empty")
     lead = _lead(tx, lead_id)
+    if as_nobodys and lead.taken_at is not None and lead.responsible_id != person.id:
+        winner = managers.by_id(tx.connection, lead.responsible_id) if lead.responsible_id else None
+        raise Refusal("refused-lead-taken", number=lead.number, name=winner.name if winner else "—")
     route = _route(tx, lead, conversation_id)
     excluded = excluded_contacts(tx, {lead.contact_id, route.contact_id})
     if excluded:
@@ -69,7 +80,7 @@ def reply(
     if route.closed_why is not None:
         raise Refusal("refused-conversation-closed", number=lead.number, why=route.closed_why)
     if lead.outcome == LeadOutcome.OPEN:
-        _make_theirs(tx, lead, person)
+        take_up(tx, lead, person)
     answered = _answered(tx, draft.reply_to_message_id, route.conversation_id)
     spoken = say(
         tx,
@@ -146,6 +157,56 @@ def send_again(tx: Transaction, person: Person, delivery_id: int) -> int:
     )
 
 
+def wait_still(tx: Transaction, lead_id: int, message_id: int) -> None:
+    """An answer has failed: the customer of an open lead waits for one as before, and it was no first answer."""
+    failed = select(Message.sent_at).where(Message.id == message_id).scalar_subquery()
+    heard = select(func.min(Message.sent_at)).where(*_heard_answers(lead_id)).scalar_subquery()
+    tx.connection.execute(
+        update(Lead).where(Lead.id == lead_id, Lead.first_answer_at == failed).values(first_answer_at=heard)
+    )
+    wait_again(tx, lead_id)
+
+
+def wait_again(tx: Transaction, lead_id: int) -> None:
+    """The customer of an open lead waits since the first thing they wrote after our last answer that they can have.
+
+    To speak with them on the telephone is an answer too.
+    """
+    written = select(func.max(Message.id)).where(*_heard_answers(lead_id))
+    spoken = select(func.max(journal.Journal.id)).where(
+        journal.Journal.lead_id == lead_id, journal.Journal.verb == "called"
+    )
+    answered = max(tx.connection.execute(last).scalar_one() or 0 for last in (written, spoken))
+    since = tx.connection.execute(
+        select(func.min(Message.sent_at)).where(
+            Message.lead_id == lead_id,
+            Message.direction == Direction.IN,
+            Message.is_automatic.is_(False),
+            Message.id > answered,
+        )
+    ).scalar_one_or_none()
+    tx.connection.execute(
+        update(Lead).where(Lead.id == lead_id, Lead.outcome == LeadOutcome.OPEN).values(waiting_since=since)
+    )
+
+
+def _heard_answers(lead_id: int) -> tuple[ColumnElement[bool], ...]:
+    lost = exists().where(
+        Delivery.message_id == Message.id,
+        Delivery.state.in_((DeliveryState.REFUSED, DeliveryState.CANCELLED)),
+    )
+    again = exists().where(
+        Delivery.message_id == Message.id,
+        Delivery.state.not_in((DeliveryState.REFUSED, DeliveryState.CANCELLED)),
+    )
+    return (
+        Message.lead_id == lead_id,
+        Message.direction == Direction.OUT,
+        Message.is_automatic.is_(False),
+        or_(~lost, again),  # sent again by hand, or written in the network's own app
+    )
+
+
 def _lead(tx: Transaction, lead_id: int) -> Any:
     contact_id = tx.connection.execute(select(Lead.contact_id).where(Lead.id == lead_id)).scalar_one_or_none()
     if contact_id is None:
@@ -179,7 +240,11 @@ def _route(tx: Transaction, lead: Any, conversation_id: int | None) -> Route:
     return found[conversation_id]
 
 
-def _make_theirs(tx: Transaction, lead: Any, person: Person) -> None:
+def take_up(tx: Transaction, lead: Any, person: Person) -> None:
+    """Whoever answers an open lead first has it, and it goes on from its first stage to the next.
+
+    `lead` is its locked row, with `id`, `taken_at`, `stage_id` and `pipeline_id`.
+    """
     if lead.taken_at is None:
         assignment.take(tx, lead.id, person)
     stage = all_stages(tx.connection)[lead.stage_id]

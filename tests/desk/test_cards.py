@@ -10,7 +10,7 @@ import pytest
 from core.channel import InboundFile
 from core.clock import ManualClock
 from core.database import Database
-from core.desk import board, work
+from core.desk import board, messages, work
 from core.desk.cards import Card, card, card_by_number
 from core.errors import Refusal
 from core.leads import answering, assignment
@@ -172,7 +172,7 @@ async def test_a_form_of_somebody_without_an_email_cannot_be_answered_and_the_ca
         await an_account(database, "email", "line@example.org")
         after = await read(database, with_email)
         without = await read(database, only_phone)
-    assert before.way.why_not == "one-way"
+    assert before.way.why_not == "no-mailbox"
     assert (after.way.channel, after.way.why_not) == ("email", None)
     assert without.way.why_not == "one-way"
     assert without.missing == ("email",)
@@ -262,3 +262,31 @@ async def test_somebody_who_was_removed_can_do_nothing_with_old_buttons(
         with pytest.raises(Refusal) as refused:
             await database.transact(lambda tx: work.note(tx, lead_id, olga, "ещё я"))
     assert refused.value.key == "refused-not-staff"
+
+
+async def test_files_and_messages_are_counted_and_reached_beyond_what_the_card_holds(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        await a_manager(database)
+        account = await an_account(database)
+        album = tuple(InboundFile("photo", reference=f"file-{number}") for number in range(2))
+        filed = [
+            await file(database, account, a_message(f"чертёж {number}", files=album, at=clock.now()))
+            for number in range(13)
+        ]
+        await file(database, account, a_message("и ещё слово"), a_message("и ещё"))
+        lead_id = filed[0][0].lead_id or 0
+        lead = await read(database, lead_id)
+        pages, before = [], None
+        while True:
+            page, earlier = await database.read(
+                partial(messages.files, lead_id=lead_id, before=before, limit=10)
+            )
+            pages.append((len(page), earlier))
+            before = page[0].id
+            if not earlier:
+                break
+    assert len(lead.messages) == 10
+    assert (lead.spoken, lead.files) == (16, 26)  # with the confirmation
+    assert pages == [(10, 16), (10, 6), (6, 0)]

@@ -43,13 +43,20 @@ SPELLED_ELSEWHERE = {
 
 
 async def told(database: Database, lead_id: int, limit: int) -> list[Entry]:
-    entries: list[Entry] = []
-    after: str | None = None
-    while True:
-        page = await database.read(partial(history, lead_id=lead_id, after=after, limit=limit, language="ru"))
-        entries += page.entries
-        if (after := page.next) is None:
-            return entries
+    """The whole history, read from its latest page back to the first, and forward again."""
+    read = partial(history, lead_id=lead_id, limit=limit, language="ru")
+    page = await database.read(read)
+    assert page.later is None
+    back = [page]
+    while page.earlier is not None:
+        page = await database.read(partial(read, before=page.earlier))
+        back.append(page)
+    forward = [page]
+    while page.later is not None:
+        page = await database.read(partial(read, after=page.later))
+        forward.append(page)
+    assert forward == back[::-1]
+    return [entry for page in forward for entry in page.entries]
 
 
 async def test_the_whole_story_is_told_once_in_order_with_names_whatever_the_page(

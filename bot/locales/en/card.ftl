@@ -57,6 +57,8 @@ card-older = { $count ->
   }
 card-note = { $name }, { $when }: { $text }
 card-cannot-answer = Cannot be answered: { $why }
+card-cannot-answer-call = Cannot be answered: { $why }. Call { $phone }
+card-only-call = Nowhere to write to; call { $phone }
 card-answer-goes = { $kind ->
     [email] The answer goes as a letter
    *[other] The answer goes by { $channel }
@@ -67,6 +69,7 @@ unanswerable-excluded = this person is on the exclusion list
 unanswerable-blocked = they have blocked the bot
 unanswerable-deactivated = their account is gone
 unanswerable-no-way = they left no address to answer to
+unanswerable-no-mailbox = the line has no mailbox
 unanswerable-bounced = letters to their address do not arrive
 unanswerable-not_found = their address is gone
 unanswerable-other = { $why }
@@ -81,6 +84,8 @@ skip-no-text = it has no text
 skip-machine = a machine wrote
 skip-too-many = too many automatic messages in a row
 skip-already-said = it has been said already
+skip-answer-on-its-way = our answer has not arrived yet
+skip-nobody = there is nobody to tell
 skip-customer-wrote = the customer wrote first
 skip-unsubscribed = the person asked for no reminders
 skip-separated = the conversation went to another person
@@ -145,3 +150,8 @@ colleague-here = { $name }
 colleague-away = { $name } (away)
 ask-exclude = Exclude { $name }?
 exclude-means = Nothing from this person becomes a lead any more, and nothing goes out to them. Their open leads close as spam. You can undo this.
+called = Noted: you spoke on the phone. Lead { $number } no longer waits.
+files-earlier = Lead { $number } has { $count ->
+    [one] { $count } earlier file.
+   *[other] { $count } earlier files.
+  }

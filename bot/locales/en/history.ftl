@@ -11,6 +11,7 @@ history-lead-handed-over = { $who } handed the lead to { $name }
 history-stage-entered = { $who }: stage “{ $stage }”
 history-junked = { $who }: stage “{ $stage }”, { $reason }
 history-reopened = { $who } reopened the lead, stage “{ $stage }”
+history-called = 📞 { $who }: spoke on the phone
 history-note = 📝 { $who }: { $text }
 history-timer-cancelled = { $who } cancelled “{ $robot }”
 history-automation-stopped = Rules chased each other, stopped at stage “{ $stage }”

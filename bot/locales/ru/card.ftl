@@ -59,6 +59,8 @@ card-older = { $count ->
   }
 card-note = { $name }, { $when }: { $text }
 card-cannot-answer = Ответить нельзя: { $why }
+card-cannot-answer-call = Ответить нельзя: { $why }. Позвоните: { $phone }
+card-only-call = Написать некуда, позвоните: { $phone }
 card-answer-goes = { $kind ->
     [email] Ответ уйдёт письмом на почту
    *[other] Ответ уйдёт сюда: { $channel }
@@ -69,6 +71,7 @@ unanswerable-excluded = человек в списке исключений
 unanswerable-blocked = он заблокировал бота
 unanswerable-deactivated = его аккаунт удалён
 unanswerable-no-way = он не оставил адреса, по которому можно ответить
+unanswerable-no-mailbox = у линии нет почтового ящика
 unanswerable-bounced = письма на его адрес не доходят
 unanswerable-not_found = его адреса больше нет
 unanswerable-other = { $why }
@@ -83,6 +86,8 @@ skip-no-text = нет текста
 skip-machine = писала машина
 skip-too-many = слишком много автоматических сообщений подряд
 skip-already-said = это уже говорили
+skip-answer-on-its-way = наш ответ ещё не дошёл
+skip-nobody = сообщать некому
 skip-customer-wrote = клиент написал сам
 skip-unsubscribed = человек просил не напоминать
 skip-separated = переписка перешла к другому человеку
@@ -147,3 +152,9 @@ colleague-here = { $name }
 colleague-away = { $name } (нет на месте)
 ask-exclude = Исключить: { $name }?
 exclude-means = Больше ничего от этого человека не станет лидом, и ему ничего не уйдёт. Открытые лиды закроются как спам. Это можно отменить.
+called = Записано: созвонились. Лид № { $number } больше не ждёт ответа.
+files-earlier = Раньше по лиду № { $number } { $count ->
+    [one] был ещё { $count } файл.
+    [few] было ещё { $count } файла.
+   *[many] было ещё { $count } файлов.
+  }

@@ -11,6 +11,7 @@ history-lead-handed-over = { $who }: лид передан, теперь { $name
 history-stage-entered = { $who }: стадия «{ $stage }»
 history-junked = { $who }: стадия «{ $stage }», { $reason }
 history-reopened = { $who }: лид открыт снова, стадия «{ $stage }»
+history-called = 📞 { $who }: разговор по телефону
 history-note = 📝 { $who }: { $text }
 history-timer-cancelled = { $who }: отменено «{ $robot }»
 history-automation-stopped = Правила гоняли лид по кругу, остановлено на стадии «{ $stage }»

@@ -1,0 +1,116 @@
+"""Cards as managers use them: whom to call, what was said and sent long ago, who filled in a form again."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from sandbox.messages import Message
+from sandbox.people import Person
+from tests.bot.programs import FORM_KEY, Story, a_story
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture
+async def story(tmp_path: Path) -> AsyncIterator[Story]:
+    async with a_story(tmp_path) as told:
+        yield told
+
+
+async def from_the_site(story: Story, **fields: str) -> None:
+    url = f"http://127.0.0.1:{story.program.port}/lines/main/form?key={FORM_KEY}"
+    async with aiohttp.ClientSession() as session, session.post(url, json=fields) as answer:
+        assert answer.status == 202, await answer.text()
+
+
+def rows_of(message: Message) -> list[list[str]]:
+    return [[button.text for button in row] for row in message.buttons]
+
+
+def buttons_of(message: Message) -> list[str]:
+    return [label for row in rows_of(message) for label in row]
+
+
+async def test_a_form_with_nothing_but_a_telephone_is_called_and_is_then_answered(story: Story) -> None:
+    await from_the_site(story, name="Иван", phone="8 916 123-45-67", message="Нужна кухня")
+    card = await story.admin.sees(story.staff, "🆕 Новый лид № 1")
+    assert "📞 Написать некуда, позвоните: +7 916 123-45-67" in card.text
+    assert "Ответить нельзя" not in card.text
+    assert rows_of(card)[0] == ["✋ Взять", "📞 Созвонились"]
+    toast = await story.admin.taps(card, "Созвонились")
+    assert toast.text == "Записано: созвонились. Лид № 1 больше не ждёт ответа."
+    await story.telegram.until(lambda: "Ваш лид" in card.text)
+    assert "В работе" in card.text
+    list_ = await story.answer(story.admin, await story.admin.writes(story.staff, "/leads"))
+    assert "⏱" not in list_.text
+    await story.admin.taps(card, "История")
+    await story.telegram.until(lambda: "📞 Ирина: разговор по телефону" in card.text)
+
+
+async def test_a_second_form_of_the_same_telephone_can_be_called_back_from_where_it_is_shown(
+    story: Story,
+) -> None:
+    await from_the_site(story, name="Иван", phone="8 916 123-45-67", message="Нужна кухня")
+    await story.admin.sees(story.staff, "Новый лид")
+    await from_the_site(story, name="Иван", phone="8 916 123-45-67", message="И шкаф")
+    again = await story.admin.sees(story.staff, "И шкаф")
+    assert rows_of(again)[0] == ["✋ Взять", "📞 Созвонились", "Карточка"]
+    await story.admin.taps(again, "Созвонились")
+    await story.telegram.until(lambda: "✋ Взять" not in buttons_of(again))
+    assert "И шкаф" in again.text
+
+
+async def test_an_address_that_we_cannot_write_to_for_want_of_a_mailbox_is_not_called_missing(
+    story: Story,
+) -> None:
+    await from_the_site(story, name="Анна", email="anna@example.org", message="Сколько стоит?")
+    card = await story.admin.sees(story.staff, "Новый лид")
+    assert "🚫 Ответить нельзя: у линии нет почтового ящика" in card.text
+    assert "📞 Созвонились" not in buttons_of(card)
+
+
+async def test_every_file_of_a_lead_can_be_had_again_and_also_by_whom_it_is_handed_to(story: Story) -> None:
+    anna = story.telegram.person(777, "Анна", username="anna_p")
+    for number in range(12):
+        await anna.sends_document(story.line, f"чертёж {number}".encode())
+    for number in range(11):
+        await anna.writes(story.line, f"слово {number}")
+    await story.telegram.until(lambda: "слово 10" in story.read(story.admin))
+    boris = await story.manager(101, "Борис")
+    card = await story.answer(boris, await boris.writes(story.staff, "/lead 1"))
+    assert "📎 Файлы: 12" in buttons_of(card)
+    assert "… и ещё 14 сообщений раньше" in card.text
+    await boris.taps(card, "Файлы")
+    more = await boris.sees(story.staff, "было ещё 2 файла")
+    assert documents(story, boris) == [f"чертёж {number}" for number in range(2, 12)]
+    await boris.taps(more, "Показать ещё")
+    await story.telegram.until(lambda: len(documents(story, boris)) == 12)
+    assert documents(story, boris)[-2:] == ["чертёж 0", "чертёж 1"]
+    await story.telegram.until(lambda: not more.buttons)
+
+
+async def test_history_opens_where_one_is_now_and_leads_back_to_the_beginning(story: Story) -> None:
+    anna = story.telegram.person(777, "Анна")
+    await anna.sends_document(story.line, b"%PDF", "смета.pdf", caption="Вот смета")
+    for number in range(1, 20):
+        await anna.writes(story.line, f"слово {number}.")
+    card = await story.admin.sees(story.staff, "Новый лид")
+    await story.telegram.until(lambda: "слово 19." in story.read(story.admin))
+    await story.admin.taps(card, "История")
+    await story.telegram.until(lambda: "слово 19." in card.text)
+    assert rows_of(card) == [["‹ Раньше"], ["‹ Назад", "📎 Файлы: 1"]]
+    await story.admin.taps(card, "Раньше")
+    await story.telegram.until(lambda: "слово 1." in card.text)
+    assert "← Анна: Вот смета 📎 Файл: смета.pdf" in card.text
+    assert rows_of(card) == [["Позже ›"], ["‹ Назад", "📎 Файлы: 1"]]
+    await story.admin.taps(card, "Позже")
+    await story.telegram.until(lambda: "слово 19." in card.text)
+
+
+def documents(story: Story, person: Person) -> list[str]:
+    """What the files say that this person has in the chat with the managers' bot."""
+    return [message.media.data.decode() for message in person.chat(story.staff) if message.media is not None]
