@@ -17,6 +17,7 @@ from core.files import FileStore
 from core.intake.edge import Intake
 from core.lines.accounts import AccountRef
 from webhooks import form, health, telegram, unsubscribe
+from webhooks.answers import answer
 from webhooks.metrics import Metrics
 from webhooks.refusals import Network, Refusals
 
@@ -60,11 +61,11 @@ def build(edge: Edge) -> web.Application:
         try:
             response = await handler(request)
         except web.HTTPException as error:
-            response = web.json_response({"error": error.reason}, status=error.status, headers=_kept(error))
+            response = answer({"error": error.reason}, status=error.status, headers=_kept(error))
             if error.status in (401, 403):
                 refusals.note(request, error.status)
         except InvalidInput as error:
-            response = web.json_response({"error": error.reason, "field": error.field}, status=error.status)
+            response = answer({"error": error.reason, "field": error.field}, status=error.status)
         except (OSError, DatabaseError) as error:
             if isinstance(error, ConnectionError) and (
                 not request.transport or request.transport.is_closing()
@@ -88,7 +89,7 @@ def build(edge: Edge) -> web.Application:
 
 
 def _later() -> web.Response:
-    return web.json_response({"error": "try again later"}, status=503, headers={"Retry-After": "5"})
+    return answer({"error": "try again later"}, status=503, headers={"Retry-After": "5"})
 
 
 def _route(request: web.Request) -> str:

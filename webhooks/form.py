@@ -16,6 +16,7 @@ from channels.form.names import HONEYPOTS
 from core.channel import Received
 from core.errors import InvalidInput
 from core.files import Sink
+from webhooks.answers import answer
 
 if TYPE_CHECKING:
     from webhooks.application import Edge
@@ -36,7 +37,7 @@ def add_routes(app: web.Application, edge: Edge) -> None:
         received = await _read(request, edge)
         # What is parked is kept too, and seen by the admins: the visitor need not send it again.
         filed = await edge.intake.file(account, received)
-        return web.json_response({"id": str(filed.ledger_id)}, status=202)
+        return answer({"id": str(filed.ledger_id)}, status=202)
 
     async def preflight(_: web.Request) -> web.StreamResponse:
         response = web.Response(status=204)

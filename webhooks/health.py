@@ -10,6 +10,7 @@ from aiohttp import web
 
 from core import workload
 from core.database import DatabaseError
+from webhooks.answers import answer
 from webhooks.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def add_routes(app: web.Application, edge: Edge, metrics: Metrics) -> None:
     """Routes that tell how things are; they show no data of people."""
 
     async def live(_: web.Request) -> web.Response:
-        return web.json_response({"live": True})
+        return answer({"live": True})
 
     async def ready(_: web.Request) -> web.Response:
         try:
@@ -33,7 +34,7 @@ def add_routes(app: web.Application, edge: Edge, metrics: Metrics) -> None:
                 age = await edge.db.read(lambda c: workload.oldest_due(c, edge.clock.now()))
         except (TimeoutError, OSError, DatabaseError) as error:
             log.warning("not ready", why=type(error).__name__)
-            return web.json_response({"ready": False, "database": "away"}, status=503)
+            return answer({"ready": False, "database": "away"}, status=503)
         late = age > edge.oldest_allowed.total_seconds()
         body = {
             "ready": not late,
@@ -42,7 +43,7 @@ def add_routes(app: web.Application, edge: Edge, metrics: Metrics) -> None:
             "leases": dict(edge.leases),
             "oldest_due_seconds": round(age, 1),
         }
-        return web.json_response(body, status=503 if late else 200)
+        return answer(body, status=503 if late else 200)
 
     async def figures(_: web.Request) -> web.Response:
         return web.Response(body=await metrics.text(edge.clock.now()), headers={"Content-Type": CONTENT_TYPE})

@@ -7,7 +7,7 @@ from io import BytesIO
 
 import aiohttp
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 from structlog.testing import capture_logs
@@ -16,6 +16,7 @@ from core.contacts.model import Contact
 from core.conversations.model import Attachment, Message
 from core.leads.model import Lead
 from tests.web.edge import FORM, KEY, KEYED, Web
+from webhooks.answers import answer
 
 ENQUIRY = {"name": "Анна", "phone": "8 916 123-45-67", "message": "Сколько стоит доставка?"}
 
@@ -54,6 +55,23 @@ async def test_a_file_of_a_multipart_form_lies_in_the_store_under_its_hash(web: 
     assert web.store.load(stored) == b"\x00PDF" * 50_000
     assert size == 200_000
     assert "/" not in name
+
+
+async def test_a_developer_reads_the_name_of_his_field_as_he_wrote_it(web: Web) -> None:
+    fields = {"phone": "8 916 123-45-67", "Поле": "x" * 100_000}
+    async with web.client.post(FORM, json=fields, headers=KEYED) as refused:
+        assert refused.status == 413
+        assert refused.headers["Content-Type"] == "application/json; charset=utf-8"
+        assert '"field": "Поле"' in await refused.text()
+
+
+@given(st.text(st.characters()))
+@example("\ud83d")
+@example("\ud83d\ude00")
+def test_whatever_is_answered_is_json_in_utf_8(text: str) -> None:
+    body = answer({"field": text}).body
+    assert isinstance(body, bytes)
+    assert json.loads(body.decode()) == json.loads(json.dumps({"field": text}))
 
 
 async def test_a_click_twice_is_one_message_and_the_same_key_is_the_same_answer(web: Web) -> None:
