@@ -12,11 +12,11 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import Connection, bindparam, delete, literal_column, select
 
-from core.automation.model import Timer, TimerState
+from core.automation.model import Timer
 from core.clock import SystemClock
-from core.conversations.model import Attachment, Delivery, DeliveryState
+from core.conversations.model import Attachment, Delivery
 from core.conversations.notices import tell_trouble
 from core.database import BATCH, Database, Transaction, among
 from core.files import FileStore
@@ -37,6 +37,21 @@ _HELD_POSTS = (
         Account.channel == "form",
     )
     .order_by(LedgerRaw.ledger_id)
+    .limit(BATCH)
+)
+# Which states are over stands in the statements as a constant, so that the indexes over those rows serve them.
+_FINISHED = (
+    select(Timer.id)
+    .where(literal_column("timer.state <> 'waiting'"), Timer.settled_at < bindparam("before"))
+    .limit(BATCH)
+)
+_SETTLED = (
+    select(Delivery.id)
+    .where(
+        Delivery.notice.is_not(None),
+        literal_column("delivery.state IN ('sent', 'cancelled')"),
+        Delivery.settled_at < bindparam("before"),
+    )
     .limit(BATCH)
 )
 _HASH = re.compile(rb"[0-9a-f]{64}")
@@ -65,27 +80,9 @@ class Retention:
 def sweep(retention: Retention, store: FileStore, tx: Transaction) -> int:
     """Remove one lot of everything that is over; returns how many rows, 0 when there is nothing left."""
     removed = _sweep_raw(tx, retention, store)
-    finished = [
-        row[0]
-        for row in tx.connection.execute(
-            select(Timer.id)
-            .where(Timer.state != TimerState.WAITING, Timer.settled_at < tx.now - retention.timers)
-            .limit(BATCH)
-        )
-    ]
+    finished = tx.connection.execute(_FINISHED, {"before": tx.now - retention.timers}).scalars().all()
     removed += _delete(tx, Timer, Timer.id, finished)
-    notices = [
-        row[0]
-        for row in tx.connection.execute(
-            select(Delivery.id)
-            .where(
-                Delivery.notice.is_not(None),
-                Delivery.state.in_((DeliveryState.SENT, DeliveryState.CANCELLED)),
-                Delivery.settled_at < tx.now - retention.notices,
-            )
-            .limit(BATCH)
-        )
-    ]
+    notices = tx.connection.execute(_SETTLED, {"before": tx.now - retention.notices}).scalars().all()
     removed += _delete(tx, Delivery, Delivery.id, notices)
     dialogs = [
         row[0]
@@ -174,7 +171,7 @@ def tell_silence(tx: Transaction) -> None:
         tell_trouble(tx, account_id, "silent", SILENCE)
 
 
-def _delete(tx: Transaction, model: Any, column: Any, keys: list[Any]) -> int:
+def _delete(tx: Transaction, model: Any, column: Any, keys: Sequence[Any]) -> int:
     if keys:
         tx.connection.execute(delete(model).where(among(column, keys)))
     return len(keys)

@@ -73,4 +73,5 @@ class Timer(Model):
         partial_index("ix_timer_due", "due_at", "id", where="state = 'waiting'"),
         partial_index("uq_timer_visit_robot", "visit_id", "robot_id", where="state = 'waiting'", unique=True),
         Index("ix_timer_lead", "lead_id", "id"),
+        partial_index("ix_timer_settled", "settled_at", where="state <> 'waiting'"),
     )

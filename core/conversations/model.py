@@ -181,6 +181,11 @@ class Delivery(Model):
         partial_index("ix_delivery_sending", "lease_until", where="state = 'sending'"),
         partial_index("ix_delivery_uncertain", "account_id", "id", where="state = 'uncertain'"),
         Index("ix_delivery_message", "message_id"),
+        partial_index(
+            "ix_delivery_notice_settled",
+            "settled_at",
+            where="notice IS NOT NULL AND state IN ('sent', 'cancelled')",
+        ),
     )
 
 

@@ -140,9 +140,8 @@ async def explained(database: Database, asked: Asked) -> list[str]:
 
 
 def _allowed(found: str) -> bool:
-    """Housekeeping looks through what is settled, once in ten minutes; raw input from its oldest, as far as a lot."""
-    is_settled = "timer.state != " in found or "delivery.notice IS NOT NULL" in found
-    return is_settled or "ORDER BY ledger_raw.ledger_id" in found
+    """Housekeeping looks through raw input from its oldest, as far as a lot."""
+    return "ORDER BY ledger_raw.ledger_id" in found
 
 
 async def send_everything(database: Database) -> None:
@@ -162,11 +161,18 @@ async def test_calling_off_what_waits_for_somebody_looks_at_their_lanes_alone(
     async with a_database(sqlite_url, clock) as database:
         with noting(database) as asked:
             await database.transact(partial(deliveries.cancel_on_answer, conversation_ids=[1], lead_ids=[2]))
-        (statement,) = [one for one in asked if one.startswith("UPDATE delivery")]
+        statements = [one for one in asked if one.startswith("UPDATE delivery")]
 
-        def plan(connection: Connection) -> str:
-            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", asked[statement])
-            return "\n".join(str(row[-1]) for row in rows)
+        def plans(connection: Connection) -> list[str]:
+            return [
+                "\n".join(
+                    str(row[-1])
+                    for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {one}", asked[one])
+                )
+                for one in statements
+            ]
 
-        found = await database.read(plan)
-    assert "ix_delivery_lane" in found, found
+        found = await database.read(plans)
+    assert found
+    for plan in found:  # what is with the network now is never more than a handful
+        assert "ix_delivery_lane" in plan or "ix_delivery_sending" in plan, plan
