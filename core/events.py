@@ -51,12 +51,21 @@ class MessageEdited:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A manager's answer has gone out to the customer; the wait for silence begins."""
+    """Somebody answered the customer: as it was written, and once more when it arrived late. Silence is waited for."""
 
     conversation_id: int
     lead_id: int
     message_id: int
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerFailed:
+    """A person's answer did not arrive, or (`is_certain` false) nobody knows; no silence can be waited for."""
+
+    lead_id: int
+    message_id: int
+    is_certain: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +85,7 @@ class ManagerCame:
 
 @dataclass(frozen=True, slots=True)
 class ManagerLeft:
-    """Somebody does not work here any more; the open leads they had are given out."""
+    """Somebody does not work here any more, or cannot be written to: the open leads they had are given out."""
 
     manager_id: int
 
@@ -87,6 +96,7 @@ Event: TypeAlias = (
     | CustomerWrote
     | MessageEdited
     | Answered
+    | AnswerFailed
     | ContactClosed
     | ManagerCame
     | ManagerLeft

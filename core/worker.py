@@ -51,12 +51,15 @@ class Worker:
         *,
         retention: housekeeping.Retention | None = None,
         poll: timedelta = POLL,
+        stale: timedelta = deliveries.STALE,
     ) -> None:
         self._db = db
         self._post = post
         self._store = store
         self._retention = retention or housekeeping.Retention()
         self._poll = poll
+        self._stale = stale
+        self._renewed = db.clock.now()
         self._outage = Outage(db.clock, log)
         self._stopping = asyncio.Event()
         self._paused: dict[int, datetime] = {}
@@ -128,10 +131,16 @@ class Worker:
         """One transaction: what has been sent is settled, what is due is claimed."""
         if results:
             deliveries.settle(tx, results)
+        if self._sending and tx.now >= self._renewed + deliveries.LEASE / 2:
+            deliveries.renew(tx, list(self._sending.values()))
+            tx.after_commit.append(partial(self._note_renewed, tx.now))
         if room <= 0 or self._stopping.is_set():  # again: the transaction may have waited
             return []
         paused = [account for account, until in self._paused.items() if until > tx.now]
-        return deliveries.claim(tx, room, self._post.renderer, paused=paused)
+        return deliveries.claim(tx, room, self._post.renderer, paused=paused, stale=self._stale)
+
+    def _note_renewed(self, moment: datetime) -> None:
+        self._renewed = moment
 
     async def _settle_apart(self, results: list[tuple[Claimed, Outcome]]) -> list[tuple[Claimed, Outcome]]:
         """Settle one by one, so that a bad one keeps nobody else; returns those to be tried again.

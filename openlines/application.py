@@ -54,6 +54,7 @@ from openlines.ground import (
     sqlite_path,
 )
 from openlines.importing import imported
+from openlines.recalling import recall
 from openlines.refiling import refile
 from openlines.settings import Settings, unknown_settings
 from webhooks.application import Edge, build
@@ -265,6 +266,7 @@ class Program:
             language=settings.language,
             store=self.store,
             refile=partial(refile, self.db, self.store, settings),
+            recall=partial(recall, self.db, self.store, settings),
             ready=self._bot_answers,
             look=self.poll,
         )
@@ -288,7 +290,14 @@ class Program:
         texts = Texts(default=self.settings.language)
         renderer = Notices(texts, self.clock, self.settings.timezone, staff.id) if staff else None
         retention = Retention(raw=timedelta(days=self.settings.retention.raw_days))
-        return Worker(self.db, Post(channels, renderer), self.store, retention=retention, poll=self.poll)
+        return Worker(
+            self.db,
+            Post(channels, renderer),
+            self.store,
+            retention=retention,
+            poll=self.poll,
+            stale=self.settings.confirm.max_age,
+        )
 
     async def note_trouble(self, account: AccountRef, why: str | None, part: str | None = None) -> None:
         """An account, or a part of it, is well (None) or not; admins are told when that is news.

@@ -14,6 +14,7 @@ NEXT = 2  # of what is planned, on a card
 # Reasons with words of their own: those that robots give, that a lead or a customer gives, that a network gives.
 SKIPS = (
     "closed", "stage-left", "robot-off", "too-late", "condition", "no-text", "machine", "too-many", "already-said",
+    "answer-on-its-way", "nobody",
     "customer-wrote", "unsubscribed", "separated", "called-off",
     "no-way", "excluded", "blocked", "deactivated", "not_found", "bounced",
 )  # fmt: skip
@@ -27,7 +28,9 @@ def automation(words: Words, card: Card, reader: Person) -> Rich:
     for planned in card.planned[:NEXT]:
         line = words("card-next", robot=line_of(planned.robot, 60), when=words.when(planned.due_at))
         rich.line(f"🤖 {line}", Markup.ITALIC)
-    if card.skipped and card.skipped.state != "cancelled":
+    # That there is nowhere to write to stands above already.
+    is_told = card.way.why_not is not None and card.skipped is not None and card.skipped.reason == "no-way"
+    if card.skipped and card.skipped.state != "cancelled" and not is_told:
         mark = "⚠️" if card.skipped.state == "failed" else "🤖"
         rich.line(f"{mark} {left_undone(words, card.skipped, reader)}", Markup.ITALIC)
     return rich

@@ -20,6 +20,7 @@ from core.conversations.notices import Wish, notify_all
 from core.database import BATCH, Transaction, among
 from core.events import (
     Answered,
+    AnswerFailed,
     ContactClosed,
     CustomerWrote,
     Event,
@@ -29,6 +30,7 @@ from core.events import (
     StageEntered,
     StageLeft,
 )
+from core.leads.answering import wait_still
 from core.leads.assignment import give_out_waiting
 from core.leads.model import Lead, LeadOutcome
 from core.staff import managers
@@ -67,8 +69,9 @@ class Reactions:
         answered = [event for event in events if isinstance(event, Answered)]
         closed = [event for event in events if isinstance(event, ContactClosed)]
         edited = [event for event in events if isinstance(event, MessageEdited)]
-        if left := [event.visit_id for event in events if isinstance(event, StageLeft)]:
-            timers.cancel_visits(tx, left, "stage-left")
+        if left := [event for event in events if isinstance(event, StageLeft)]:
+            timers.cancel_visits(tx, [event.visit_id for event in left], "stage-left")
+            deliveries.cancel_on_leaving(tx, {event.lead_id for event in left})
         if known := [event for event in wrote if not event.is_new_lead]:
             of_leads = {event.lead_id for event in known if event.lead_id is not None}
             timers.cancel_on_answer(tx, of_leads)
@@ -86,6 +89,10 @@ class Reactions:
             self._stage_entered(tx, entered)
         if answered:
             _await_silence(tx, answered)
+        for failed in [one for one in events if isinstance(one, AnswerFailed)]:
+            timers.cancel_silence(tx, failed.lead_id, "answer-failed")
+            if failed.is_certain:
+                wait_still(tx, failed.lead_id, failed.message_id)
         _tell_managers(tx, entered, wrote, edited)
 
     def _stage_entered(self, tx: Transaction, entered: Sequence[StageEntered]) -> None:
@@ -138,7 +145,7 @@ def _await_silence(tx: Transaction, answered: Sequence[Answered]) -> None:
     asked = {"leads": {event.lead_id for event in answered}}
     leads = {row.id: row for row in tx.connection.execute(_STAGES, asked)}
     robots = robots_of(tx, {lead.stage_id for lead in leads.values()})
-    timers.schedule(
+    timers.schedule_unsaid(
         tx,
         [
             Appointment(
@@ -148,6 +155,7 @@ def _await_silence(tx: Transaction, answered: Sequence[Answered]) -> None:
                 event.conversation_id,
                 max(event.at, tx.now) + timedelta(seconds=robot.delay_seconds),
                 robot.stops_on_answer,
+                robot.once_per_lead,
             )
             for event in answered
             if leads[event.lead_id].outcome == LeadOutcome.OPEN

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, func, select, text
 
 from core.automation import conditions
 from core.automation.model import Robot, Start
@@ -126,6 +126,11 @@ _FACTS = (
     .join(Line, Line.id == Lead.line_id)
     .where(among(Lead.id, "leads"))
 )
+_ON_THEIR_WAY = select(Delivery.conversation_id).where(
+    text("delivery.state IN ('waiting', 'sending')"),  # in the words of the index over lanes
+    among(Delivery.lane, "lanes"),
+    Delivery.is_automatic.is_(False),
+)
 _SAID = select(Delivery.key).where(among(Delivery.key, "keys"))
 _SAID_LATELY = (
     select(Message.conversation_id, func.count())
@@ -157,14 +162,15 @@ def perform(tx: Transaction, runs: Sequence[Run]) -> dict[str, str | None]:
 
     Returns per run's key None when it was done, or the reason for which it was skipped: "closed", "stage-left",
     "customer-wrote", "unsubscribed", "condition", "excluded", "blocked" or why else nothing can be delivered
-    there, "no-way", "already-said", "no-text", "too-many" (a machine may be answering us that neither its headers
-    nor its address gave away), or "failed: …" with the error of a robot that is set up wrongly. One that fails
-    keeps no other from acting.
+    there, "no-way", "nobody", "already-said", "no-text", "answer-on-its-way", "too-many" (a machine may be
+    answering us that neither its headers nor its address gave away), or "failed: …" with the error of a robot that
+    is set up wrongly. One that fails keeps no other from acting.
     """
     facts = _facts(tx, {run.lead_id for run in runs})
     routes = open_routes(tx, {run.conversation_id for run in runs if run.conversation_id is not None})
     excluded = excluded_contacts(tx, {fact.contact_id for fact in facts.values()})
-    said = _already_said(tx, [run.key for run in runs])
+    said = already_said(tx, [run.key for run in runs])
+    unheard = _unheard(tx, runs)
     lately = _said_lately(tx, {route.conversation_id for route in routes.values()})
     results: dict[str, str | None] = {}
     utterances: list[Utterance] = []
@@ -183,6 +189,8 @@ def perform(tx: Transaction, runs: Sequence[Run]) -> dict[str, str | None]:
         is_excluded = bool(fact and fact.contact_id in excluded)
         try:
             reason = _why_not(run, fact, route, run.key in said, is_excluded, is_loop)
+            if reason is None and run.conversation_id in unheard:
+                reason = "answer-on-its-way"
             results[run.key] = reason
             if reason is not None or fact is None:
                 continue
@@ -190,11 +198,17 @@ def perform(tx: Transaction, runs: Sequence[Run]) -> dict[str, str | None]:
                 case "message" if route is not None:
                     utterances.append(_utterance(run, fact, route))
                     lately[route.conversation_id] += 1
+                case "message":
+                    results[run.key] = "no-way"
                 case "notify" if fact.responsible_id is not None:
                     wishes.append(_wish(run, fact, fact.responsible_id))
+                case "notify":
+                    results[run.key] = "nobody"
                 case "stage":
                     stage_id = int(run.robot.parameters["stage"])
                     moves[run.lead_id] = run, Move(run.lead_id, stage_id, f"robot:{run.robot.id}")
+                case unknown:
+                    results[run.key] = f"{FAILED}there is no action {unknown!r}"
         except Exception as error:
             log.exception("a robot is set up wrongly", robot_id=run.robot.id, lead_id=run.lead_id)
             results[run.key] = _failed(error)
@@ -304,5 +318,15 @@ def _said_lately(tx: Transaction, conversation_ids: Collection[int]) -> Counter[
     return Counter({row[0]: row[1] for row in tx.connection.execute(_SAID_LATELY, asked)})
 
 
-def _already_said(tx: Transaction, keys: Collection[str]) -> set[str]:
+def _unheard(tx: Transaction, runs: Sequence[Run]) -> set[int | None]:
+    """Conversations in which our answer has not arrived yet, of those runs that wait for silence after it."""
+    after = {run.conversation_id for run in runs if run.robot.start == Start.ANSWERED}
+    lanes = [f"conversation:{id}" for id in after if id is not None]
+    if not lanes:
+        return set()
+    return {row[0] for row in tx.connection.execute(_ON_THEIR_WAY, {"lanes": lanes})}
+
+
+def already_said(tx: Transaction, keys: Collection[str]) -> set[str]:
+    """Which of these keys something was said under."""
     return {row[0] for row in tx.connection.execute(_SAID, {"keys": keys})}

@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, text, update
 
-from core.automation.model import Timer, TimerState
-from core.automation.robots import FAILED, Run, perform, robots_by_id
+from core.automation.model import Robot, Start, Timer, TimerState
+from core.automation.robots import FAILED, Run, already_said, perform, robots_by_id
 from core.conversations.model import Conversation
 from core.database import BATCH, Transaction, among
 from core.leads.model import Lead
@@ -46,6 +46,7 @@ class Appointment:
     conversation_id: int | None
     due_at: datetime
     stops_on_answer: bool
+    once_per_lead: bool = False
 
 
 def schedule(tx: Transaction, appointments: Sequence[Appointment]) -> None:
@@ -89,6 +90,15 @@ def schedule(tx: Transaction, appointments: Sequence[Appointment]) -> None:
     tx.hint("timers")
 
 
+def schedule_unsaid(tx: Transaction, appointments: Sequence[Appointment]) -> None:
+    """As `schedule`, without what is said once per lead and was said: no card should promise it again."""
+    keys = {
+        one: run_key(one.robot_id, one.lead_id, "", once=True) for one in appointments if one.once_per_lead
+    }
+    said = already_said(tx, keys.values()) if keys else set()
+    schedule(tx, [one for one in appointments if keys.get(one) not in said])
+
+
 def note_skipped(tx: Transaction, skipped: Sequence[tuple[Run, str]]) -> None:
     """What should have happened at once and did not is kept with its reason, like any run whose time came."""
     tx.insert(
@@ -119,6 +129,12 @@ def cancel_visits(tx: Transaction, visit_ids: Collection[int], reason: str) -> N
 def cancel_on_answer(tx: Transaction, lead_ids: Collection[int]) -> None:
     """The customer has written: what waited for his silence is off."""
     _cancel(tx, "customer-wrote", among(Timer.lead_id, lead_ids), Timer.stops_on_answer)
+
+
+def cancel_silence(tx: Transaction, lead_id: int, reason: str) -> None:
+    """Our answer did not arrive, so nobody is silent."""
+    waiting = select(Robot.id).where(Robot.start == Start.ANSWERED)
+    _cancel(tx, reason, Timer.lead_id == lead_id, Timer.robot_id.in_(waiting))
 
 
 def cancel_contacts(

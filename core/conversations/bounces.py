@@ -16,7 +16,7 @@ from core.conversations.model import Conversation, Delivery, LetterId, Message
 from core.conversations.outcomes import tell_author
 from core.conversations.threads import letter_key
 from core.database import Transaction, among
-from core.events import ContactClosed
+from core.events import AnswerFailed, ContactClosed
 
 REPORTED = "delivery"  # the field in which a channel names the delivery whose return path the report came to
 
@@ -45,6 +45,8 @@ def bounce(tx: Transaction, account_id: int, message: InboundMessage) -> bool:
     facts: dict[str, Any] = {"cause": "bounced", "reason": result.detail}
     if not result.only_copies:
         deliveries.bounced(tx, letter.message_id, result.detail)
+        if letter.lead_id is not None and not letter.is_automatic:
+            tx.record(AnswerFailed(letter.lead_id, letter.message_id))
     _close_addresses(tx, result.dead)
     if letter.address in result.dead:
         tx.connection.execute(
@@ -74,6 +76,7 @@ class _Letter:
     contact_id: int
     address: str  # whom the conversation is with
     copies: frozenset[str]
+    is_automatic: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,7 @@ def _reported(tx: Transaction, account_id: int, message: InboundMessage) -> _Let
         found.contact_id,
         found.thread.removeprefix("mail:"),
         copies,
+        found.is_automatic,
     )
 
 
@@ -137,6 +141,7 @@ def _letters() -> Select[Any]:
             Message.conversation_id,
             Message.lead_id,
             Message.fields,
+            Message.is_automatic,
             Conversation.contact_id,
             Conversation.thread,
         )

@@ -18,13 +18,22 @@ from sqlalchemy.orm import aliased
 from core.channel import Cause, Moved, OutboundMessage, Outcome, Postponed, Refused, Screen, Sent, Uncertain
 from core.conversations.model import Conversation, Delivery, DeliveryState
 from core.conversations.notices import tell_trouble
-from core.conversations.outcomes import note_refused, note_sent, note_uncertain, remember_letter, tell_of
+from core.conversations.outcomes import (
+    note_failed,
+    note_refused,
+    note_sent,
+    note_uncertain,
+    remember_letter,
+    tell_of,
+)
 from core.conversations.preparing import Claimed, Renderer, prepare
 from core.database import Transaction, among
+from core.events import Answered
 
 log = structlog.get_logger("deliveries")
 
-LEASE = timedelta(minutes=2)  # a send that takes longer has died, or might as well have
+LEASE = timedelta(minutes=2)  # a worker that lives renews it
+STALE = timedelta(hours=1)  # what an outage has kept so long is confirmed no more
 GIVE_UP = timedelta(days=3)  # after this long of "not yet" a person should know
 NOTICE_ATTEMPTS = 12  # of a notice nobody knows to have come: over an hour
 LONGEST_WAIT = timedelta(hours=1)
@@ -81,24 +90,31 @@ _ABANDONED = (
     .limit(64)
     .with_for_update(skip_locked=True)
 )
-_IN_HAND = select(Delivery.id, Delivery.state, Delivery.attempts).where(among(Delivery.id, "ids"))
+_IN_HAND = select(Delivery.id, Delivery.state, Delivery.attempts, Delivery.error).where(
+    among(Delivery.id, "ids")
+)
 _OF_LEADS = select(Conversation.id).where(among(Conversation.lead_id, "leads"))
 
 
 def claim(
-    tx: Transaction, limit: int, renderer: Renderer | None, *, paused: Collection[int] = ()
+    tx: Transaction,
+    limit: int,
+    renderer: Renderer | None,
+    *,
+    paused: Collection[int] = (),
+    stale: timedelta = STALE,
 ) -> list[Claimed]:
     """Take up to `limit` messages that are due, the oldest of each lane, and make them ready to send.
 
     The world is read again first: what has become pointless (the person is excluded, has blocked us, has
-    answered meanwhile; a notice with nothing left to say) is cancelled with its reason. `paused` accounts
-    wait.
+    answered meanwhile; a notice with nothing left to say; a confirmation older than `stale`) is cancelled with
+    its reason. `paused` accounts wait.
     """
     _settle_abandoned(tx)
     rows = tx.connection.execute(_DUE, {"now": tx.now, "paused": paused, "limit": limit}).all()
     if not rows:
         return []
-    ready, cancelled = prepare(tx, rows, renderer)
+    ready, cancelled = prepare(tx, rows, renderer, stale)
     tx.update(
         Delivery,
         [
@@ -108,6 +124,7 @@ def claim(
                 "topic": None,
                 "attempts": claimed.attempts,
                 "lease_until": tx.now + LEASE,
+                "error": None,  # from here on it says why the message is not wanted any more, see `_cancel`
                 "shown": claimed.message.screen.text if claimed.notice else None,
             }
             for claimed in ready
@@ -115,6 +132,15 @@ def claim(
     )
     _write_cancelled(tx, cancelled)
     return ready
+
+
+def renew(tx: Transaction, claimed: Sequence[Claimed]) -> None:
+    """What a worker still has in hand stays its own: a large file on a slow line takes longer than a lease."""
+    tx.connection.execute(
+        update(Delivery)
+        .where(among(Delivery.id, [one.id for one in claimed]), _SENDING)
+        .values(lease_until=tx.now + LEASE)
+    )
 
 
 def settle(tx: Transaction, results: Sequence[tuple[Claimed, Outcome]]) -> None:
@@ -149,14 +175,14 @@ def settle(tx: Transaction, results: Sequence[tuple[Claimed, Outcome]]) -> None:
                 row |= {"state": DeliveryState.SENT, "external_ids": list(external_ids)}
                 arrived.append((claimed, external_ids))
             case Postponed() as wait if tx.now - claimed.created_at < GIVE_UP:
-                row |= _waiting_again(tx, claimed, wait)
+                row |= _waiting_again(tx, claimed, wait, known.error)
             case Postponed(reason):
                 row |= {"state": DeliveryState.REFUSED, "cause": "gave_up", "error": reason[:500]}
                 row |= _arrived(claimed, outcome.delivered)
                 note_refused(tx, claimed, "gave_up", reason)
             case Refused(Cause.ACCOUNT, reason):
                 # Our own token is refused: nothing is wrong with the message, and it goes out once that is mended.
-                row |= _waiting_again(tx, claimed, Postponed(reason, timedelta(minutes=1)))
+                row |= _waiting_again(tx, claimed, Postponed(reason, timedelta(minutes=1)), known.error)
                 tell_trouble(tx, claimed.account_id, "token-refused")
             case Refused(cause, reason):
                 row |= {"state": DeliveryState.REFUSED, "cause": cause, "error": reason[:500]}
@@ -170,7 +196,7 @@ def settle(tx: Transaction, results: Sequence[tuple[Claimed, Outcome]]) -> None:
                 note_refused(tx, claimed, Cause.NOT_FOUND, reason)
             case Uncertain(reason) if claimed.notice is not None and claimed.attempts < NOTICE_ATTEMPTS:
                 # A manager may see the same card twice; a lead that nobody was shown would be worse.
-                row |= _waiting_again(tx, claimed, Postponed(reason, delivered=outcome.delivered))
+                row |= _waiting_again(tx, claimed, Postponed(reason, delivered=outcome.delivered), None)
             case Uncertain(reason):
                 row |= {"state": DeliveryState.UNCERTAIN, "error": reason[:500]}
                 row |= _arrived(claimed, outcome.delivered)
@@ -187,11 +213,13 @@ def cancel_on_answer(
     tx: Transaction, conversation_ids: Collection[int], lead_ids: Collection[int] = ()
 ) -> None:
     """The customer has written: a follow-up that has not left yet stays here, wherever it was to go."""
-    conversations = set(conversation_ids)
-    if lead_ids:
-        conversations |= {row[0] for row in tx.connection.execute(_OF_LEADS, {"leads": lead_ids})}
-    lanes = [f"conversation:{id}" for id in conversations]
-    _cancel(tx, "customer-wrote", _IN_LANE, among(Delivery.lane, lanes), Delivery.stops_on_answer)
+    _cancel_follow_ups(tx, "customer-wrote", {*conversation_ids, *_conversations_of(tx, lead_ids)})
+
+
+def cancel_on_leaving(tx: Transaction, lead_ids: Collection[int]) -> None:
+    """These leads are closed, or in another stage: a follow-up of the earlier one that has not left yet stays here."""
+    ours = among(Delivery.lead_id, lead_ids)
+    _cancel_follow_ups(tx, "stage-left", _conversations_of(tx, lead_ids), ours)
 
 
 def cancel_contact(tx: Transaction, contact_id: int, reason: str) -> None:
@@ -223,11 +251,6 @@ def cancel_contact(tx: Transaction, contact_id: int, reason: str) -> None:
     _write_cancelled(tx, [(row, reason) for row in rows])
 
 
-def cancel_message(tx: Transaction, message_id: int, reason: str) -> None:
-    """A person has thought better of it, in time."""
-    _cancel(tx, reason, Delivery.message_id == message_id)
-
-
 def next_due(connection: Connection) -> datetime | None:
     """When the earliest waiting delivery is due."""
     return connection.execute(
@@ -246,20 +269,6 @@ def state_of(connection: Connection, delivery_id: int) -> tuple[str, str | None,
         select(Delivery.state, Delivery.cause, Delivery.error).where(Delivery.id == delivery_id)
     ).one()
     return row.state, row.cause, row.error
-
-
-def confirm_arrival(tx: Transaction, message_ids: Sequence[int], state: DeliveryState) -> None:
-    """The network reports delivery or reading. Only forward, and an uncertain one is thereby certain."""
-    before = {
-        DeliveryState.DELIVERED: (DeliveryState.SENT, DeliveryState.UNCERTAIN),
-        DeliveryState.READ: (DeliveryState.SENT, DeliveryState.UNCERTAIN, DeliveryState.DELIVERED),
-        DeliveryState.SENT: (DeliveryState.UNCERTAIN,),
-    }[state]
-    tx.connection.execute(
-        update(Delivery)
-        .where(among(Delivery.message_id, message_ids), Delivery.state.in_(before))
-        .values(state=state, settled_at=tx.now)
-    )
 
 
 def bounced(tx: Transaction, message_id: int, reason: str) -> None:
@@ -281,7 +290,13 @@ def confirm_letters(tx: Transaction, account_id: int, letters: Mapping[int, str]
     now on answers to it and reports about it find their conversation. Everything else is left as it is.
     """
     rows = tx.connection.execute(
-        select(Delivery.id, Delivery.message_id, Delivery.conversation_id)
+        select(
+            Delivery.id,
+            Delivery.message_id,
+            Delivery.conversation_id,
+            Delivery.lead_id,
+            Delivery.is_automatic,
+        )
         .where(
             among(Delivery.id, letters),
             Delivery.account_id == account_id,
@@ -300,6 +315,8 @@ def confirm_letters(tx: Transaction, account_id: int, letters: Mapping[int, str]
             .values(state=DeliveryState.SENT, error=None, external_ids=[letter], settled_at=tx.now)
         )
         remember_letter(tx, account_id, row.conversation_id, row.message_id, letter)
+        if not row.is_automatic and row.lead_id is not None:
+            tx.record(Answered(row.conversation_id, row.lead_id, row.message_id, tx.now))
     tx.hint("settled")
 
 
@@ -334,7 +351,11 @@ def _arrived(claimed: Claimed, delivered: Sequence[str]) -> dict[str, Any]:
     return {"external_ids": list(dict.fromkeys((*claimed.message.already_sent, *delivered))) or None}
 
 
-def _waiting_again(tx: Transaction, claimed: Claimed, wait: Postponed) -> dict[str, Any]:
+def _waiting_again(
+    tx: Transaction, claimed: Claimed, wait: Postponed, unwanted: str | None
+) -> dict[str, Any]:
+    if unwanted is not None:
+        return {"state": DeliveryState.CANCELLED, "error": unwanted, **_arrived(claimed, wait.delivered)}
     return {
         "state": DeliveryState.WAITING,
         "due_at": tx.now + (wait.retry_after or backoff(claimed.attempts)),
@@ -369,7 +390,7 @@ def _settle_abandoned(tx: Transaction) -> None:
     if not rows:
         return
     for row in rows:
-        if row.notice is not None:
+        if row.notice is not None and row.attempts < NOTICE_ATTEMPTS:
             # A manager may see the same card twice; a lead that nobody was shown would be worse.
             tx.update(
                 Delivery,
@@ -435,15 +456,29 @@ def _write_cancelled(tx: Transaction, cancelled: Sequence[tuple[Any, str]]) -> N
                 is_automatic=False,
                 notice=None,
             )
+            if reason != "excluded":
+                note_failed(tx, claimed)
             tell_of(tx, claimed, "delivery-failed", cause=reason, reason=reason)
     if cancelled:
         tx.hint("settled")
         tx.hint("deliveries")  # what lay behind them in their lanes is free to go
 
 
-def _cancel(tx: Transaction, reason: str, *conditions: Any) -> None:
+def _conversations_of(tx: Transaction, lead_ids: Collection[int]) -> set[int]:
+    if not lead_ids:
+        return set()
+    return {row[0] for row in tx.connection.execute(_OF_LEADS, {"leads": lead_ids})}
+
+
+def _cancel_follow_ups(
+    tx: Transaction, reason: str, conversation_ids: Collection[int], *conditions: Any
+) -> None:
+    lanes = [f"conversation:{id}" for id in conversation_ids]
+    of_lanes = (_IN_LANE, among(Delivery.lane, lanes), Delivery.stops_on_answer, *conditions)
     tx.connection.execute(
         update(Delivery)
-        .where(_WAITING, Delivery.message_id.is_not(None), *conditions)
+        .where(_WAITING, *of_lanes)
         .values(state=DeliveryState.CANCELLED, error=reason, settled_at=tx.now)
     )
+    # What is with the network at this moment goes if it goes; if it is put off, it is not tried again.
+    tx.connection.execute(update(Delivery).where(_SENDING, *of_lanes).values(error=reason))

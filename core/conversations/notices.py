@@ -16,7 +16,7 @@ from core.lines.model import Account
 from core.staff.model import Manager, Role
 
 GATHERING = timedelta(seconds=1)  # parts of an album and quick second lines arrive in one notice
-_REACHABLE = select(Manager.id).where(among(Manager.id, "managers"), Manager.is_reachable)
+_REACHABLE = select(Manager.id).where(among(Manager.id, "managers"), Manager.is_reachable, Manager.is_active)
 _BOTS = (
     select(Account.id, Account.channel).where(Account.channel.in_(("staff", "telegram"))).order_by(Account.id)
 )
@@ -57,7 +57,7 @@ def notify(
 
 
 def notify_all(tx: Transaction, wishes: Sequence[Wish]) -> None:
-    """Tell many managers many things. Those nobody can write to (never started the bot) are passed over."""
+    """Tell many managers many things. Who has left, or never started the bot, cannot be written to: passed over."""
     if not wishes:
         return
     account_id = staff_account(tx.connection)

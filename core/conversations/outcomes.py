@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, exists, select, update
@@ -10,15 +11,18 @@ from sqlalchemy.orm import aliased
 
 from core import journal
 from core.channel import Cause
-from core.conversations.model import Conversation, LetterId, Message, Shown
+from core.conversations.model import Conversation, Delivery, LetterId, Message, Shown
 from core.conversations.notices import notify, notify_admins, responsible_of
 from core.conversations.preparing import Claimed
 from core.conversations.shown import OF_NOTICES
 from core.conversations.threads import letter_key
 from core.database import Transaction
-from core.events import ContactClosed
+from core.events import Answered, AnswerFailed, ContactClosed, ManagerLeft
+from core.staff import managers
 from core.staff.managers import set_reachable
 
+LATE = timedelta(minutes=1)  # after which an answer counts from its arrival
+_OFFERS = ("new-lead", "lead-given")
 _TAKEN = aliased(Message)  # a network that counts anew must not stop what is sent from being settled
 _NAME = (
     update(Message)
@@ -58,6 +62,8 @@ def note_sent(tx: Transaction, arrived: Sequence[tuple[Claimed, Sequence[str]]])
         ],
     )
     for claimed, external_ids in arrived:
+        if external_ids and tx.now - claimed.created_at > LATE:
+            tx.record(*(Answered(*ids, tx.now) for ids in _answer(claimed)))
         if claimed.message_id is not None and external_ids:
             # The network numbers both directions in one row; the first part stands for the message.
             name = external_ids[0]
@@ -94,13 +100,18 @@ def remember_letter(
         )
 
 
+def note_failed(tx: Transaction, claimed: Claimed, *, is_certain: bool = True) -> None:
+    """What a person wrote has not arrived: the customer still waits, and no silence of theirs can be waited for."""
+    tx.record(*(AnswerFailed(lead, message, is_certain) for _, lead, message in _answer(claimed)))
+
+
 def note_refused(tx: Transaction, claimed: Claimed, cause: str, reason: str) -> None:
     """A final no: where the person or the manager cannot be written to any more, nobody tries again."""
     if claimed.manager_id is not None:
-        is_gone = cause in (Cause.BLOCKED, Cause.DEACTIVATED, Cause.NOT_FOUND)
-        if is_gone and set_reachable(tx, claimed.manager_id, False):
-            notify_admins(tx, "manager-unreachable", manager_id=claimed.manager_id)
+        if cause in (Cause.BLOCKED, Cause.DEACTIVATED, Cause.NOT_FOUND):
+            _manager_gone(tx, claimed, claimed.manager_id)
         return
+    note_failed(tx, claimed)
     if cause in (Cause.BLOCKED, Cause.DEACTIVATED, Cause.NOT_FOUND):
         tx.connection.execute(
             update(Conversation)
@@ -115,6 +126,7 @@ def note_refused(tx: Transaction, claimed: Claimed, cause: str, reason: str) -> 
 def note_uncertain(tx: Transaction, claimed: Claimed) -> None:
     """It may have arrived, or not: a person decides."""
     if claimed.manager_id is None:
+        note_failed(tx, claimed, is_certain=False)
         tell_of(tx, claimed, "delivery-uncertain")
 
 
@@ -141,20 +153,58 @@ def tell_author(
     conversation_id: int | None,
     **facts: Any,
 ) -> None:
-    """Whoever wrote it learns, else whoever has the lead, else the admins: somebody always does."""
+    """Whoever wrote it learns, else whoever has the lead, else the admins: somebody always does.
+
+    Who does not work here any more, or cannot be written to, does not count.
+    """
     author = tx.connection.execute(
         select(Message.author).where(Message.id == message_id)
     ).scalar_one_or_none()
     if "delivery_id" not in facts:
         facts["message_id"] = message_id
-    if author is not None and author.startswith("manager:"):
-        managers = [int(author.removeprefix("manager:"))]
-        notify(tx, managers, kind, lead_id=lead_id, conversation_id=conversation_id, **facts)
-        return
-    responsible = responsible_of(tx.connection, lead_id)
-    if responsible is not None:
-        notify(
-            tx, [responsible], kind, lead_id=lead_id, conversation_id=conversation_id, silent=True, **facts
-        )
+    writer = int(author.removeprefix("manager:")) if author and author.startswith("manager:") else None
+    people = managers.active(tx.connection)
+    reached = {person.id for person in people if person.is_reachable}
+    if writer in reached:
+        readers, silent = [writer], False
+    elif (responsible := responsible_of(tx.connection, lead_id)) in reached:
+        readers, silent = [responsible], writer is None
     else:
-        notify_admins(tx, kind, lead_id=lead_id, conversation_id=conversation_id, **facts)
+        readers, silent = [person.id for person in people if person.is_admin], False
+    notify(tx, readers, kind, lead_id=lead_id, conversation_id=conversation_id, silent=silent, **facts)
+
+
+def _answer(claimed: Claimed) -> tuple[tuple[int, int, int], ...]:
+    """Conversation, lead and message of what a person wrote to a customer; nothing for anything else."""
+    conversation, lead, message = claimed.conversation_id, claimed.lead_id, claimed.message_id
+    if claimed.is_automatic or conversation is None or lead is None or message is None:
+        return ()
+    return ((conversation, lead, message),)
+
+
+def _manager_gone(tx: Transaction, claimed: Claimed, manager_id: int) -> None:
+    """They have blocked the bot: the admins learn it, leads merely offered to them go to others, news too."""
+    if set_reachable(tx, manager_id, False):
+        notify_admins(tx, "manager-unreachable", manager_id=manager_id)
+        tx.record(ManagerLeft(manager_id))
+    if claimed.lead_id is None or claimed.notice == "redraw":
+        return
+    people = managers.active(tx.connection)
+    here = [person.id for person in people if person.is_available and person.is_reachable]
+    if here and claimed.notice in _OFFERS:
+        return  # it is given out anew, with a card of its own
+    facts = dict(tx.connection.execute(select(Delivery.notice).where(Delivery.id == claimed.id)).scalar_one())
+    kind, silent = facts.pop("kind"), bool(facts.pop("silent", False))
+    readers = here or [person.id for person in people if person.is_admin]
+    conversation_id = claimed.conversation_id
+    topic = f"passed-on:{kind}:{claimed.lead_id}:{conversation_id}"
+    notify(
+        tx,
+        readers,
+        kind,
+        lead_id=claimed.lead_id,
+        conversation_id=conversation_id,
+        topic=topic,
+        silent=silent,
+        **facts,
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
 import structlog
@@ -18,6 +18,8 @@ from core.exclusions.hits import excluded_contacts
 from core.staff.model import Manager
 
 log = structlog.get_logger("deliveries")
+
+LATEST = timedelta(days=1)  # a follow-up that could not leave for so long, leaves no more
 
 _CONVERSATIONS = select(
     Conversation.id,
@@ -95,7 +97,7 @@ class Claimed:
 
 
 def prepare(
-    tx: Transaction, rows: Sequence[Any], renderer: Renderer | None
+    tx: Transaction, rows: Sequence[Any], renderer: Renderer | None, stale: timedelta
 ) -> tuple[list[Claimed], list[tuple[Any, str]]]:
     """The world is read again for these rows: what is ready to send, and what has become pointless, with its reason."""
     conversations = _conversations(tx, {row.conversation_id for row in rows if row.message_id is not None})
@@ -111,7 +113,7 @@ def prepare(
             prepared = _notice(tx, row, readers.get(row.manager_id), renderer)
         else:
             conversation, message = conversations[row.conversation_id], messages[row.message_id]
-            why = _why_cancel(row, conversation, excluded)
+            why = _why_cancel(row, conversation, excluded, tx.now - row.created_at, stale)
             prepared = why or _customer_message(
                 row,
                 conversation,
@@ -126,7 +128,9 @@ def prepare(
     return ready, cancelled
 
 
-def _why_cancel(row: Any, conversation: Any, excluded: dict[int, int]) -> str | None:
+def _why_cancel(
+    row: Any, conversation: Any, excluded: dict[int, int], age: timedelta, stale: timedelta
+) -> str | None:
     if conversation.contact_id in excluded:
         return "excluded"
     if conversation.closed_at is not None:
@@ -137,6 +141,9 @@ def _why_cancel(row: Any, conversation: Any, excluded: dict[int, int]) -> str | 
         and conversation.last_in_at > row.created_at
     ):
         return "customer-wrote"
+    # A question after a silence may come a little later; "we have your message" may not.
+    if row.is_automatic and not row.external_ids and age > (LATEST if row.stops_on_answer else stale):
+        return "too-late"
     return None
 
 

@@ -14,12 +14,14 @@ from core.conversations.redrawing import redraw_cards
 from core.database import Transaction, among
 from core.desk.covering import Covered, covered_contacts, describe
 from core.desk.exclusions import Wanted, enlist, take_off
-from core.desk.work import failure_stage, lead_of, wait_again
+from core.desk.telling import tell_closed
+from core.desk.work import failure_stage, lead_of
 from core.errors import Refusal
 from core.events import ContactClosed
 from core.exclusions.patterns import pattern_keys
 from core.journal import Journal
 from core.leads import stages
+from core.leads.answering import wait_again
 from core.leads.model import JunkReason, Lead, LeadOutcome
 from core.leads.stages import Move, enter_stages
 from core.staff.managers import Person, require_admin
@@ -61,10 +63,11 @@ def exclude_person(
         tx, person.actor, [Wanted(pattern, comment, None, lead.contact_id) for pattern in patterns]
     )
     open_leads = tx.connection.execute(
-        select(Lead.id, Lead.number, Lead.pipeline_id)
+        select(Lead.id, Lead.number, Lead.pipeline_id, Lead.responsible_id, Lead.taken_at)
         .where(Lead.contact_id == lead.contact_id, Lead.outcome == LeadOutcome.OPEN)
         .order_by(Lead.id)
     ).all()
+    tell_closed(tx, open_leads, person)
     enter_stages(
         tx,
         [

@@ -15,10 +15,12 @@ from core.automation.model import Timer, TimerState
 from core.contacts.people import lock_contacts
 from core.conversations.redrawing import redraw_cards
 from core.database import Transaction
+from core.desk.telling import tell_closed
 from core.errors import Refusal
 from core.leads import assignment, stages
 from core.leads.answering import take_up, wait_again
 from core.leads.model import Lead, LeadOutcome, Stage, StageKind
+from core.leads.pipelines import all_stages
 from core.leads.stages import Move, enter_stages
 from core.staff.managers import Person
 from core.staff.model import Manager
@@ -72,6 +74,7 @@ def called(tx: Transaction, lead_id: int, person: Person) -> None:
 def move(tx: Transaction, lead_id: int, person: Person, stage_id: int, *, seen: int | None = None) -> None:
     """Move a lead to another open or the success stage. A lead that nobody had taken becomes the mover's.
 
+    Whose it was is told when it is thereby closed.
     Raises Refusal for a closed lead, a stage of another pipeline, a failure stage (see `junk`), or when
     somebody has moved the lead since.
     """
@@ -79,6 +82,8 @@ def move(tx: Transaction, lead_id: int, person: Person, stage_id: int, *, seen: 
     lead = lead_of(tx, lead_id, seen)
     _make_theirs(tx, lead, person)
     enter_stages(tx, [Move(lead_id, stage_id, person.actor)])
+    if all_stages(tx.connection)[stage_id].is_closing:
+        tell_closed(tx, [lead], person)
     redraw_cards(tx, [lead_id], but_of=person.id)
 
 
@@ -91,12 +96,13 @@ def junk(
     comment: str | None = None,
     seen: int | None = None,
 ) -> None:
-    """Give a lead up, with a reason and perhaps a comment. Raises Refusal as `move`."""
+    """Give a lead up, with a reason and perhaps a comment; whose it was is told. Raises Refusal as `move`."""
     require_staff(tx, person)
     lead = lead_of(tx, lead_id, seen)
     if lead.outcome != LeadOutcome.OPEN:
         raise Refusal("refused-lead-closed", number=lead.number)
     words = comment.strip()[:LONGEST_NOTE] if comment else ""
+    tell_closed(tx, [lead], person)
     _make_theirs(tx, lead, person)
     stage_id = failure_stage(tx, lead.pipeline_id)
     enter_stages(tx, [Move(lead_id, stage_id, person.actor, reason_id, words or None)])

@@ -124,9 +124,11 @@ def hand_over(tx: Transaction, lead_id: int, to_id: int, by: Person) -> None:
 def give_out_waiting(tx: Transaction) -> int:
     """Give out the open leads that are nobody's, or of somebody who has left, oldest first; returns how many.
 
-    Nobody here: what was left behind waits like the others. At most `BATCH` at once.
+    So are those merely offered to somebody who cannot be written to. Nobody here: what was left behind waits like
+    the others. At most `BATCH` at once.
     """
     gone = select(Manager.id).where(~Manager.is_active)
+    deaf = select(Manager.id).where(~Manager.is_reachable)
     rows = tx.connection.execute(
         select(Lead.id, Lead.responsible_id, Line.distribution)
         .join(Line, Line.id == Lead.line_id)
@@ -135,6 +137,7 @@ def give_out_waiting(tx: Transaction) -> int:
             or_(
                 and_(Lead.responsible_id.is_(None), Line.distribution != Distribution.ALL),
                 Lead.responsible_id.in_(gone),
+                and_(Lead.taken_at.is_(None), Lead.responsible_id.in_(deaf)),
             ),
         )
         .order_by(Lead.created_at, Lead.id)

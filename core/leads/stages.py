@@ -188,9 +188,12 @@ def _write(tx: Transaction, changed: Sequence[tuple[Any, StageRef, Move]]) -> No
     if closed:  # nobody waits in a closed lead
         tx.connection.execute(update(Lead).where(among(Lead.id, closed)).values(waiting_since=None))
     threads = _latest_conversations(tx, [lead.id for lead, *_ in changed])
-    for (lead, stage, _), visit in zip(changed, visits, strict=True):
+    for (lead, stage, move), visit in zip(changed, visits, strict=True):
         tx.record(StageLeft(lead.id, lead.visit_id))
-        tx.record(StageEntered(lead.id, visit["id"], stage.id, threads.get(lead.id), tx.now))
+        # Where a colleague opens a lead again nobody has written, and nobody is to be told that we have it.
+        is_quiet = lead.outcome != LeadOutcome.OPEN and move.actor != "customer"
+        conversation_id = threads.get(lead.id)
+        tx.record(StageEntered(lead.id, visit["id"], stage.id, conversation_id, tx.now, machine=is_quiet))
 
 
 def _latest_conversations(tx: Transaction, lead_ids: Sequence[int]) -> dict[int, int]:

@@ -71,7 +71,7 @@ async def test_when_an_account_is_well_again_what_has_waited_goes_out_at_once(
         await a_lead(database, account)
         for _ in range(8):
             await settled(database, await claimed(database, account.id, clock), Postponed("no connection"))
-            clock.advance(timedelta(minutes=10))
+            clock.advance(timedelta(minutes=5))
         await settled(database, await claimed(database, account.id, clock), Postponed("no connection"))
         await database.transact(lambda tx: tell_trouble(tx, account.id, "unreachable"))
         clock.advance(timedelta(seconds=1))
