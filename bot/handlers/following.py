@@ -1,7 +1,8 @@
 """Whether an answer has arrived: shown on the manager's own message as soon as it is known.
 
-✍ while it is on its way, 👌 once it is sent. What takes long, or took the lead along, has a line of its own. A
-failure besides comes as a notice of the worker's, which survives a restart; this here is only the quick part.
+✍ while it is on its way, 👌 once it is sent, 👎 when it is not, 🤔 when nobody can know. What takes long, or took
+the lead along, has a line of its own. A failure besides comes as a notice of the worker's, which survives a
+restart; this here is only the quick part.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ _SETTLED = {
     "uncertain": "reply-uncertain",
     "cancelled": "reply-cancelled",
 }
+_MARKS = {"refused": "👎", "cancelled": "👎", "uncertain": "🤔"}  # of those bots may set: ReactionTypeEmoji
 
 
 def follow(
@@ -116,7 +118,7 @@ async def _follow(
                 shown = await _line(office, bot, chat_id, words("reply-slow"), line, message_id, about)
             await office.db.hints.wait("settled", office.clock, now + _LOOK)
         if message_id is not None and marked:
-            await _react(office, bot, chat_id, message_id, "👌" if _SETTLED[state] == "reply-sent" else "👎")
+            await _react(office, bot, chat_id, message_id, _MARKS.get(state, "👌"))
         if shown is not None:
             await _edit(office, bot, shown, _joined(words(_SETTLED[state]), line))
     except TelegramAPIError as error:

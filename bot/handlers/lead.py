@@ -29,7 +29,7 @@ from bot.screens.history import PAGE, history_screen
 from bot.screens.relay import relay_buttons, relayed
 from bot.texts import Words
 from core.channel import Button
-from core.conversations.shown import ShownMessage, look_up
+from core.conversations.shown import ShownMessage, look_up, place_of
 from core.desk import work
 from core.desk.cards import Card
 from core.desk.history import history
@@ -292,7 +292,9 @@ async def again(
     delivery_id = await deed(lambda tx: send_again(tx, person, tap.id(1)))
     toast.say(words("sending-again"))
     await rekey(office, bot, callback, [(Button(words("button-card"), data(Action.OPEN, tap.id(0))),)])
-    follow(office, bot, words, callback.from_user.id, delivery_id, line=words("sent-again"))
+    chat_id = callback.from_user.id
+    place = await office.db.read(lambda c: place_of(c, office.account.id, chat_id, delivery_id))
+    follow(office, bot, words, chat_id, delivery_id, message_id=place, line=words("sent-again"))
 
 
 async def _show_done(

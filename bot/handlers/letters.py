@@ -44,6 +44,7 @@ from core.database import Transaction
 from core.desk import letters
 from core.desk.cards import Card, card_by_number
 from core.desk.letters import Envelope
+from core.desk.telling import tell_answered
 from core.errors import Refusal
 from core.leads.answering import Reply
 from core.leads.writing import write
@@ -311,8 +312,9 @@ async def _send(
             redraw_cards(tx, [lead_id])  # no tap draws one's own anew
         for update in updates:
             done(tx, update)
+        tell_answered(tx, lead_id, person, said.message_id)
         envelope = letters.sent_envelope(tx.connection, said.message_id)
-        about = ShownMessage(lead_id, envelope.conversation_id if envelope else None)
+        about = ShownMessage(lead_id, envelope.conversation_id if envelope else None, said.message_id)
         remember(tx, office.account.id, message.chat.id, [message.message_id], about)
         return said, envelope
 

@@ -6,6 +6,7 @@ for is for the dialog; anything else goes to nobody, and the manager is told so.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from aiogram import Bot, F, Router
@@ -21,7 +22,6 @@ from bot.handlers.dialogue import answered, expect_album, leave, stands
 from bot.handlers.errors import Toast, sentence
 from bot.handlers.filters import On, ToShown
 from bot.handlers.following import follow_answer
-from bot.handlers.inbox import show_card
 from bot.handlers.letters import ask_letter, letterhead
 from bot.handlers.showing import say, show, strip
 from bot.letterheads import Letterhead, with_letterhead
@@ -35,6 +35,7 @@ from core.conversations.shown import ShownMessage, look_up, remember
 from core.database import Transaction
 from core.desk import letters, work
 from core.desk.letters import Envelope
+from core.desk.telling import tell_answered
 from core.errors import Refusal
 from core.leads.answering import Reply, reply
 from core.staff.managers import Person
@@ -56,6 +57,11 @@ async def to_shown(
     staff_update_id: int,
 ) -> None:
     """A reply to a card or to a relayed message: an answer to the customer."""
+    replied = message.reply_to_message
+    if replied is not None and replied.from_user is not None and replied.from_user.id == person.telegram_id:
+        about = replace(
+            about, message_id=None
+        )  # an answer of their own: this one goes after it and quotes nothing
     if (
         await state.get_state() == Writing.answer.state
         and (await state.get_data()).get("lead") == about.lead_id
@@ -132,8 +138,10 @@ async def comment(
         redraw_cards(tx, [lead_id])  # the card under which the reason was chosen, too
 
     await deed(work_)
-    if (shown := await office.card(lead_id, words)) is not None:
-        await show_card(office, bot, message.chat.id, words, person, shown)
+    shown = await office.card(lead_id, words)
+    card = Button(words("button-card"), data(Action.OPEN, lead_id))
+    screen = Screen(words("junked", number=shown.number if shown else 0), (), ((card,),))
+    await show(office, bot, message.chat.id, screen, ShownMessage(lead_id), reply_to=message.message_id)
 
 
 @router.callback_query(On(Action.CANCEL))
@@ -235,7 +243,9 @@ async def _answer(
             redraw_cards(tx, [lead_id])  # no tap draws one's own anew
         for update in updates:
             done(tx, update)
-        remember(tx, office.account.id, message.chat.id, [message.message_id], answered_there)
+        tell_answered(tx, lead_id, person, said.message_id)
+        own = replace(answered_there, message_id=said.message_id)
+        remember(tx, office.account.id, message.chat.id, [message.message_id], own)
         return said, letters.sent_envelope(tx.connection, said.message_id)
 
     said, envelope = await office.db.transact(work_)

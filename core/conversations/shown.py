@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, delete, select
 
-from core.conversations.model import Conversation, Shown
+from core.conversations.model import Conversation, Delivery, Shown
 from core.database import Transaction
 
 
@@ -30,7 +30,10 @@ OF_NOTICES = {
 
 @dataclass(frozen=True, slots=True)
 class ShownMessage:
-    """What one message in a manager's chat shows. `message_id` is the customer's, if it shows one alone."""
+    """What one message in a manager's chat shows.
+
+    `message_id` is the customer's, if it shows one alone; under what a manager wrote themselves, their answer's.
+    """
 
     lead_id: int | None
     conversation_id: int | None = None
@@ -83,3 +86,14 @@ def look_up(
         )
     ).first()
     return ShownMessage(row[3] or row[0], row[1], row[2], row[4]) if row else None
+
+
+def place_of(connection: Connection, account_id: int, chat_id: int, delivery_id: int) -> int | None:
+    """The message in a manager's chat in which they wrote what this delivery sends; None when it is none of theirs."""
+    return connection.execute(
+        select(Shown.telegram_message_id)
+        .join(Delivery, Delivery.message_id == Shown.message_id)
+        .where(Shown.chat_id == chat_id, Shown.account_id == account_id, Delivery.id == delivery_id)
+        .order_by(Shown.telegram_message_id.desc())
+        .limit(1)
+    ).scalar_one_or_none()

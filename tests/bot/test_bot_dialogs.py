@@ -43,7 +43,9 @@ def buttons_of(message: Message) -> list[str]:
     return [button.text for row in message.buttons for button in row]
 
 
-async def test_a_question_that_was_left_says_so_and_the_next_message_is_for_the_last_one(story: Story) -> None:
+async def test_a_question_that_was_left_says_so_and_the_next_message_is_for_the_last_one(
+    story: Story,
+) -> None:
     anna, card = await a_lead(story)
     await story.admin.taps(card, "Ответить")
     first = await story.admin.sees(story.staff, "Следующее сообщение уйдёт клиенту")
@@ -170,3 +172,43 @@ async def test_a_lead_handed_over_is_handed_over_once_however_the_network_is(sto
     await asyncio.sleep(1)
     assert [message.text for message in boris.chat(story.staff)].count("Ирина передаёт вам лид") <= 1
     assert await notes(story, "lead-handed-over") == 1
+
+
+def reactions(message: Message) -> list[str]:
+    return [one["emoji"] for own in message.reactions.values() for one in own]
+
+
+async def test_an_uncertain_answer_is_not_called_a_failure_and_sent_again_it_is_well(story: Story) -> None:
+    anna, card = await a_lead(story)
+    await story.admin.taps(card, "Взять")
+    story.telegram.fail(
+        "sendMessage", HangUp(after_acting=True), where=lambda call: "Дошло?" in str(call.params)
+    )
+    sent = await story.admin.writes(story.staff, "Дошло?", reply_to=card)
+    notice = await story.admin.sees(story.staff, "неизвестно, дошло ли", timeout=10)
+    await story.telegram.until(lambda: reactions(sent) == ["🤔"])
+    await story.admin.taps(notice, "Отправить ещё раз")
+    await story.telegram.until(lambda: reactions(sent) == ["👌"])
+    assert [message.text for message in anna.chat(story.line)].count("Дошло?") == 2
+    # What is said as a reply to one's own words goes to the customer as before.
+    await story.admin.writes(story.staff, "Это я ещё раз", reply_to=sent)
+    await anna.sees(story.line, "Это я ещё раз")
+
+
+async def test_whose_lead_a_colleague_answers_and_closes_reads_who_it_was(story: Story) -> None:
+    boris = await story.manager(101, "Борис")
+    anna, card = await a_lead(story)
+    await story.admin.taps(card, "Взять")
+    his = await said_to(story, "/lead 1", boris)
+    await boris.writes(story.staff, "Я подскажу <b>цену</b>", reply_to=his)
+    told = await story.admin.sees(story.staff, "Лид № 1: клиенту отвечает Борис")
+    assert "Я подскажу <b>цену</b>" in told.text.replace("\u2060", "")
+    await story.admin.writes(story.staff, "А я продолжу", reply_to=told)
+    await anna.sees(story.line, "А я продолжу")
+    his = await said_to(story, "/lead 1", boris)
+    await boris.taps(his, "В отказ")
+    await story.telegram.until(lambda: "почему отказ" in his.text)
+    await boris.taps(his, "Спам")
+    told = await story.admin.sees(story.staff, "Лид № 1 закрывает Борис: Спам")
+    await story.admin.taps(told, "Карточка")
+    assert "закрывает" not in story.read(boris)

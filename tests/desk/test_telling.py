@@ -1,0 +1,101 @@
+"""Whoever works a lead hears what colleagues do with it, and nobody hears of their own deeds."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+
+from core.clock import ManualClock
+from core.conversations.model import Delivery
+from core.database import Database
+from core.desk import work
+from core.desk.person_exclusion import exclude_person
+from core.desk.telling import tell_answered
+from core.leads.answering import Draft, reply
+from core.leads.assignment import take
+from core.staff.managers import Person
+from tests.builders import (
+    a_database,
+    a_lead,
+    a_manager,
+    an_account,
+    an_admin,
+    reason_id,
+    stage_id,
+    telegram,
+)
+from tests.looking import every
+
+
+async def told(database: Database, person: Person) -> list[dict[str, object]]:
+    """What this person is told of others' deeds."""
+    rows = await every(database, Delivery, Delivery.manager_id == person.id)
+    return [row["notice"] for row in rows if row["notice"]["kind"] in ("lead-closed-by", "answered-by")]
+
+
+async def test_whose_lead_a_colleague_closes_is_told_and_the_closer_is_not(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot, olga, petr = await an_account(database), await a_manager(database), await a_manager(database)
+        lead, reason = await a_lead(database, bot), await reason_id(database)
+        await database.transact(partial(take, lead_id=lead, person=olga))
+        await database.transact(partial(work.junk, lead_id=lead, person=petr, reason_id=reason))
+        assert await told(database, olga) == [{"kind": "lead-closed-by", "silent": False, "by": petr.id}]
+        assert await told(database, petr) == []
+
+
+@pytest.mark.parametrize("stage", ["in_work", "success"])
+async def test_a_colleagues_move_is_told_when_it_closes_the_lead(
+    database_url: str, clock: ManualClock, stage: str
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot, olga, petr = await an_account(database), await a_manager(database), await a_manager(database)
+        lead, to = await a_lead(database, bot), await stage_id(database, stage)
+        await database.transact(partial(take, lead_id=lead, person=olga))
+        await database.transact(partial(work.move, lead_id=lead, person=petr, stage_id=to))
+        assert len(await told(database, olga)) == (stage == "success")
+
+
+async def test_ones_own_closing_and_a_lead_merely_offered_are_told_to_nobody(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot, olga, petr = await an_account(database), await a_manager(database), await a_manager(database)
+        reason = await reason_id(database)
+        own, offered = await a_lead(database, bot), await a_lead(database, bot, "Здравствуйте", telegram(778))
+        await database.transact(partial(take, lead_id=own, person=olga))
+        await database.transact(partial(work.junk, lead_id=own, person=olga, reason_id=reason))
+        await database.transact(partial(work.junk, lead_id=offered, person=petr, reason_id=reason))
+        assert await told(database, olga) == []
+        assert await told(database, petr) == []
+
+
+async def test_an_admin_who_excludes_a_person_closes_leads_of_whom_is_told(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot, olga, admin = await an_account(database), await a_manager(database), await an_admin(database)
+        lead = await a_lead(database, bot)
+        await database.transact(partial(take, lead_id=lead, person=olga))
+        await database.transact(partial(exclude_person, person=admin, lead_id=lead))
+        assert [notice["kind"] for notice in await told(database, olga)] == ["lead-closed-by"]
+
+
+async def test_whose_customer_a_colleague_answers_reads_it_without_a_sound(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot, olga, petr = await an_account(database), await a_manager(database), await a_manager(database)
+        lead = await a_lead(database, bot)
+        await database.transact(partial(take, lead_id=lead, person=olga))
+        for person in (olga, petr):
+            said = await database.transact(partial(reply, person=person, lead_id=lead, draft=Draft("Да")))
+            await database.transact(
+                partial(tell_answered, lead_id=lead, by=person, message_id=said.message_id)
+            )
+        assert await told(database, olga) == [
+            {"kind": "answered-by", "silent": True, "by": petr.id, "message_id": said.message_id}
+        ]
+        assert await told(database, petr) == []
