@@ -147,6 +147,8 @@ class Sink:
             self._store.keep(self._handle, sha256)
 
     async def abandon(self) -> None:
-        """The bytes are not wanted after all."""
-        self._handle.close()
-        await asyncio.to_thread(Path(self._handle.name).unlink, missing_ok=True)
+        """The bytes are not wanted after all. What a failing disk does not let go of is left to the sweeping."""
+        with suppress(OSError):  # on a full disk even the last bytes cannot be written
+            self._handle.close()
+        with suppress(OSError):
+            await asyncio.to_thread(Path(self._handle.name).unlink, missing_ok=True)

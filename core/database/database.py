@@ -156,10 +156,13 @@ class Database:
                 result, tx = await waiting
         else:
             result, tx = await self._attempts_postgresql(work, asked)
-        for call in tx.after_commit:
-            call()
         if self.is_sqlite:
             self.hints.announce(tx.hints)
+        for call in tx.after_commit:
+            try:
+                call()
+            except Exception:  # it has happened, and whoever asked for it must not think otherwise
+                log.exception("a call after a commit failed", call=repr(call)[:300])
         return result
 
     async def _attempts_postgresql(self, work: Work[T], asked: _Asked) -> tuple[T, Transaction]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
+from structlog.testing import capture_logs
 
 from core.clock import ManualClock
 from core.contacts.model import Contact
@@ -117,6 +118,32 @@ def raise_in_database(tx: Transaction, state: str) -> None:
 
 
 # --- whole or not at all --------------------------------------------------------------------------
+
+
+async def test_what_fails_after_a_commit_neither_undoes_it_nor_keeps_others_from_it(
+    database_url: str, clock: ManualClock
+) -> None:
+    called: list[str] = []
+
+    def fails() -> None:
+        raise OSError(28, "No space left on device")
+
+    def work(tx: Transaction) -> str:
+        tx.after_commit += [fails, lambda: called.append("after")]
+        tx.hint("deliveries")
+        a_pipeline(tx, "kept")
+        return "done"
+
+    async with Database.opened(database_url, clock=clock) as database:
+        heard = asyncio.create_task(database.hints.wait("deliveries", clock, NOON + timedelta(hours=1)))
+        with capture_logs() as said:
+            assert await database.transact(work) == "done"
+        assert called == ["after"]
+        assert await database.read(names) == {"kept"}
+        async with asyncio.timeout(5):
+            await heard
+    assert [(one["event"], one["log_level"]) for one in said] == [("a call after a commit failed", "error")]
+    assert said[0]["exc_info"]
 
 
 async def test_a_rollback_takes_hints_and_calls_along(database_url: str, clock: ManualClock) -> None:

@@ -139,3 +139,14 @@ def test_what_is_kept_anew_while_it_is_swept_is_there_afterwards(tmp_path: Path)
         stop.set()
         thread.join()
     assert not list(store.incoming.iterdir())
+
+
+async def test_what_a_failing_disk_does_not_let_go_of_is_nobodys_trouble(tmp_path: Path) -> None:
+    store = FileStore(tmp_path / "files")
+    sink = store.sink()
+    await sink.write(b"half of it")
+    (begun,) = store.incoming.iterdir()
+    begun.unlink()
+    begun.mkdir()  # cannot be deleted like a file
+    await sink.abandon()
+    assert [path.name for path in store.incoming.iterdir()] == [begun.name]
