@@ -63,7 +63,8 @@ class Action(StrEnum):
     LIST = "l"  # place in VIEWS, cursor, stage
     STAGE_LISTS = "ls"  # show the choice
     STATISTICS = "st"  # days
-    FIND = "fd"
+    FIND = "fd"  # 1 to look for something else than was written
+    FOUND = "fn"  # place of the first that is shown
     FOUND = "fn"  # place of the first that is shown
 
     # oneself

@@ -36,6 +36,8 @@ class Writing(StatesGroup):
     note = State()  # to colleagues, on the lead
     comment = State()  # why the lead is given up
     exclusion = State()  # lines for the exclusion list
+    inclusion = State()  # who comes off the exclusion list
+    check = State()  # whom to try against the exclusion list
     search = State()  # what to look for
     subject = State()  # of a letter
     copy = State()  # who else gets a letter

@@ -31,10 +31,11 @@ from bot.handlers import (
     search,
     start,
     statistics,
+    stopped,
 )
 from bot.handlers.errors import Answering, Apologising
 from bot.handlers.people import Who
-from bot.office import Office, Refile
+from bot.office import Office, Recall, Refile
 from bot.texts import Texts
 from core.clock import Clock
 from core.database import Database
@@ -52,6 +53,7 @@ ROUTERS = (
     statistics.router,
     availability.router,
     exclusions.router,
+    stopped.router,
     admin.router,
     lead.router,
     person.router,
@@ -98,6 +100,7 @@ async def serve(
     language: str,
     store: FileStore,
     refile: Refile,
+    recall: Recall,
     texts: Texts | None = None,
     ready: Callable[[], None] = lambda: None,
     look: timedelta = LOOK,
@@ -106,8 +109,8 @@ async def serve(
 
     `account` is the managers' bot's account, `api_url` the base of its Bot API server, `region` and `timezone`
     the line's, `language` what people are spoken to in who have not told theirs. `refile(ledger_id)` takes an
-    entry of the ledger again. `ready` is called once updates are being taken, `look` is how long a lost wake-up
-    call may cost.
+    entry of the ledger again, `recall(ledger_ids)` reads what such entries say. `ready` is called once updates are
+    being taken, `look` is how long a lost wake-up call may cost.
     """
     async with AsyncExitStack() as stack:
         session = AiohttpSession(api=TelegramAPIServer.from_base(api_url))
@@ -122,6 +125,7 @@ async def serve(
             account=account,
             store=store,
             refile=refile,
+            recall=recall,
             region=region,
             timezone=timezone,
         )

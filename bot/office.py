@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bot.texts import Texts, Words
+from core.channel import InboundMessage
 from core.clock import Clock
 from core.database import Database
 from core.desk.cards import Card, card
@@ -17,6 +18,7 @@ from core.lines.accounts import AccountRef
 from core.staff.managers import Person, by_id
 
 Refile = Callable[[int], Awaitable[Filed | None]]
+Recall = Callable[[Sequence[int]], Awaitable[Mapping[int, InboundMessage | None]]]
 
 
 @dataclass(slots=True)
@@ -26,6 +28,7 @@ class Office:
     `account` is its account; a customer's file of the same account is passed on by the network's reference.
     `region` reads telephones written without a country ("RU"), `timezone` is the line's (an IANA name).
     `refile(ledger_id)` takes a parked or excluded entry of the ledger again; None when it is neither any more.
+    `recall(ledger_ids)` reads what such entries say from their raw input, without those whose raw input is gone.
     `background` holds what outlives an update, such as watching whether an answer has arrived; it ends with the bot.
     """
 
@@ -35,6 +38,7 @@ class Office:
     account: AccountRef
     store: FileStore
     refile: Refile
+    recall: Recall
     region: str
     timezone: str
     username: str = ""  # the bot's own, for invitation links

@@ -1,6 +1,8 @@
-"""The admins' list of those who are not let in: add, look through, try, lift, restore what was stopped."""
+"""The admins' list of those who are not let in: add, look through, try, change, lift, put back."""
 
 from __future__ import annotations
+
+from datetime import UTC, datetime
 
 from aiogram import Bot, Router
 from aiogram.filters import BaseFilter, Command, CommandObject
@@ -15,39 +17,38 @@ from aiogram.types import (
 
 from bot.callbacks import Action, Tap
 from bot.dialogs import Writing
+from bot.handlers.asked import asked_by, asked_in, meant_by
 from bot.handlers.contents import text_of
+from bot.handlers.deeds import Deed
 from bot.handlers.dialogue import answered, ask, leave
 from bot.handlers.errors import Toast
 from bot.handlers.filters import On
-from bot.handlers.showing import redraw, say, show
+from bot.handlers.showing import redraw, rekey, say, show
 from bot.office import Office
 from bot.screens.exclusions import (
     exclusion_screen,
     exclusions_screen,
+    lifted_screen,
     pattern_of,
     results_screen,
-    stopped_screen,
+    sought_screen,
     verdict_screen,
 )
-from bot.screens.staff import filed_state
 from bot.texts import Words
-from core.desk import exclusions, stopped
-from core.desk.exclusions import Entry
+from core.channel import Button, Screen
+from core.desk import exclusion_lookup, exclusions
+from core.desk.exclusions import Entry, Result, Wanted
 from core.errors import Refusal
+from core.exclusions.patterns import Pattern
 from core.intake.booking import Filed
 from core.staff.managers import Person, require_admin
 
 router = Router(name="exclusions")
 dialog = Router(name="exclusions dialog")
-_ACTIONS = (
-    Action.EXCLUSIONS,
-    Action.EXCLUSION,
-    Action.EXCLUDE_WRITE,
-    Action.EXCLUDE_SENDER,
-    Action.LIFT,
-    Action.STOPPED,
-    Action.RESTORE,
-)
+_LONGEST = 100  # characters of what is looked for
+_LOOKS = (Action.EXCLUSIONS, Action.EXCLUSION, Action.EXCLUDE_WRITE)
+_ADDS = (Action.EXCLUDE_SENDER, Action.EXCLUDE_CHECKED)
+_CHANGES = (Action.CHANGE_EXCLUSION, Action.LIFT, Action.PUT_BACK)
 
 
 class Admins(BaseFilter):
@@ -67,31 +68,33 @@ async def exclude(
     words: Words,
     person: Person,
     state: FSMContext,
+    deed: Deed,
 ) -> None:
     """`/exclude +7…; comment`, several lines at once, or the question whom."""
     await leave(office, bot, state, words)
     if written := (command.args or "").strip():
-        await _add(office, bot, words, message.chat.id, person, written)
+        results = await _add(office, words, person, deed, written)
+        await _results(office, bot, words, message, results)
     else:
-        question = f"{words('exclude-how')}\n\n{words('exclude-example')}"
-        await ask(office, bot, state, words, message.chat.id, Writing.exclusion, {}, question)
+        await _ask_whom(office, bot, state, words, message.chat.id)
 
 
 @dialog.message(Writing.exclusion, Admins())
 async def exclude_answered(
-    message: Message, bot: Bot, office: Office, words: Words, person: Person, state: FSMContext
+    message: Message, bot: Bot, office: Office, words: Words, person: Person, state: FSMContext, deed: Deed
 ) -> None:
     """Lines for the list, or a forwarded message of the person themselves."""
     await answered(office, bot, message.chat.id, state, words.now)
     match message.forward_origin:
         case MessageOriginUser(sender_user=sender):
-            written = f"telegram:{sender.id}"
+            pattern = Pattern("telegram", str(sender.id))
+            results = await deed(lambda tx: exclusions.add_pattern(tx, person, pattern))
         case MessageOriginHiddenUser():
             await say(office, bot, message.chat.id, words("exclude-hidden"), reply_to=message.message_id)
             return
         case _:
-            written = text_of(message)[0]
-    await _add(office, bot, words, message.chat.id, person, written)
+            results = await _add(office, words, person, deed, text_of(message)[0])
+    await _results(office, bot, words, message, results)
 
 
 @router.message(Command("exclusions"), Admins())
@@ -105,11 +108,9 @@ async def listing(
 ) -> None:
     """The list, or what of it fits `/exclusions …`."""
     await leave(office, bot, state, words)
-    query = (command.args or "").strip()[:100]
-    page = await office.db.read(
-        lambda connection: exclusions.page(connection, words.now, query=query or None)
-    )
-    await show(office, bot, message.chat.id, exclusions_screen(words, page, query))
+    query = (command.args or "").strip()[:_LONGEST]
+    screen = await _page(office, words, query)
+    await show(office, bot, message.chat.id, screen, reply_to=message.message_id if query else None)
 
 
 @router.message(Command("include"), Admins())
@@ -121,22 +122,23 @@ async def include(
     words: Words,
     person: Person,
     state: FSMContext,
+    deed: Deed,
 ) -> None:
-    """`/include …` takes it off the list; where several fit, they are shown to choose from."""
+    """`/include …` takes that off the list, or the question what."""
     await leave(office, bot, state, words)
-    query = (command.args or "").strip()[:100]
-    if not query:
-        await say(office, bot, message.chat.id, words("include-how"))
-        return
-    page = await office.db.read(lambda connection: exclusions.page(connection, words.now, query=query))
-    if len(page.entries) == 1:
-        entry = page.entries[0]
-        await office.db.transact(lambda tx: exclusions.lift(tx, person, entry.id))
-        await say(office, bot, message.chat.id, words("exclude-lifted", pattern=pattern_of(words, entry)))
-    elif page.entries:
-        await show(office, bot, message.chat.id, exclusions_screen(words, page, query))
+    if query := (command.args or "").strip():
+        await _include(office, bot, words, message, person, deed, query)
     else:
-        await say(office, bot, message.chat.id, words("include-none", pattern=query))
+        await ask(office, bot, state, words, message.chat.id, Writing.inclusion, {}, words("include-how"))
+
+
+@dialog.message(Writing.inclusion, Admins())
+async def include_answered(
+    message: Message, bot: Bot, office: Office, words: Words, person: Person, state: FSMContext, deed: Deed
+) -> None:
+    """What comes off the list, or a forwarded message of the person themselves."""
+    await answered(office, bot, message.chat.id, state, words.now)
+    await _include(office, bot, words, message, person, deed, meant_by(message))
 
 
 @router.message(Command("check"), Admins())
@@ -150,57 +152,95 @@ async def check(
 ) -> None:
     """`/check …`: would this be stopped, and whom would it cover? Nothing is changed."""
     await leave(office, bot, state, words)
-    written = (command.args or "").strip()
-    if not written:
-        await say(office, bot, message.chat.id, words("check-how"))
+    if written := (command.args or "").strip():
+        await _check(office, bot, words, message, written)
+    else:
+        await ask(office, bot, state, words, message.chat.id, Writing.check, {}, words("check-how"))
+
+
+@dialog.message(Writing.check, Admins())
+async def check_answered(message: Message, bot: Bot, office: Office, words: Words, state: FSMContext) -> None:
+    """Whom to try, or a forwarded message of theirs."""
+    await answered(office, bot, message.chat.id, state, words.now)
+    if isinstance(message.forward_origin, MessageOriginHiddenUser):
+        await say(office, bot, message.chat.id, words("exclude-hidden"), reply_to=message.message_id)
         return
-    verdict = await office.db.read(
-        lambda connection: exclusions.would_stop(
-            connection, written, office.region, words.now, timezone=office.timezone
-        )
-    )
-    await show(office, bot, message.chat.id, verdict_screen(words, verdict))
+    await _check(office, bot, words, message, meant_by(message))
 
 
-@router.callback_query(On(*_ACTIONS), Admins())
-async def tapped(
+@router.callback_query(On(*_LOOKS), Admins())
+async def looked(
+    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, state: FSMContext
+) -> None:
+    """The list, page by page, and one of its entries."""
+    match tap.action:
+        case Action.EXCLUSIONS:
+            query = asked_by(callback)[:_LONGEST] if tap.id(1) else ""
+            await redraw(office, bot, callback, await _page(office, words, query, tap.id(0)))
+        case Action.EXCLUSION:
+            entry = await _entry(office, tap.id(0))
+            await redraw(office, bot, callback, exclusion_screen(words, entry, sought=bool(tap.id(1))))
+        case Action.EXCLUDE_WRITE:
+            await _ask_whom(office, bot, state, words, callback.from_user.id)
+
+
+@router.callback_query(On(*_ADDS), Admins())
+async def added(
     callback: CallbackQuery,
     tap: Tap,
     bot: Bot,
     office: Office,
     words: Words,
     person: Person,
-    toast: Toast,
+    deed: Deed,
     state: FSMContext,
 ) -> None:
-    """The buttons of the list and of its entries."""
-    chat_id, db = callback.from_user.id, office.db
+    """Who wrote a forwarded message, or was checked a moment ago, is put on the list."""
+    if tap.action is Action.EXCLUDE_SENDER:
+        pattern = Pattern("telegram", str(tap.id(0)))
+        results = await deed(lambda tx: exclusions.add_pattern(tx, person, pattern))
+    elif written := asked_by(callback):
+        results = await _add(office, words, person, deed, written)
+    else:  # what was checked is gone
+        await _ask_whom(office, bot, state, words, callback.from_user.id)
+        return
+    screen = results_screen(words, results)
+    await show(office, bot, callback.from_user.id, screen, reply_to=asked_in(callback))
+
+
+@router.callback_query(On(*_CHANGES), Admins())
+async def changed(
+    callback: CallbackQuery,
+    tap: Tap,
+    bot: Bot,
+    office: Office,
+    words: Words,
+    person: Person,
+    deed: Deed,
+    toast: Toast,
+) -> None:
+    """One entry gets another end, comes off the list, or goes back on it."""
+    exclusion_id = tap.id(0)
     match tap.action:
-        case Action.EXCLUSIONS:
-            page = await db.read(lambda c: exclusions.page(c, words.now, after=tap.id(0) or None))
-            await redraw(office, bot, callback, exclusions_screen(words, page))
-        case Action.EXCLUSION:
-            await redraw(office, bot, callback, exclusion_screen(words, await _entry(office, tap.id(0))))
-        case Action.EXCLUDE_WRITE:
-            question = f"{words('exclude-how')}\n\n{words('exclude-example')}"
-            await ask(office, bot, state, words, chat_id, Writing.exclusion, {}, question)
-        case Action.EXCLUDE_SENDER:
-            await _add(office, bot, words, chat_id, person, f"telegram:{tap.id(0)}")
+        case Action.CHANGE_EXCLUSION:
+            end = datetime.fromtimestamp(tap.id(1), UTC) if 0 < tap.id(1) < 1 << 37 else None
+            now = await _entry(office, exclusion_id)
+            comment = _comment_for(office, words, now, asked_by(callback))
+            entry = await deed(lambda tx: exclusions.change(tx, person, exclusion_id, end, comment))
+            toast.say(words("exclude-changed", pattern=pattern_of(words, entry)))
+            await _below(office, bot, callback, exclusion_screen(words, entry))
         case Action.LIFT:
-            entry = await db.transact(lambda tx: exclusions.lift(tx, person, tap.id(0)))
+            entry = await deed(lambda tx: exclusions.lift(tx, person, exclusion_id))
+            screen = await _lifted(office, words, entry)
             toast.say(words("exclude-lifted", pattern=pattern_of(words, entry)))
-            page = await db.read(lambda c: exclusions.page(c, words.now))
-            await redraw(office, bot, callback, exclusions_screen(words, page))
-        case Action.STOPPED:
-            exclusion_id, after = tap.id(0), tap.id(1)
-            kept = await db.read(lambda c: stopped.stopped(c, exclusion_id or None, after or None, 6))
-            await redraw(office, bot, callback, stopped_screen(words, kept, exclusion_id))
-        case Action.RESTORE:
-            filed = await taken_again(office, tap.id(0))
-            if filed.lead_id is not None:
-                toast.say(words("restored"), alert=True)
+            if tap.id(1):
+                await _below(office, bot, callback, screen)
             else:
-                toast.say(words("restored-not-lead", state=filed_state(words, filed.state)), alert=True)
+                await redraw(office, bot, callback, screen)
+        case Action.PUT_BACK:
+            entry = await deed(lambda tx: exclusions.put_back(tx, person, exclusion_id))
+            toast.say(words("exclude-put-back", pattern=pattern_of(words, entry)))
+            await redraw(office, bot, callback, exclusion_screen(words, entry))
 
 
 async def taken_again(office: Office, ledger_id: int) -> Filed:
@@ -211,19 +251,100 @@ async def taken_again(office: Office, ledger_id: int) -> Filed:
     return filed
 
 
-async def _add(office: Office, bot: Bot, words: Words, chat_id: int, person: Person, written: str) -> None:
-    results = await office.db.transact(
-        lambda tx: exclusions.add(tx, person, written, region=office.region, timezone=office.timezone)
+async def _ask_whom(office: Office, bot: Bot, state: FSMContext, words: Words, chat_id: int) -> None:
+    question = f"{words('exclude-how')}\n\n{words('exclude-example')}"
+    await ask(office, bot, state, words, chat_id, Writing.exclusion, {}, question)
+
+
+async def _add(office: Office, words: Words, person: Person, deed: Deed, written: str) -> tuple[Result, ...]:
+    """Whom it covers is read first: among many addresses that takes longer than others should wait for a write."""
+    region, timezone = office.region, office.timezone
+    covered = await office.db.read(
+        lambda connection: exclusions.covered_by(
+            connection, written, region=region, now=words.now, timezone=timezone
+        )
     )
-    await show(office, bot, chat_id, results_screen(words, results))
+    return await deed(
+        lambda tx: exclusions.add(tx, person, written, region=region, timezone=timezone, covered=covered)
+    )
+
+
+async def _results(
+    office: Office, bot: Bot, words: Words, message: Message, results: tuple[Result, ...]
+) -> None:
+    """As an answer to what was written: its buttons read the rest of it there."""
+    screen = results_screen(words, results)
+    await show(office, bot, message.chat.id, screen, reply_to=message.message_id)
+
+
+async def _include(
+    office: Office, bot: Bot, words: Words, message: Message, person: Person, deed: Deed, query: str
+) -> None:
+    """Only the very pattern is lifted at once; whatever else may be meant is shown with its buttons."""
+    query = query[:_LONGEST]
+    sought = await office.db.read(
+        lambda connection: exclusion_lookup.seek(connection, query, office.region, words.now)
+    )
+    if (exact := sought.exact) is not None:
+        entry = await deed(lambda tx: exclusions.lift(tx, person, exact.id))
+        screen = await _lifted(office, words, entry)
+    else:
+        screen = sought_screen(words, sought, query)
+    await show(office, bot, message.chat.id, screen, reply_to=message.message_id)
+
+
+async def _check(office: Office, bot: Bot, words: Words, message: Message, written: str) -> None:
+    verdict = await office.db.read(
+        lambda connection: exclusion_lookup.would_stop(
+            connection, written, office.region, words.now, timezone=office.timezone
+        )
+    )
+    screen = verdict_screen(words, verdict)
+    await show(office, bot, message.chat.id, screen, reply_to=message.message_id)
+
+
+async def _page(office: Office, words: Words, query: str, after: int = 0) -> Screen:
+    page = await office.db.read(
+        lambda connection: exclusion_lookup.page(
+            connection, words.now, after=after or None, query=query or None, region=office.region
+        )
+    )
+    return exclusions_screen(words, page, query, is_later=bool(after))
+
+
+async def _lifted(office: Office, words: Words, entry: Entry) -> Screen:
+    still = await office.db.read(
+        lambda connection: exclusion_lookup.still_stopping(connection, entry, words.now)
+    )
+    return lifted_screen(words, entry, still)
+
+
+async def _below(office: Office, bot: Bot, callback: CallbackQuery, screen: Screen) -> None:
+    """A screen below the one tapped, whose other buttons are still needed; the tapped one has done its work."""
+    await show(office, bot, callback.from_user.id, screen)
+    message = callback.message
+    if isinstance(message, Message) and message.reply_markup is not None:
+        left = [
+            tuple(Button(b.text, b.callback_data, b.url) for b in row if b.callback_data != callback.data)
+            for row in message.reply_markup.inline_keyboard
+        ]
+        await rekey(office, bot, callback, left)
+
+
+def _comment_for(office: Office, words: Words, entry: Entry, written: str) -> str | None:
+    """The comment that stood beside this pattern in what was written, if that can still be read."""
+    try:
+        lines = exclusions.read_lines(written, office.region, words.now, office.timezone)
+    except Refusal:
+        return None
+    comments = [one.comment for _, one in lines if isinstance(one, Wanted) and one.pattern == entry.pattern]
+    return next((comment for comment in reversed(comments) if comment), None)
 
 
 async def _entry(office: Office, exclusion_id: int) -> Entry:
-    """One entry of the list: the first of the page that begins with it, if it still holds."""
+    """One entry of the list, if it still holds."""
     now = office.clock.now()
-    page = await office.db.read(
-        lambda connection: exclusions.page(connection, now, after=exclusion_id + 1, limit=1)
-    )
-    if not page.entries or page.entries[0].id != exclusion_id:
+    entry = await office.db.read(lambda connection: exclusion_lookup.entry(connection, exclusion_id, now))
+    if entry is None:
         raise Refusal("refused-exclusion-gone")
-    return page.entries[0]
+    return entry

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, Integer, Text, func, select
 
 from core.contacts.model import Address, Contact
 from core.database import among
@@ -17,54 +18,47 @@ COVERED = 1000  # people looked for behind one pattern
 
 
 @dataclass(frozen=True, slots=True)
+class OpenLead:
+    """A lead in progress: its id for a button, its number for reading."""
+
+    id: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Covered:
     """A known person that a pattern covers."""
 
     contact_id: int
     number: int
     name: str
-    open_leads: tuple[int, ...]  # numbers
+    open_leads: tuple[OpenLead, ...]
 
 
 def covered_contacts(connection: Connection, patterns: Collection[str]) -> dict[str, tuple[int, ...]]:
-    """The people each of these patterns covers, newest first, at most `COVERED` for each."""
+    """The people each of these patterns covers, newest first, at most `COVERED` for each.
+
+    The same few statements however many patterns there are. Domains and e-mails look through every address we
+    know (a tag may stand in any): with hundreds of thousands of them, read this before a transaction that writes.
+    """
     found: dict[str, set[int]] = {}
-    keys = address_keys(connection, patterns)
-    rows = connection.execute(
-        select(Address.key, Address.contact_id).where(among(Address.key, keys)).limit(COVERED * len(patterns))
-    )
-    for row in rows:
-        found.setdefault(keys[row.key], set()).add(row.contact_id)
-    for pattern in patterns:
-        kind, value = pattern.split(":", 1)
-        if kind == "username":
-            held = Address.username == value
-        elif kind == "domain":
-            held = (Address.kind == "email") & or_(
-                Address.value.endswith(f"@{value}", autoescape=True),
-                Address.value.endswith(f".{value}", autoescape=True),
-            )
-        else:
-            continue
-        ids = connection.execute(select(Address.contact_id).where(held).limit(COVERED))
-        found.setdefault(pattern, set()).update(row[0] for row in ids)
+    for pattern, contact_id in _held(connection, patterns):
+        ids = found.setdefault(pattern, set())
+        if len(ids) < COVERED:
+            ids.add(contact_id)
     now = survivors(connection, {id_ for ids in found.values() for id_ in ids})
-    return {
-        pattern: tuple(sorted({now[id_] for id_ in ids}, reverse=True))
-        for pattern, ids in found.items()
-        if ids
-    }
+    return {pattern: tuple(sorted({now[id_] for id_ in ids}, reverse=True)) for pattern, ids in found.items()}
 
 
 def describe(connection: Connection, contact_ids: Collection[int]) -> Mapping[int, Covered]:
     """These people and what they have open."""
-    leads: dict[int, list[int]] = {}
+    leads: dict[int, list[OpenLead]] = {}
     for row in connection.execute(
-        select(Lead.contact_id, Lead.number)
+        select(Lead.contact_id, Lead.id, Lead.number)
         .where(among(Lead.contact_id, contact_ids), Lead.outcome == LeadOutcome.OPEN)
         .order_by(Lead.number)
     ):
-        leads.setdefault(row.contact_id, []).append(row.number)
+        leads.setdefault(row.contact_id, []).append(OpenLead(row.id, row.number))
     rows = connection.execute(
         select(Contact.id, Contact.number, Contact.name).where(among(Contact.id, contact_ids))
     )
@@ -88,3 +82,67 @@ def address_keys(connection: Connection, patterns: Collection[str]) -> dict[str,
         for scope in scopes.get(kind, ()):
             keys[f"{kind}:{scope}:{value}"] = pattern
     return keys
+
+
+def _held(connection: Connection, patterns: Collection[str]) -> Iterator[tuple[str, int]]:
+    """Who holds an address that one of these patterns stands for: (pattern, contact)."""
+    if not patterns:
+        return
+    most = COVERED * len(patterns)
+    keys = address_keys(connection, patterns)
+    if keys:
+        exact = select(Address.key, Address.contact_id).where(among(Address.key, keys)).limit(most)
+        for key, contact_id in connection.execute(exact):
+            yield keys[key], contact_id
+    if usernames := _of_kind(patterns, "username"):
+        named = select(Address.username, Address.contact_id).where(among(Address.username, usernames))
+        for username, contact_id in connection.execute(named.limit(most)):
+            yield f"username:{username}", contact_id
+    after_at = _from(connection, Address.value, "@")
+    if emails := _of_kind(patterns, "email"):
+        tag = _place(connection, Address.value, "+")
+        mailbox = func.substr(Address.value, 1, tag - 1, type_=Text) + "@" + after_at
+        tagged = select(mailbox, Address.contact_id).where(
+            Address.kind == "email", tag > 1, among(mailbox, emails)
+        )
+        for email, contact_id in connection.execute(tagged.limit(most)):
+            yield f"email:{email}", contact_id
+    if domains := _of_kind(patterns, "domain"):
+        below = _domains_below(connection, domains)
+        lying = select(after_at, Address.contact_id).where(Address.kind == "email", among(after_at, below))
+        for domain, contact_id in connection.execute(lying.limit(most)):
+            for pattern in below[domain]:
+                yield f"domain:{pattern}", contact_id
+
+
+def _domains_below(connection: Connection, domains: Collection[str]) -> dict[str, list[str]]:
+    """The domains of known e-mails that are one of these or lie below: domain → those of `domains` above it."""
+    after_at = _from(connection, Address.value, "@")
+    known = (
+        select(after_at.label("whole"), after_at.label("rest"))
+        .where(Address.kind == "email")
+        .distinct()
+        .cte("known", recursive=True)
+    )
+    parent = _from(connection, known.c.rest, ".")
+    known = known.union_all(select(known.c.whole, parent).where(_place(connection, known.c.rest, ".") > 0))
+    found: dict[str, list[str]] = {}
+    for whole, rest in connection.execute(
+        select(known.c.whole, known.c.rest).where(among(known.c.rest, domains)).limit(COVERED * len(domains))
+    ):
+        found.setdefault(whole, []).append(rest)
+    return found
+
+
+def _from(connection: Connection, text: Any, mark: str) -> Any:
+    """What stands after the first such mark."""
+    return func.substr(text, _place(connection, text, mark) + 1, type_=Text)
+
+
+def _place(connection: Connection, text: Any, mark: str) -> Any:
+    find = func.instr if connection.dialect.name == "sqlite" else func.strpos
+    return find(text, mark, type_=Integer)
+
+
+def _of_kind(patterns: Collection[str], kind: str) -> set[str]:
+    return {pattern.partition(":")[2] for pattern in patterns if pattern.startswith(f"{kind}:")}

@@ -1,16 +1,16 @@
-"""The list of those who are not let in, as admins keep it: add, try, look through, lift.
+"""The list of those who are not let in, as admins keep it: add, change, lift, put back.
 
 Admins alone change the list: everybody else gets `refused-admins-only`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, or_, select
 
 from core import journal
 from core.contacts.model import Contact
@@ -21,13 +21,13 @@ from core.errors import Refusal
 from core.events import ContactClosed
 from core.exclusions.expiry import LONGEST, split_expiry
 from core.exclusions.model import Exclusion
-from core.exclusions.patterns import Pattern, parse_pattern, pattern_keys
+from core.exclusions.patterns import Pattern, parse_pattern
 from core.staff.managers import Person, require_admin
 
 LINES = 500  # of one text
 SHOWN = 10  # people named in an answer
-COVERED = (
-    1000  # people looked for behind one pattern; a timer or delivery asks the list again when its time comes
+SHUT_OUT = (
+    1000  # people whose plans are called off at once; for others a timer or delivery asks the list again
 )
 
 
@@ -64,10 +64,12 @@ class Added:
 
 @dataclass(frozen=True, slots=True)
 class Already:
-    """A line that was on the list."""
+    """A line that was on the list, where it stays as it was; `comment` and `expires_at` are the line's own."""
 
     written: str
     entry: Entry
+    comment: str | None
+    expires_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,28 +84,6 @@ Result: TypeAlias = Added | Already | Malformed
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a line would do. `stopped_by` is the exclusion that holds already for it, if one does."""
-
-    pattern: str
-    kind: str
-    value: str
-    expires_at: datetime | None
-    stopped_by: Entry | None
-    people: tuple[Covered, ...]  # the first ten of `covered`
-    covered: int
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Some exclusions, newest first; `next` is the id after which the following page begins."""
-
-    entries: tuple[Entry, ...]
-    next: int | None
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
 class Wanted:
     """One pattern on its way to the list."""
 
@@ -114,43 +94,102 @@ class Wanted:
 
 
 def add(
-    tx: Transaction, person: Person, written: str, *, region: str | None = "RU", timezone: str = "UTC"
+    tx: Transaction,
+    person: Person,
+    written: str,
+    *,
+    region: str | None = "RU",
+    timezone: str = "UTC",
+    covered: Mapping[str, Sequence[int]] | None = None,
 ) -> tuple[Result, ...]:
     """Put every line of a text on the list: `pattern; comment`, either followed by an end.
 
     An end is written `до 31.12.2026`, `until 2026-12-31`, `на 30 дней`, `for 30 days`. One result per line
     that is not empty, in order; a malformed line stops no other. No lead is closed by this, but what
-    automation would say to the people it covers is called off. Raises Refusal for non-admins
-    ("refused-admins-only"), an empty text ("refused-pattern-empty") and more than `LINES` lines
-    ("refused-exclusions-many").
+    automation would say to the people it covers is called off. `covered` is what `covered_by` has read of the same
+    text beforehand; without it that is looked for here. Raises Refusal for non-admins ("refused-admins-only"), an
+    empty text ("refused-pattern-empty") and more than `LINES` lines ("refused-exclusions-many").
     """
     require_admin(person)
+    return _add(tx, person, read_lines(written, region, tx.now, timezone), covered)
+
+
+def add_pattern(tx: Transaction, person: Person, pattern: Pattern) -> tuple[Result, ...]:
+    """Put one thing that nobody had to spell on the list, such as the author of a forwarded message.
+
+    Raises Refusal for non-admins ("refused-admins-only").
+    """
+    require_admin(person)
+    return _add(tx, person, [(pattern.value, Wanted(pattern.key, None, None))], None)
+
+
+def covered_by(
+    connection: Connection, written: str, *, region: str | None, now: datetime, timezone: str
+) -> dict[str, tuple[int, ...]]:
+    """Whom `add` would cover with this text, by pattern: read before its transaction, which others wait for.
+
+    Raises Refusal for a text without lines or with too many of them, as `add` does.
+    """
+    lines = read_lines(written, region, now, timezone)
+    return covered_contacts(connection, {one.pattern for _, one in lines if isinstance(one, Wanted)})
+
+
+def read_lines(
+    written: str, region: str | None, now: datetime, timezone: str
+) -> tuple[tuple[str, Wanted | Refusal], ...]:
+    """What each line of a text means for the list: (the line, its pattern or why it has none).
+
+    Raises Refusal for an empty text ("refused-pattern-empty") and for more than `LINES` lines.
+    """
     lines = [line.strip() for line in written.splitlines() if line.strip()]
     if not lines:
         raise Refusal("refused-pattern-empty")
     if len(lines) > LINES:
         raise Refusal("refused-exclusions-many", count=len(lines), limit=LINES)
-    read = [_read_line(line, region, tx.now, timezone) for line in lines]
-    fresh, _ = enlist(tx, person.actor, [one for one in read if isinstance(one, Wanted)])
+    return tuple((line, read_line(line, region, now, timezone)) for line in lines)
+
+
+def read_line(line: str, region: str | None, now: datetime, timezone: str) -> Wanted | Refusal:
+    """`pattern; comment`, with an end behind either. An end that is not understood is part of the comment."""
+    written, _, comment = line[:LONGEST].partition(";")
+    try:
+        comment, expires_at = split_expiry(comment, now, timezone)
+        if expires_at is None:
+            written, expires_at = split_expiry(written, now, timezone)
+        pattern: Pattern = parse_pattern(written, region or "ZZ")
+    except Refusal as refusal:
+        return refusal
+    return Wanted(pattern.key, comment or None, expires_at)
+
+
+def _add(
+    tx: Transaction,
+    person: Person,
+    lines: Sequence[tuple[str, Wanted | Refusal]],
+    covered: Mapping[str, Sequence[int]] | None,
+) -> tuple[Result, ...]:
+    wanted = [one for _, one in lines if isinstance(one, Wanted)]
+    fresh, _ = enlist(tx, person.actor, wanted)
     entries = {
-        entry.pattern: entry
-        for entry in holding(tx.connection, {one.pattern for one in read if isinstance(one, Wanted)}, tx.now)
+        entry.pattern: entry for entry in holding(tx.connection, {one.pattern for one in wanted}, tx.now)
     }
-    contacts = covered_contacts(tx.connection, fresh)
+    if covered is None:
+        covered = covered_contacts(tx.connection, fresh)
+    contacts = {pattern: covered.get(pattern, ()) for pattern in fresh}
     people = describe(tx.connection, {id_ for ids in contacts.values() for id_ in ids[:SHOWN]})
-    shut_out = sorted({id_ for ids in contacts.values() for id_ in ids})
+    shut_out = sorted({id_ for ids in contacts.values() for id_ in ids}, reverse=True)[:SHUT_OUT]
     tx.record(*(ContactClosed(contact_id, "excluded") for contact_id in shut_out))
     results: list[Result] = []
-    for line, one in zip(lines, read, strict=True):
+    for line, one in lines:
         if isinstance(one, Refusal):
             results.append(Malformed(line, one))
         elif one.pattern in fresh:
             fresh.discard(one.pattern)  # written twice, added once
-            ids = contacts.get(one.pattern, ())
+            ids = contacts[one.pattern]
             named = tuple(people[id_] for id_ in ids[:SHOWN] if id_ in people)
             results.append(Added(line, entries[one.pattern], named, len(ids)))
         else:
-            results.append(Already(line, entries[one.pattern]))
+            results.append(Already(line, entries[one.pattern], one.comment, one.expires_at))
     return tuple(results)
 
 
@@ -212,65 +251,33 @@ def enlist(tx: Transaction, actor: str, wanted: Sequence[Wanted]) -> tuple[set[s
     return set(new), ids | new
 
 
-def would_stop(
-    connection: Connection, written: str, region: str | None, now: datetime, *, timezone: str = "UTC"
-) -> Verdict:
-    """What one line would do, without doing it. Raises Refusal when it is malformed."""
-    wanted = _read_line(written, region, now, timezone)
-    if isinstance(wanted, Refusal):
-        raise wanted
-    kind, value = wanted.pattern.split(":", 1)
-    # What stops an address is itself or its domain; what stops a domain is it or one above.
-    keys = (
-        pattern_keys("email", f"@{value}", None)[1:] if kind == "domain" else pattern_keys(kind, value, None)
-    )
-    held = holding(connection, keys, now)
-    ids = covered_contacts(connection, [wanted.pattern]).get(wanted.pattern, ())
-    people = describe(connection, ids[:SHOWN])
-    return Verdict(
-        wanted.pattern,
-        kind,
-        value,
-        wanted.expires_at,
-        min(held, key=lambda entry: keys.index(entry.pattern), default=None),
-        tuple(people[id_] for id_ in ids[:SHOWN] if id_ in people),
-        len(ids),
-    )
-
-
-def page(
-    connection: Connection,
-    now: datetime,
-    *,
-    after: int | None = None,
-    limit: int = 8,
-    query: str | None = None,
-) -> Page:
-    """The exclusions that hold now, newest first; `query` is a pattern or a part of one or of a comment."""
-    holds = _holds(now)
-    if query and query.strip():
-        part = query.strip()[:100].lower()
-        holds += (
-            or_(
-                func.lower(Exclusion.pattern).contains(part, autoescape=True),
-                Exclusion.comment.contains(query.strip()[:100], autoescape=True),
-                Exclusion.pattern == _pattern_of(query),
-            ),
-        )
-    total = connection.execute(select(func.count()).select_from(Exclusion).where(*holds)).scalar_one()
-    if after is not None:
-        holds += (Exclusion.id < after,)
-    rows = connection.execute(_entries().where(*holds).order_by(Exclusion.id.desc()).limit(limit + 1)).all()
-    entries = _read(connection, rows[:limit])
-    return Page(entries, entries[-1].id if len(rows) > limit else None, total)
-
-
 def holding(connection: Connection, patterns: Collection[str], now: datetime) -> tuple[Entry, ...]:
     """The exclusions that hold now under these keys, oldest first."""
     if not patterns:
         return ()
-    held = _entries().where(among(Exclusion.pattern, patterns), *_holds(now)).order_by(Exclusion.id)
-    return _read(connection, connection.execute(held).all())
+    held = entries_where(among(Exclusion.pattern, patterns), *holds(now)).order_by(Exclusion.id)
+    return read_entries(connection, connection.execute(held).all())
+
+
+def change(
+    tx: Transaction, person: Person, exclusion_id: int, expires_at: datetime | None, comment: str | None
+) -> Entry:
+    """Give an exclusion another end (None: none), and another comment unless `comment` is None.
+
+    Raises Refusal for non-admins, when it no longer holds ("refused-exclusion-gone"), and for an end that has
+    passed meanwhile ("refused-expiry-past").
+    """
+    require_admin(person)
+    if expires_at is not None and expires_at <= tx.now:
+        raise Refusal("refused-expiry-past", written=expires_at.date().isoformat())
+    entry = _one(tx, Exclusion.id == exclusion_id, *holds(tx.now))
+    values: dict[str, Any] = {"id": entry.id, "expires_at": expires_at}
+    if comment is not None:
+        values["comment"] = comment
+    tx.update(Exclusion, [values])
+    entry = _one(tx, Exclusion.id == exclusion_id)
+    _note_added(tx, person.actor, entry)
+    return entry
 
 
 def lift(tx: Transaction, person: Person, exclusion_id: int) -> Entry:
@@ -279,11 +286,30 @@ def lift(tx: Transaction, person: Person, exclusion_id: int) -> Entry:
     Raises Refusal for non-admins, and "refused-exclusion-gone" when there never was such a one.
     """
     require_admin(person)
-    rows = tx.connection.execute(_entries().where(Exclusion.id == exclusion_id)).all()
-    if not rows:
-        raise Refusal("refused-exclusion-gone")
-    entry = _read(tx.connection, rows)[0]
+    entry = _one(tx, Exclusion.id == exclusion_id)
     take_off(tx, person.actor, [entry.id])
+    return entry
+
+
+def put_back(tx: Transaction, person: Person, exclusion_id: int) -> Entry:
+    """Undo `lift`: it holds again as it was, with its comment, its end and what it had stopped.
+
+    Where the same pattern is on the list anew, that one is left alone and returned. Raises Refusal for
+    non-admins, when there never was such a one ("refused-exclusion-gone"), and when its end has come
+    ("refused-nothing-to-undo").
+    """
+    require_admin(person)
+    entry = _one(tx, Exclusion.id == exclusion_id)
+    tx.lock_keys([f"exclusion:{entry.pattern}"])
+    if entry.expires_at is not None and entry.expires_at <= tx.now:
+        raise Refusal("refused-nothing-to-undo")
+    if now := holding(tx.connection, [entry.pattern], tx.now):
+        return now[0]
+    over = select(Exclusion.id).where(Exclusion.pattern == entry.pattern, Exclusion.lifted_at.is_(None))
+    lifted = {"lifted_at": tx.now, "lifted_by": "system"}
+    tx.update(Exclusion, [{"id": row.id, **lifted} for row in tx.connection.execute(over)])
+    tx.update(Exclusion, [{"id": entry.id, "lifted_at": None, "lifted_by": None}])
+    _note_added(tx, person.actor, entry)
     return entry
 
 
@@ -307,35 +333,16 @@ def take_off(tx: Transaction, actor: str, exclusion_ids: Collection[int]) -> Non
     )
 
 
-def _read_line(line: str, region: str | None, now: datetime, timezone: str) -> Wanted | Refusal:
-    """`pattern; comment`, with an end behind either."""
-    written, _, comment = line[:LONGEST].partition(";")
-    try:
-        comment, expires_at = split_expiry(comment, now, timezone)
-        if expires_at is None:
-            written, expires_at = split_expiry(written, now, timezone)
-        pattern: Pattern = parse_pattern(written, region or "ZZ")
-    except Refusal as refusal:
-        return refusal
-    return Wanted(pattern.key, comment or None, expires_at)
-
-
-def _pattern_of(query: str) -> str | None:
-    """The pattern somebody looks for, when what they wrote is one: a phone in any spelling, an address."""
-    try:
-        return parse_pattern(query[:LONGEST]).key
-    except Refusal:
-        return None
-
-
-def _holds(now: datetime) -> tuple[Any, ...]:
+def holds(now: datetime) -> tuple[Any, ...]:
+    """The conditions of an exclusion that keeps somebody out now."""
     return (
         Exclusion.lifted_at.is_(None),
         or_(Exclusion.expires_at.is_(None), Exclusion.expires_at > now),
     )
 
 
-def _entries() -> Any:
+def entries_where(*conditions: Any) -> Any:
+    """The statement that reads these exclusions for `read_entries`."""
     columns = select(
         Exclusion.id,
         Exclusion.pattern,
@@ -348,10 +355,11 @@ def _entries() -> Any:
         Exclusion.hits,
         Exclusion.last_hit_at,
     )
-    return columns.outerjoin(Contact, Contact.id == Exclusion.contact_id)
+    return columns.outerjoin(Contact, Contact.id == Exclusion.contact_id).where(*conditions)
 
 
-def _read(connection: Connection, rows: Sequence[Any]) -> tuple[Entry, ...]:
+def read_entries(connection: Connection, rows: Sequence[Any]) -> tuple[Entry, ...]:
+    """Rows of `entries_where` as admins see them."""
     names = author_names(connection, {row.created_by for row in rows}, "en")
     return tuple(
         Entry(
@@ -370,3 +378,16 @@ def _read(connection: Connection, rows: Sequence[Any]) -> tuple[Entry, ...]:
         )
         for row in rows
     )
+
+
+def _one(tx: Transaction, *conditions: Any) -> Entry:
+    rows = tx.connection.execute(entries_where(*conditions)).all()
+    if not rows:
+        raise Refusal("refused-exclusion-gone")
+    return read_entries(tx.connection, rows)[0]
+
+
+def _note_added(tx: Transaction, actor: str, entry: Entry) -> None:
+    expires = entry.expires_at.isoformat() if entry.expires_at else None
+    details = {"pattern": entry.pattern, "comment": entry.comment, "expires": expires}
+    journal.note(tx, actor, "exclusion-added", contact_id=entry.contact_id, details=details)

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 
 from core.exclusions.model import Exclusion
-from core.intake.model import Ledger
+from core.intake.model import Ledger, LedgerState
 from core.lines.model import Account
 
 
@@ -58,3 +58,10 @@ def stopped(
     rows = connection.execute(kept_out.order_by(Ledger.id.desc()).limit(limit + 1)).all()
     entries = tuple(Stopped(*row) for row in rows[:limit])
     return StoppedPage(entries, entries[-1].ledger_id if len(rows) > limit else None)
+
+
+def stopped_by(connection: Connection, ledger_id: int) -> int | None:
+    """The exclusion that keeps this entry of the ledger out; None when it is not kept out (any more)."""
+    return connection.execute(
+        select(Ledger.exclusion_id).where(Ledger.id == ledger_id, Ledger.state == LedgerState.EXCLUDED)
+    ).scalar_one_or_none()

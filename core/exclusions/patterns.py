@@ -19,6 +19,15 @@ EVERYBODYS = frozenset(
 _DOMAIN = re.compile(r"(?:[\w](?:[\w-]{0,61}[\w])?\.)+[^\W\d_][\w-]{1,62}")
 _USERNAME = re.compile(r"[A-Za-z]\w{3,31}", re.ASCII)
 _TELEGRAM_ID = re.compile(r"[1-9]\d{4,15}", re.ASCII)
+# As we write it ourselves, and as people do. "тг 8 916…" without a colon is a telephone on which somebody has Telegram.
+_SAID_TO_BE_TELEGRAM = re.compile(
+    r"(?:tg://(?:user\?id=|openmessage\?user_id=)"
+    r"|(?:telegram|телеграмм?|tg|тг)\s*(?::\s*(?:(?:id|ид)\s*)?|\s(?:id|ид)\s*:?\s*)"
+    r"|(?:id|ид)\s*:?\s*)([1-9][0-9]{0,15})",
+    re.IGNORECASE,
+)
+_LINK = re.compile(r"(?:https?://)?(?:www\.)?([^\s/:?#@]{1,253})(?::\d{1,5})?(?:[/?#]\S*)?", re.IGNORECASE)
+_TELEGRAM_LINK = re.compile(r"(?:https?://)?(?:www\.)?(?:t|telegram)\.me/(?=.)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +45,10 @@ class Pattern:
 def parse_pattern(written: str, region: str = "RU") -> Pattern:
     """What an admin means by one line: a phone in any spelling, an e-mail, `@domain`, a Telegram id, `@username`.
 
-    Raises Refusal with the reason when it is malformed, or so wide that it would shut out strangers by the
-    thousand (a public mail provider, a whole top-level domain, an asterisk).
+    Digits that are said to be a Telegram id (`telegram:777`, `id 777`, "Telegram id 777") are one, whatever
+    telephone they would make. Raises Refusal with the reason when it is malformed, or so wide that it would shut
+    out strangers by the thousand (a public mail provider, a whole top-level domain, an asterisk); a domain
+    written bare or as a link is refused with the spelling that would mean it ("refused-pattern-bare-domain").
     """
     text = written.strip().strip(",;<>").removeprefix("mailto:").removeprefix("tel:").strip()
     if not text:
@@ -50,18 +61,17 @@ def parse_pattern(written: str, region: str = "RU") -> Pattern:
         return Pattern("email", email)
     if at == 0:
         return _domain_or_username(text[1:])
-    for prefix in ("https://t.me/", "http://t.me/", "t.me/"):
-        if text.lower().startswith(prefix):
-            return _username(text[len(prefix) :].strip("/"))
+    if link := _TELEGRAM_LINK.match(text):
+        return _username(text[link.end() :].strip("/"))
+    if said := _SAID_TO_BE_TELEGRAM.fullmatch(text):
+        return Pattern("telegram", said[1])
     # A bare number of ten digits and more is first of all a telephone; shorter or unfit, a Telegram id.
     if phone := parse_phone(text, region):
         return Pattern("phone", phone.e164)
     if _TELEGRAM_ID.fullmatch(text):
         return Pattern("telegram", text)
-    if text.lower().startswith(("id", "telegram:")) and _TELEGRAM_ID.fullmatch(
-        text.lower().removeprefix("telegram:").removeprefix("id").strip()
-    ):
-        return Pattern("telegram", text.lower().removeprefix("telegram:").removeprefix("id").strip())
+    if domain := _bare_domain(text):
+        raise Refusal("refused-pattern-bare-domain", pattern=text[:100], domain=f"@{domain}")
     raise Refusal("refused-pattern-unclear", pattern=text[:100])
 
 
@@ -71,10 +81,17 @@ def patterns_of(address: Address) -> tuple[str, ...]:
 
 
 def pattern_keys(kind: str, value: str, username: str | None) -> tuple[str, ...]:
-    """The keys under which an address of this kind and value would be excluded; a domain with its parents."""
+    """The keys under which an address of this kind and value would be excluded, the narrowest first.
+
+    An e-mail with its domain and the domains above; one with a tag (`anna+shop@…`) also as the mailbox it is
+    delivered to (RFC 5233): whoever is kept out of `anna@…` must not come back by adding one.
+    """
     keys = [f"{kind}:{value}"]
     if kind == "email" and "@" in value:
-        domain = value.rsplit("@", 1)[1]
+        local, domain = value.rsplit("@", 1)
+        mailbox, tag, _ = local.partition("+")
+        if mailbox and tag:
+            keys.append(f"email:{mailbox}@{domain}")
         labels = domain.split(".")
         keys += [f"domain:{'.'.join(labels[i:])}" for i in range(len(labels) - 1)][:8]
     if username:
@@ -85,7 +102,7 @@ def pattern_keys(kind: str, value: str, username: str | None) -> tuple[str, ...]
 def _domain_or_username(text: str) -> Pattern:
     if "." not in text:
         return _username(text)
-    domain = text.lower().rstrip(".")
+    domain = _ascii(text.lower().rstrip("."))
     if not _DOMAIN.fullmatch(domain):
         raise Refusal("refused-pattern-domain", pattern=text[:100])
     if domain in EVERYBODYS or domain.count(".") == 0:
@@ -96,6 +113,29 @@ def _domain_or_username(text: str) -> Pattern:
 
 
 _SECOND_LEVEL = frozenset(("co", "com", "org", "net", "gov", "ac", "edu", "msk", "spb"))
+
+
+def _bare_domain(text: str) -> str | None:
+    """The domain in `example.net` or a link to one of its pages, if it may be excluded."""
+    link = _LINK.fullmatch(text)
+    if link is None or "." not in link[1]:
+        return None
+    try:
+        return _domain_or_username(link[1]).value
+    except Refusal:
+        return None
+
+
+def _ascii(domain: str) -> str:
+    """The form in which addresses are kept: `почта.рф` is `xn--80a1acny.xn--p1ai` in every key."""
+    if domain.isascii():
+        return domain
+    import idna  # its tables take a moment to load, and hardly anybody needs them
+
+    try:
+        return idna.encode(domain, uts46=True).decode()
+    except idna.IDNAError:
+        return domain
 
 
 def _username(text: str) -> Pattern:

@@ -12,7 +12,9 @@ from core.clock import ManualClock
 from core.database import Database
 from core.desk import exclusions, work
 from core.desk.cards import Card, card
-from core.desk.exclusions import Added, Already, Malformed, add, lift, page, would_stop
+from core.desk.covering import OpenLead
+from core.desk.exclusion_lookup import page, would_stop
+from core.desk.exclusions import Added, Already, Malformed, add, lift
 from core.desk.person_exclusion import exclude_person, undo_exclude_person
 from core.desk.stopped import stopped
 from core.errors import Refusal
@@ -95,7 +97,7 @@ async def test_an_exclusion_names_whom_it_covers_calls_off_what_is_planned_and_k
     assert isinstance(added, Added)
     assert (verdict.stopped_by, verdict.covered) == (None, 1)
     assert added.people == verdict.people
-    assert added.people[0].open_leads == (lead.number,)
+    assert added.people[0].open_leads == (OpenLead(lead_id, lead.number),)
     assert lead.outcome == "open"
     assert lead.planned == ()
     assert lead.exclusion is not None

@@ -13,24 +13,40 @@ exclusion-no-hits = Nothing stopped yet
 pattern-telegram = Telegram id { $id }
 exclude-added = { $pattern } is on the list
 exclude-already = { $pattern } was on the list already
+exclude-unchanged = Its end and comment stay as they were. The button below changes them.
+exclude-changed = { $pattern }: saved.
 exclude-until = until { $when }
+exclude-through = through { $day }
+exclude-forever = without an end
 exclude-covers = { $count ->
     [one] Covers { $count } person
    *[other] Covers { $count } people
   } we know:
-exclude-open-leads = open: { $leads }
+exclude-open-leads = { $count ->
+    [one] open lead: { $leads }
+   *[other] open leads: { $leads }
+  }
 exclude-how = Who should be kept out? Send a phone, an e-mail, a @domain, a @username or a Telegram id, one per line. A comment may follow after “;”, and an end: “until 2026-12-31” or “for 30 days”. Or simply forward a message of that person here.
 exclude-example = +44 20 7946 0123; spam for 30 days
 exclude-hidden = This person hides their account in forwards, so their id is unknown. Exclude them from the lead’s card.
 exclude-lifted = { $pattern } is off the list, messages come in again.
-check-how = Who should be checked? For example: /check +44 20 7946 0123
+exclude-still = But this person is still kept out by { $patterns }.
+exclude-put-back = { $pattern } is on the list again.
+check-how = Who should be checked? Send a phone, an e-mail, a @domain, a @username, a Telegram id, or forward a message of that person.
 check-stopped = { $pattern } would be stopped
 check-let-in = { $pattern } gets through
-include-how = Who should come off the list? For example: /include +44 20 7946 0123
+include-how = Who should come off the list? Send a phone, an e-mail, a @domain, a @username or a Telegram id. A word of the comment will do, too.
+include-other = { $pattern } is not on the list itself, but { $other } keeps it out. Take { $other } off?
+include-similar = Nothing exactly like that is on the list. Take { $pattern } off?
+include-which = Several fit. Which one should come off?
 include-none = { $pattern } is not on the list.
 stopped-heading = What the exclusions stopped
 stopped-none = Nothing has been stopped.
-restored = Restored: it is a lead now.
+stopped-nameless = no name
+stopped-forgotten = the message itself has been deleted and cannot be restored
+restored-new = Restored: a new lead { $number }, { $name }
+restored-open = Restored: the message is in lead { $number } now, { $name }
+restored-still = New messages will still be stopped: { $pattern } is on the list.
 restored-not-lead = Taken again, but it became no lead: { $state }
 person-excluded = { $count ->
     [one] { $count } address of this person is excluded.

@@ -25,6 +25,7 @@ refused-pattern-domain = “{ $pattern }” does not look like a domain. Example
 refused-pattern-email = “{ $pattern }” does not look like an e-mail. Example: anna@example.com
 refused-pattern-empty = An empty line: give a phone, an e-mail, a @domain, a @username or a Telegram id.
 refused-pattern-unclear = “{ $pattern }” is not clear. Give a phone, an e-mail, a @domain, a @username or a Telegram id.
+refused-pattern-bare-domain = “{ $pattern }” is not clear. To keep out everybody of this domain, write { $domain }
 refused-pattern-username = “{ $pattern }” does not look like a Telegram username. Example: @anna_brown
 refused-pattern-wide = “{ $pattern }” would shut out far too many people. Exclude one address instead.
 refused-pattern-wildcard = “{ $pattern }” contains * or %. There are no wildcards: give a whole address or domain.

@@ -14,25 +14,41 @@ exclusion-no-hits = Пока ничего не остановлено
 pattern-telegram = Telegram id { $id }
 exclude-added = { $pattern } в списке
 exclude-already = { $pattern } уже в списке
+exclude-unchanged = Срок и комментарий остались прежними. Поменять можно кнопкой ниже.
+exclude-changed = { $pattern }: записано.
 exclude-until = до { $when }
+exclude-through = по { $day } включительно
+exclude-forever = бессрочно
 exclude-covers = { $count ->
     [one] Касается { $count } человека
     [few] Касается { $count } человек
    *[many] Касается { $count } человек
   } из тех, кого мы знаем:
-exclude-open-leads = открыты { $leads }
+exclude-open-leads = { $count ->
+    [one] открыт лид { $leads }
+   *[other] открыты лиды { $leads }
+  }
 exclude-how = Кого не пускать? Пришлите телефон, почту, @домен, @имя или id в Telegram, по одному на строку. После «;» можно написать комментарий, в конце срок: «до 31.12.2026» или «на 30 дней». Можно просто переслать сюда сообщение этого человека.
 exclude-example = +7 900 123-45-67; спам на 30 дней
 exclude-hidden = Этот человек скрыл свой аккаунт при пересылке, узнать его id нельзя. Исключите его из карточки лида.
 exclude-lifted = { $pattern } больше не в списке, сообщения снова приходят.
-check-how = Кого проверить? Например: /check +7 900 123-45-67
+exclude-still = Но этого человека по-прежнему не пускают: { $patterns }.
+exclude-put-back = { $pattern } снова в списке.
+check-how = Кого проверить? Пришлите телефон, почту, @домен, @имя, id в Telegram или перешлите сообщение этого человека.
 check-stopped = { $pattern } не пройдёт
 check-let-in = { $pattern } проходит
-include-how = Кого убрать из списка? Например: /include +7 900 123-45-67
+include-how = Кого убрать из списка? Пришлите телефон, почту, @домен, @имя или id в Telegram. Подойдёт и слово из комментария.
+include-other = { $pattern } в списке нет, но не пускает { $other }. Убрать { $other }?
+include-similar = Точно такого в списке нет. Убрать { $pattern }?
+include-which = Подходит несколько. Что убрать?
 include-none = { $pattern } нет в списке.
 stopped-heading = Что остановили исключения
 stopped-none = Ничего не останавливали.
-restored = Вернули: теперь это лид.
+stopped-nameless = без имени
+stopped-forgotten = исходное сообщение уже удалено, вернуть его нельзя
+restored-new = Вернули: новый лид № { $number }, { $name }
+restored-open = Вернули: сообщение теперь в лиде № { $number }, { $name }
+restored-still = Новые сообщения по-прежнему не пройдут: { $pattern } в списке.
 restored-not-lead = Взяли заново, но лида не вышло: { $state }
 person-excluded = { $count ->
     [one] Исключён { $count } адрес

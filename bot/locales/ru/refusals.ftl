@@ -25,6 +25,7 @@ refused-pattern-domain = «{ $pattern }» не похоже на домен. П�
 refused-pattern-email = «{ $pattern }» не похоже на почту. Пример: anna@example.com
 refused-pattern-empty = Пустая строка: укажите телефон, почту, @домен, @имя или id в Telegram.
 refused-pattern-unclear = Не понимаю «{ $pattern }». Подойдёт телефон, почта, @домен, @имя или id в Telegram.
+refused-pattern-bare-domain = Не понимаю «{ $pattern }». Чтобы не пускать всех с этого домена, напишите { $domain }
 refused-pattern-username = «{ $pattern }» не похоже на имя в Telegram. Пример: @anna_petrova
 refused-pattern-wide = «{ $pattern }» закроет дорогу слишком многим людям. Исключите конкретный адрес.
 refused-pattern-wildcard = В «{ $pattern }» есть * или %. Шаблонов нет: укажите адрес или домен целиком.

@@ -1,0 +1,34 @@
+"""What a screen answers: the words a manager had written when it was shown, for the buttons under it.
+
+A button holds ids and never words; the message that its screen replies to has them.
+"""
+
+from __future__ import annotations
+
+from aiogram.types import CallbackQuery, Message, MessageOriginUser
+
+from bot.handlers.contents import text_of
+
+
+def asked_by(callback: CallbackQuery) -> str:
+    """What was written, without its command; empty where the message is gone or Telegram no longer shows it."""
+    shown = callback.message
+    replied = shown.reply_to_message if isinstance(shown, Message) else None
+    return meant_by(replied) if replied is not None else ""
+
+
+def asked_in(callback: CallbackQuery) -> int | None:
+    """The message in which that was written."""
+    shown = callback.message
+    replied = shown.reply_to_message if isinstance(shown, Message) else None
+    return replied.message_id if replied is not None else None
+
+
+def meant_by(message: Message) -> str:
+    """What a message says of somebody: its words without the command, or the author of a forwarded one."""
+    if isinstance(message.forward_origin, MessageOriginUser):
+        return f"telegram:{message.forward_origin.sender_user.id}"
+    text = text_of(message)[0].strip()
+    if not text.startswith("/"):
+        return text
+    return text.split(maxsplit=1)[1].strip() if len(text.split(maxsplit=1)) > 1 else ""

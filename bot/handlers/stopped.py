@@ -1,0 +1,51 @@
+"""What the exclusions have stopped, looked through and restored. For admins."""
+
+from __future__ import annotations
+
+from aiogram import Bot, Router
+from aiogram.types import CallbackQuery
+
+from bot.callbacks import Action, Tap
+from bot.handlers.errors import Toast
+from bot.handlers.exclusions import Admins, taken_again
+from bot.handlers.filters import On
+from bot.handlers.showing import redraw
+from bot.office import Office
+from bot.screens.stopped import Restored, restored_line, stopped_screen
+from bot.texts import Words
+from core.channel import Screen
+from core.desk import exclusion_lookup, stopped
+
+router = Router(name="stopped")
+_PAGE = 6
+
+
+@router.callback_query(On(Action.STOPPED), Admins())
+async def page(callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words) -> None:
+    """What was stopped, by one exclusion or by any."""
+    await redraw(office, bot, callback, await _page(office, words, tap.id(0), tap.id(1)))
+
+
+@router.callback_query(On(Action.RESTORE), Admins())
+async def restore(
+    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, toast: Toast
+) -> None:
+    """It is filed after all; the list shows what it became, and who is still kept out."""
+    ledger_id, begun = tap.id(0), office.clock.now()
+    exclusion_id = await office.db.read(lambda connection: stopped.stopped_by(connection, ledger_id))
+    filed = await taken_again(office, ledger_id)
+    lead = await office.card(filed.lead_id, words) if filed.lead_id is not None else None
+    still = await office.db.read(
+        lambda connection: exclusion_lookup.entry(connection, exclusion_id or 0, office.clock.now())
+    )
+    restored = Restored(filed, lead, lead is not None and lead.created_at >= begun, still)
+    toast.say(restored_line(words, restored))
+    await redraw(office, bot, callback, await _page(office, words, tap.id(1), tap.id(2), restored))
+
+
+async def _page(
+    office: Office, words: Words, exclusion_id: int, after: int, restored: Restored | None = None
+) -> Screen:
+    kept = await office.db.read(lambda c: stopped.stopped(c, exclusion_id or None, after or None, _PAGE))
+    said = await office.recall([entry.ledger_id for entry in kept.entries])
+    return stopped_screen(words, kept, exclusion_id, said, after=after, restored=restored)

@@ -1,0 +1,153 @@
+"""Looking into the list of those who are not let in: through it, for one pattern, for what stops somebody."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, func, or_, select
+
+from core.desk.covering import Covered, covered_contacts, describe
+from core.desk.exclusions import SHOWN, Entry, entries_where, holding, holds, read_entries, read_line
+from core.errors import Refusal
+from core.exclusions.expiry import LONGEST
+from core.exclusions.hits import contact_patterns
+from core.exclusions.model import Exclusion
+from core.exclusions.patterns import Pattern, parse_pattern, pattern_keys
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a line would do. `stopped_by` is the exclusion that holds already for it, if one does."""
+
+    pattern: str
+    kind: str
+    value: str
+    expires_at: datetime | None
+    stopped_by: Entry | None
+    people: tuple[Covered, ...]  # the first ten of `covered`
+    covered: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some exclusions, newest first; `next` is the id after which the following page begins."""
+
+    entries: tuple[Entry, ...]
+    next: int | None
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What on the list somebody may mean by what they wrote.
+
+    `exact` is the very pattern, in any spelling; `stopped_by` another that stops it all the same; `similar` are
+    those that hold the words somewhere. The first that there is counts, the others are then empty.
+    """
+
+    exact: Entry | None
+    stopped_by: Entry | None
+    similar: Page
+    pattern: Pattern | None
+
+
+def would_stop(
+    connection: Connection, written: str, region: str | None, now: datetime, *, timezone: str = "UTC"
+) -> Verdict:
+    """What one line would do, without doing it. Raises Refusal when it is malformed."""
+    wanted = read_line(written, region, now, timezone)
+    if isinstance(wanted, Refusal):
+        raise wanted
+    kind, value = wanted.pattern.split(":", 1)
+    ids = covered_contacts(connection, [wanted.pattern]).get(wanted.pattern, ())
+    people = describe(connection, ids[:SHOWN])
+    return Verdict(
+        wanted.pattern,
+        kind,
+        value,
+        wanted.expires_at,
+        _stopped_by(connection, Pattern(kind, value), ids, now),
+        tuple(people[id_] for id_ in ids[:SHOWN] if id_ in people),
+        len(ids),
+    )
+
+
+def seek(connection: Connection, written: str, region: str | None, now: datetime) -> Sought:
+    """What on the list may be meant: the pattern itself, what stops it, or whatever holds these words."""
+    none = Page((), None, 0)
+    if (pattern := _pattern_of(written, region)) is not None:
+        if exact := holding(connection, [pattern.key], now):
+            return Sought(exact[0], None, none, pattern)
+        ids = covered_contacts(connection, [pattern.key]).get(pattern.key, ())
+        if (stops := _stopped_by(connection, pattern, ids, now)) is not None:
+            return Sought(None, stops, none, pattern)
+    return Sought(None, None, page(connection, now, query=written, region=region), pattern)
+
+
+def page(
+    connection: Connection,
+    now: datetime,
+    *,
+    after: int | None = None,
+    limit: int = 8,
+    query: str | None = None,
+    region: str | None = "RU",
+) -> Page:
+    """The exclusions that hold now, newest first; `query` is a pattern or a part of one or of a comment."""
+    conditions = holds(now)
+    if query and query.strip():
+        part = query.strip()[:100].lower()
+        pattern = _pattern_of(query, region)
+        conditions += (
+            or_(
+                func.lower(Exclusion.pattern).contains(part, autoescape=True),
+                Exclusion.comment.contains(query.strip()[:100], autoescape=True),
+                Exclusion.pattern == (pattern.key if pattern else None),
+            ),
+        )
+    total = connection.execute(select(func.count()).select_from(Exclusion).where(*conditions)).scalar_one()
+    if after is not None:
+        conditions += (Exclusion.id < after,)
+    some = entries_where(*conditions).order_by(Exclusion.id.desc()).limit(limit + 1)
+    rows = connection.execute(some).all()
+    entries = read_entries(connection, rows[:limit])
+    return Page(entries, entries[-1].id if len(rows) > limit else None, total)
+
+
+def entry(connection: Connection, exclusion_id: int, now: datetime) -> Entry | None:
+    """One exclusion, if it holds now."""
+    rows = connection.execute(entries_where(Exclusion.id == exclusion_id, *holds(now))).all()
+    return read_entries(connection, rows)[0] if rows else None
+
+
+def still_stopping(connection: Connection, lifted: Entry, now: datetime) -> tuple[Entry, ...]:
+    """What else keeps out the person whose card this exclusion was made from; they have other addresses."""
+    if lifted.contact_id is None:
+        return ()
+    patterns = contact_patterns(connection, [lifted.contact_id]).get(lifted.contact_id, set())
+    return holding(connection, patterns - {lifted.pattern}, now)
+
+
+def _stopped_by(
+    connection: Connection, pattern: Pattern, contact_ids: Sequence[int], now: datetime
+) -> Entry | None:
+    """The exclusion that stops a pattern: itself, a wider one, or any address of the one person it belongs to."""
+    if pattern.kind == "domain":  # what stops a domain is it or one above
+        keys = pattern_keys("email", f"@{pattern.value}", None)[1:]
+    else:
+        keys = pattern_keys(pattern.kind, pattern.value, None)
+    held = holding(connection, keys, now)
+    if not held and pattern.kind != "domain" and len(contact_ids) == 1:
+        keys = tuple(sorted(contact_patterns(connection, contact_ids).get(contact_ids[0], ())))
+        held = holding(connection, keys, now)
+    return min(held, key=lambda one: keys.index(one.pattern), default=None)
+
+
+def _pattern_of(query: str, region: str | None) -> Pattern | None:
+    """The pattern somebody looks for, when what they wrote is one: a phone in any spelling, an address."""
+    try:
+        return parse_pattern(query[:LONGEST], region or "ZZ")
+    except Refusal:
+        return None

@@ -1,0 +1,153 @@
+"""What an admin finds on the exclusion list, takes off it, and puts back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import pytest
+
+from core.clock import ManualClock
+from core.database import Database
+from core.desk.exclusion_lookup import Sought, entry, page, seek, still_stopping, would_stop
+from core.desk.exclusions import Added, Already, Entry, add, change, lift, put_back
+from core.desk.person_exclusion import exclude_person
+from core.errors import Refusal
+from core.staff.managers import Person
+from tests.builders import (
+    a_database,
+    a_lead,
+    a_manager,
+    a_message,
+    an_account,
+    an_admin,
+    file,
+    phone,
+    telegram,
+)
+
+
+async def put(database: Database, person: Person, line: str) -> Entry:
+    (result,) = await database.transact(lambda tx: add(tx, person, line))
+    assert isinstance(result, Added | Already)
+    return result.entry
+
+
+async def sought(database: Database, written: str) -> Sought:
+    return await database.read(lambda c: seek(c, written, "RU", database.clock.now()))
+
+
+async def test_only_the_very_pattern_is_exact_in_any_spelling_of_it(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        boss = await an_admin(database)
+        called = await put(database, boss, "+7 495 123-45-55; Вася")
+        named = await put(database, boss, "telegram:7771234567; Вася тоже")
+        domain = await put(database, boss, "@bad.example")
+        for spelling in ("8 (495) 1234555", "+74951234555"):
+            assert (await sought(database, spelling)).exact == called
+        for spelling in ("Telegram id 7771234567", "tg:7771234567", "id7771234567"):
+            assert (await sought(database, spelling)).exact == named
+        part, words = await sought(database, "555"), await sought(database, "Вася")
+        below, nobody = await sought(database, "joe@bad.example"), await sought(database, "@nobody")
+    assert (part.exact, words.exact) == (None, None)
+    assert part.similar.entries == (called,)
+    assert set(words.similar.entries) == {called, named}
+    assert (below.exact, below.stopped_by) == (None, domain)
+    assert (nobody.exact, nobody.stopped_by, nobody.similar.entries) == (None, None, ())
+
+
+async def test_whoever_is_stopped_by_another_of_their_addresses_is_not_called_free(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        boss, bot = await an_admin(database), await an_account(database)
+        form = await an_account(database, "form", "main")
+        lead_id = await a_lead(database, bot, "Реклама", telegram(), phone())
+        await database.transact(lambda tx: exclude_person(tx, boss, lead_id))
+        called = (await sought(database, "8 916 123-45-67")).exact
+        assert called is not None
+        await database.transact(lambda tx: lift(tx, boss, called.id))
+        still = await database.read(lambda c: still_stopping(c, called, clock.now()))
+        verdict = await database.read(lambda c: would_stop(c, "8 916 123-45-67", "RU", clock.now()))
+        asked = await sought(database, "89161234567")
+        state = (await file(database, form, a_message("Ещё", phone(), thread="x")))[0].state
+    assert [one.pattern for one in still] == ["telegram:777"]
+    assert state == "excluded"
+    assert verdict.stopped_by is not None
+    assert verdict.stopped_by.pattern == "telegram:777"
+    assert asked.stopped_by == verdict.stopped_by
+
+
+async def test_what_was_lifted_goes_back_as_it_was(database_url: str, clock: ManualClock) -> None:
+    async with a_database(database_url, clock) as database:
+        boss, olga = await an_admin(database), await a_manager(database)
+        form = await an_account(database, "form", "main")
+        made = await put(database, boss, "+79161234567; спам на 2 дня")
+        await file(database, form, a_message("раз", phone()))
+        lifted = await database.transact(lambda tx: lift(tx, boss, made.id))
+        assert await database.read(lambda c: entry(c, made.id, clock.now())) is None
+        back = await database.transact(lambda tx: put_back(tx, boss, made.id))
+        twice = await database.transact(lambda tx: put_back(tx, boss, made.id))
+        now = await database.read(lambda c: entry(c, made.id, clock.now()))
+        state = (await file(database, form, a_message("два", phone())))[0].state
+        await database.transact(lambda tx: lift(tx, boss, made.id))
+        anew = await put(database, boss, "+79161234567; снова")
+        kept = await database.transact(lambda tx: put_back(tx, boss, made.id))
+        await database.transact(lambda tx: lift(tx, boss, anew.id))
+        clock.advance(timedelta(days=2))
+        with pytest.raises(Refusal) as over:
+            await database.transact(lambda tx: put_back(tx, boss, made.id))
+        with pytest.raises(Refusal) as forbidden:
+            await database.transact(lambda tx: put_back(tx, olga, made.id))
+    assert lifted == back == twice == now
+    assert (back.hits, back.comment) == (1, "спам")
+    assert state == "excluded"
+    assert kept == anew
+    assert (over.value.key, forbidden.value.key) == ("refused-nothing-to-undo", "refused-admins-only")
+
+
+async def test_a_line_that_is_on_the_list_keeps_its_end_until_it_is_changed(
+    database_url: str, clock: ManualClock
+) -> None:
+    end = datetime(2026, 12, 31, 21, tzinfo=UTC)
+    async with a_database(database_url, clock) as database:
+        boss, olga = await an_admin(database), await a_manager(database)
+        made = await put(database, boss, "+79161234567; спам")
+        (again,) = await database.transact(
+            lambda tx: add(tx, boss, "+79161234567; хамит до 31.12.2026", timezone="Europe/Moscow")
+        )
+        assert isinstance(again, Already)
+        changed = await database.transact(lambda tx: change(tx, boss, made.id, end, "хамит"))
+        kept = await database.transact(lambda tx: change(tx, boss, made.id, None, None))
+        refusals = []
+        for deed in (
+            partial(change, person=olga, exclusion_id=made.id, expires_at=end, comment=None),
+            partial(change, person=boss, exclusion_id=made.id, expires_at=clock.now(), comment=None),
+            partial(change, person=boss, exclusion_id=1, expires_at=end, comment=None),
+        ):
+            with pytest.raises(Refusal) as refused:
+                await database.transact(deed)
+            refusals.append(refused.value.key)
+    assert again.entry == made
+    assert (again.comment, again.expires_at) == ("хамит", end)
+    assert (changed.comment, changed.expires_at) == ("хамит", end)
+    assert (kept.comment, kept.expires_at) == ("хамит", None)
+    assert refusals == ["refused-admins-only", "refused-expiry-past", "refused-exclusion-gone"]
+
+
+async def test_a_search_of_the_list_has_pages_too(database_url: str, clock: ManualClock) -> None:
+    async with a_database(database_url, clock) as database:
+        boss = await an_admin(database)
+        lines = "\n".join(f"spam{number}@wave.example; волна" for number in range(11))
+        await database.transact(lambda tx: add(tx, boss, f"{lines}\n+79161234567"))
+        seen: list[str] = []
+        after: int | None = None
+        while True:
+            some = await database.read(partial(page, now=clock.now(), query="волна", after=after, limit=4))
+            assert some.total == 11
+            seen += [one.pattern for one in some.entries]
+            if (after := some.next) is None:
+                break
+    assert len(seen) == len(set(seen)) == 11
