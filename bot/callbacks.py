@@ -65,7 +65,6 @@ class Action(StrEnum):
     STATISTICS = "st"  # days
     FIND = "fd"  # 1 to look for something else than was written
     FOUND = "fn"  # place of the first that is shown
-    FOUND = "fn"  # place of the first that is shown
 
     # oneself
     AWAY = "aw"

@@ -55,7 +55,6 @@ from openlines.ground import (
 )
 from openlines.importing import imported
 from openlines.recalling import recall
-from openlines.recalling import recall
 from openlines.refiling import refile
 from openlines.settings import Settings, unknown_settings
 from webhooks.application import Edge, build
@@ -267,7 +266,6 @@ class Program:
             language=settings.language,
             store=self.store,
             refile=partial(refile, self.db, self.store, settings),
-            recall=partial(recall, self.db, self.store, settings),
             recall=partial(recall, self.db, self.store, settings),
             ready=self._bot_answers,
             look=self.poll,
