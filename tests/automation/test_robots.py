@@ -16,6 +16,7 @@ from core.automation.reactions import ROUNDS, Reactions
 from core.clock import ManualClock
 from core.conversations.model import Delivery, Message
 from core.database import Database, Transaction
+from core.desk.work import junk, reopen
 from core.journal import Journal
 from core.leads.model import Lead, StageVisit
 from core.leads.stages import Move, enter_stages
@@ -29,6 +30,7 @@ from tests.builders import (
     an_account,
     file,
     phone,
+    reason_id,
     stage_id,
     telegram,
 )
@@ -232,6 +234,39 @@ async def test_many_leads_in_one_page_are_no_circle(database_url: str, clock: Ma
         await file(database, bot, *(a_message("?", telegram(n)) for n in range(3 * ROUNDS)))
         assert await every(database, Journal, Journal.verb == "automation-stopped") == []
         assert len(await every(database, StageVisit)) == 6 * ROUNDS
+
+
+@pytest.mark.parametrize(
+    ("columns", "state", "reason"),
+    [
+        ({"action": "notify", "parameters": {"text": {"ru": "Лид"}}}, "skipped", "nobody"),
+        ({"action": "mesage"}, "failed", "failed: there is no action 'mesage'"),
+    ],
+)
+async def test_a_robot_that_did_nothing_says_so(
+    database_url: str, clock: ManualClock, columns: dict[str, Any], state: str, reason: str
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot = await an_account(database)
+        await no_robots(database)
+        await a_robot(database, **columns)
+        await a_lead(database, bot)
+        run = await the(database, Timer)
+    assert (run["state"], run["reason"]) == (state, reason)
+
+
+async def test_a_lead_that_a_colleague_opens_again_greets_nobody(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot, olga = await an_account(database), await a_manager(database)
+        await no_robots(database)
+        lead = await a_lead(database, bot)
+        await database.transact(partial(junk, lead_id=lead, person=olga, reason_id=await reason_id(database)))
+        await a_robot(database)
+        clock.advance(timedelta(days=2))
+        await database.transact(partial(reopen, lead_id=lead, person=olga))
+        assert await said(database) == []
 
 
 async def test_leaving_a_stage_calls_off_what_was_scheduled_for_that_stay_only(

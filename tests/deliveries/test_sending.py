@@ -40,7 +40,7 @@ from tests.builders import (
     telegram,
 )
 from tests.looking import all_sent, every, the
-from tests.posting import Network, at_work, pass_time, plainly, quiet, until
+from tests.posting import Network, at_work, clock_sleepers, pass_time, plainly, quiet, until
 
 
 async def answer(database: Database, person: Person, lead: int, text: str = "Добрый день") -> int:
@@ -59,6 +59,22 @@ async def told(database: Database, person: Person) -> list[str]:
 
 
 # --- order ----------------------------------------------------------------------------------------
+
+
+async def test_of_two_who_answer_a_lead_that_nobody_had_one_is_told_who_was_first(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot, olga, ivan = await an_account(database), await a_manager(database), await a_manager(database)
+        lead = await a_lead(database, bot)
+        both = [
+            partial(reply, lead_id=lead, draft=Draft("Да"), as_nobodys=True, person=one)
+            for one in (olga, ivan)
+        ]
+        done = await asyncio.gather(*(database.transact(one) for one in both), return_exceptions=True)
+        refused = [one.key for one in done if isinstance(one, Refusal)]
+        spoken = await every(database, Message, Message.author.like("manager:%"))
+    assert (refused, len(spoken)) == (["refused-lead-taken"], 1)
 
 
 async def test_order_holds_in_a_conversation_and_conversations_do_not_wait_for_each_other(
@@ -316,6 +332,28 @@ async def test_what_may_have_arrived_is_shown_as_such_and_sent_again_only_by_a_p
             await database.transact(partial(send_again, person=olga, delivery_id=again[0]))
     assert again[0] == again[1]
     assert len(network.said_to("777")) == 2
+
+
+async def test_a_file_that_takes_longer_than_a_lease_is_sent_once_and_is_certain(
+    database_url: str, clock: ManualClock, tmp_path: Path
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot, olga = await an_account(database), await a_manager(database)
+        lead = await a_lead(database, bot)
+        await all_sent(database)
+        delivery = await answer(database, olga, lead)
+        network = Network()
+        network.held["777"] = asyncio.Event()
+        async with at_work(database, {bot.id: network}, tmp_path) as worker:
+            await until(lambda: "777" in network.under_way)
+            async with at_work(database, {bot.id: network}, tmp_path):  # who would take what is abandoned
+                for _ in range(12):
+                    clock.advance(LEASE / 4)
+                    await until(lambda: min(clock_sleepers(clock), default=clock.now()) > clock.now())
+                network.held["777"].set()
+                await quiet(clock, worker)
+        assert await state(database, delivery) == ("sent", None, None)
+        assert network.texts == ["Добрый день"]
 
 
 async def test_a_worker_that_dies_between_claim_and_settle_leaves_doubt_and_no_double(

@@ -1,0 +1,96 @@
+"""News reaches somebody: also when the manager it was meant for has blocked the bot, or has left."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+from core.channel import Cause, Refused
+from core.clock import ManualClock
+from core.conversations.model import Delivery
+from core.database import Database
+from core.leads.answering import Draft, reply
+from core.leads.assignment import take
+from core.leads.model import Lead
+from core.staff.managers import Person, remove, set_available
+from tests.builders import a_database, a_lead, a_manager, a_message, an_account, an_admin, file
+from tests.looking import all_sent, every, the
+from tests.posting import Network, at_work, pass_time
+
+BLOCKED = Refused(Cause.BLOCKED, "Forbidden: bot was blocked by the user")
+
+
+async def told(database: Database, person: Person) -> list[str]:
+    """The kinds of what has reached this manager."""
+    rows = await every(database, Delivery, Delivery.manager_id == person.id, Delivery.state == "sent")
+    return [row["notice"]["kind"] for row in rows if row["notice"]["kind"] != "redraw"]
+
+
+async def work(database: Database, network: Network, account: int, clock: ManualClock, folder: Path) -> None:
+    async with at_work(database, {account: network}, folder) as worker:
+        await pass_time(clock, timedelta(seconds=5), worker)
+
+
+async def test_a_lead_offered_to_somebody_who_has_blocked_the_bot_is_offered_to_a_colleague(
+    database_url: str, clock: ManualClock, tmp_path: Path
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot, olga = await an_account(database), await a_manager(database)
+        await a_lead(database, bot)
+        ivan, boss = await a_manager(database, "Иван"), await an_admin(database)
+        await database.transact(partial(set_available, person=boss, available=False))
+        network = Network()
+        network.answers[str(olga.telegram_id)] = [BLOCKED]
+        await work(database, network, bot.id, clock, tmp_path)
+        assert (await the(database, Lead))["responsible_id"] == ivan.id
+        assert await told(database, ivan) == ["lead-given"]
+        assert await told(database, boss) == ["manager-unreachable"]
+
+
+async def test_where_nobody_else_is_here_the_admins_are_shown_the_lead(
+    database_url: str, clock: ManualClock, tmp_path: Path
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot, olga = await an_account(database), await a_manager(database)
+        await a_lead(database, bot)
+        boss = await an_admin(database)
+        await database.transact(partial(set_available, person=boss, available=False))
+        network = Network()
+        network.answers[str(olga.telegram_id)] = [BLOCKED]
+        await work(database, network, bot.id, clock, tmp_path)
+        assert sorted(await told(database, boss)) == ["manager-unreachable", "new-lead"]
+        assert (await the(database, Lead))["responsible_id"] is None
+
+
+async def test_what_a_customer_writes_into_the_lead_of_somebody_unreachable_is_read_by_a_colleague(
+    database_url: str, clock: ManualClock, tmp_path: Path
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot, olga = await an_account(database), await a_manager(database)
+        lead = await a_lead(database, bot)
+        await database.transact(partial(take, lead_id=lead, person=olga))
+        await all_sent(database)
+        ivan = await a_manager(database, "Иван")
+        await file(database, bot, a_message("Вы тут?"))
+        network = Network()
+        network.answers[str(olga.telegram_id)] = [BLOCKED]
+        await work(database, network, bot.id, clock, tmp_path)
+        assert await told(database, ivan) == ["message"]
+        assert (await the(database, Lead))["responsible_id"] == olga.id  # taken is taken
+
+
+async def test_that_an_answer_has_failed_reaches_somebody_when_its_author_has_left(
+    database_url: str, clock: ManualClock, tmp_path: Path
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot, olga = await an_account(database), await a_manager(database)
+        lead = await a_lead(database, bot)
+        await all_sent(database)
+        boss = await an_admin(database)
+        await database.transact(partial(reply, person=olga, lead_id=lead, draft=Draft("500 рублей")))
+        await database.transact(partial(remove, by=boss, manager_id=olga.id))
+        network = Network()
+        network.answers["777"] = [Refused(Cause.MALFORMED, "Bad Request")]
+        await work(database, network, bot.id, clock, tmp_path)
+        assert "delivery-failed" in await told(database, boss)
