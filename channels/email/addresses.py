@@ -5,6 +5,8 @@ it.
 from __future__ import annotations
 
 import re
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from channels.email.charset import clean_line
@@ -12,6 +14,7 @@ from channels.email.headers import decode_words
 
 MANY = 500  # addresses of one header that are read
 NAME = 200  # characters of a name that are kept
+WORDS = 64  # words, quotes and commas before an address of which its name is made
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +61,22 @@ _TOKEN = re.compile(
 
 def _read(value: str) -> list[Mailbox]:
     found: list[Mailbox] = []
-    words: list[str] = []
+    before: deque[str] = deque(maxlen=WORDS)  # what stands there without an address so far, commas too
+    words: list[str] = []  # since the last comma: only they are looked through, so the work stays linear
     comments: list[str] = []
     angle = ""
 
     def close() -> None:
         nonlocal angle
-        mailbox = _mailbox(angle, "".join(words), " ".join(comments))
+        mailbox = _mailbox(angle, before, "".join(words), " ".join(comments))
         if mailbox is not None:
             found.append(mailbox)
-            words.clear()
-        elif not words or not "".join(words).strip():
-            words.clear()
+            before.clear()
         else:
-            words.append(",")  # an unquoted comma inside of a name: `Петров, Иван <ivan@...>`
+            before.extend(word for word in words if before or word.strip())
+            if before:
+                before.append(",")  # an unquoted comma inside of a name: `Петров, Иван <ivan@...>`
+        words.clear()
         comments.clear()
         angle = ""
 
@@ -79,9 +84,9 @@ def _read(value: str) -> list[Mailbox]:
         if piece in {",", ";"}:
             close()
             if piece == ";":
-                words.clear()
+                before.clear()
         elif piece.startswith("<") and len(piece) > 1:
-            if angle and words:  # two mailboxes without a comma between them
+            if angle and (before or words):  # two mailboxes without a comma between them
                 close()
             angle = piece[1:-1]
         elif piece.startswith("(") and len(piece) > 1:
@@ -96,30 +101,29 @@ def _read(value: str) -> list[Mailbox]:
     return found
 
 
-def _mailbox(angle: str, words: str, comment: str) -> Mailbox | None:
-    address = _address(angle)
-    name = words
-    if address is None:
+def _mailbox(angle: str, before: Iterable[str], words: str, comment: str) -> Mailbox | None:
+    address = _address(angle) if angle else None
+    if address is not None:
+        name = _GROUP.sub("", "".join(before) + words)
+    else:
         inside = _ANYWHERE.search(words)
         if inside is None:
             return None
         address = _address(inside[0].strip("."))
-        name = (words[: inside.start()] + " " + words[inside.end() :]).strip(" \t<>[]'\"")
+        name = ("".join(before) + words[: inside.start()] + " " + words[inside.end() :]).strip(" \t<>[]'\"")
         name = _GROUP.sub("", re.sub(r"[\[(<]?mailto:$", "", name, flags=re.IGNORECASE))
-    else:
-        name = _GROUP.sub("", name)
     if address is None:
         return None
     return Mailbox(address, _name(name) or _name(comment))
 
 
+# From the first of several spaces only: a thousand of them before no dot cost a thousand steps, not their square.
+_SPACED = re.compile(r"(?<!\s)\s*([@.])\s*")
 _GROUP = re.compile(r'^\s*[^":=<]{1,80}:\s*')
 
 
 def _address(text: str) -> str | None:
-    text = re.sub(
-        r"\s*([@.])\s*", r"\1", text.strip()
-    )  # not across words: `power user@…` is nobody's address
+    text = _SPACED.sub(r"\1", text.strip())  # not across words: `power user@…` is nobody's address
     if "=?" in text:
         text = decode_words(text)
     text = text.strip("<>'\"`,;").removeprefix("mailto:").removeprefix("MAILTO:").rstrip(".").lower()

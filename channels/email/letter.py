@@ -14,6 +14,7 @@ from channels.email.quoting import is_forward, new_text
 from channels.email.text import Line, join, read_html, read_plain
 
 WHOLE_TEXT = 500_000  # characters of readable text that are kept
+FIELDS = 20  # headers of one name whose addresses are read; RFC 5322 section 3.6 allows one
 BODIES = 50  # text parts that are joined into one text
 
 
@@ -35,8 +36,9 @@ class Letter:
         return self.root.headers
 
     def mailboxes(self, name: str) -> list[Mailbox]:
-        """The mailboxes of all headers called `name` (lower case), in order."""
-        return [mailbox for value in self.headers.all(name) for mailbox in read_addresses(value)]
+        """The mailboxes of the headers called `name` (lower case), in order; of more than `FIELDS`, the first."""
+        values = self.headers.all(name)[:FIELDS]
+        return [mailbox for value in values for mailbox in read_addresses(value)]
 
 
 def read_letter(raw: bytes) -> Letter:
