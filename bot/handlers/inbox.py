@@ -146,6 +146,7 @@ async def _list(
         page = board.leads_page(
             connection, person=person, view=shown, language=words.language, stage_id=stage_id, after=after
         )
-        return list_screen(words, shown, page, board.counts(connection, person), person, stage=stage)
+        counts = board.counts(connection, person)
+        return list_screen(words, shown, page, counts, person, stage=stage, is_later=after is not None)
 
     return await office.db.read(read)

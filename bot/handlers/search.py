@@ -7,16 +7,18 @@ from aiogram.filters import Command, CommandObject
 from aiogram.fsm.context import FSMContext
 from aiogram.types import CallbackQuery, Message
 
-from bot.callbacks import Action
+from bot.callbacks import Action, Tap
 from bot.dialogs import Writing
+from bot.handlers.asked import asked_by, asked_in
 from bot.handlers.contents import text_of
 from bot.handlers.dialogue import answered, ask, leave
 from bot.handlers.filters import On
-from bot.handlers.showing import show
+from bot.handlers.showing import redraw, show
 from bot.office import Office
 from bot.screens.lists import found_screen
 from bot.texts import Words
-from core.desk.finding import find
+from core.channel import Screen
+from core.desk.finding import find_page
 from core.staff.managers import Person
 
 router = Router(name="search")
@@ -37,20 +39,43 @@ async def find_command(
     """`/find …`, or the question what to look for."""
     await leave(office, bot, state, words)
     if query := (command.args or "").strip():
-        await _find(office, bot, words, person, message.chat.id, query)
+        screen = await _found(office, words, person, query)
+        await show(office, bot, message.chat.id, screen, reply_to=message.message_id)
     else:
         await ask(office, bot, state, words, message.chat.id, Writing.search, {}, words("ask-search"))
 
 
 @router.callback_query(On(Action.FIND))
 async def find_this(
-    callback: CallbackQuery, bot: Bot, office: Office, words: Words, person: Person, state: FSMContext
+    callback: CallbackQuery,
+    tap: Tap,
+    bot: Bot,
+    office: Office,
+    words: Words,
+    person: Person,
+    state: FSMContext,
 ) -> None:
-    """Look for what the manager had written when the button appeared."""
-    asked = callback.message.reply_to_message if isinstance(callback.message, Message) else None
-    query = text_of(asked)[0].strip() if asked is not None else ""
-    if query:
-        await _find(office, bot, words, person, callback.from_user.id, query)
+    """Look for what the manager had written when the button appeared, or ask for something else."""
+    if not tap.id(0) and (query := asked_by(callback)):
+        screen = await _found(office, words, person, query)
+        await show(office, bot, callback.from_user.id, screen, reply_to=asked_in(callback))
+    else:
+        await ask(office, bot, state, words, callback.from_user.id, Writing.search, {}, words("ask-search"))
+
+
+@router.callback_query(On(Action.FOUND))
+async def turn(
+    callback: CallbackQuery,
+    tap: Tap,
+    bot: Bot,
+    office: Office,
+    words: Words,
+    person: Person,
+    state: FSMContext,
+) -> None:
+    """Another page of what was found, in place of the one before."""
+    if query := asked_by(callback):
+        await redraw(office, bot, callback, await _found(office, words, person, query, tap.id(0)))
     else:
         await ask(office, bot, state, words, callback.from_user.id, Writing.search, {}, words("ask-search"))
 
@@ -61,12 +86,13 @@ async def find_answered(
 ) -> None:
     """The answer to the question what to look for."""
     await answered(office, bot, message.chat.id, state, words.now)
-    await _find(office, bot, words, person, message.chat.id, text_of(message)[0].strip())
+    screen = await _found(office, words, person, text_of(message)[0].strip())
+    await show(office, bot, message.chat.id, screen, reply_to=message.message_id)
 
 
-async def _find(office: Office, bot: Bot, words: Words, person: Person, chat_id: int, query: str) -> None:
+async def _found(office: Office, words: Words, person: Person, query: str, skip: int = 0) -> Screen:
     query = query[:_LONGEST]
-    found = await office.db.read(
-        lambda connection: find(connection, query, office.region, 10, language=words.language)
+    page = await office.db.read(
+        lambda connection: find_page(connection, query, office.region, 10, language=words.language, skip=skip)
     )
-    await show(office, bot, chat_id, found_screen(words, query, found, person))
+    return found_screen(words, query, page, person)

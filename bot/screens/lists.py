@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from bot.callbacks import Action, data
 from bot.rich import Rich, line_of, plain
-from bot.screens.cards import channel_name
+from bot.screens.cards import address_of, channel_name
 from bot.screens.conversation import shown_text
 from bot.texts import Words
 from core.channel import Button, Markup, Screen
 from core.desk.board import COUNTED, Page, Row, View
-from core.desk.finding import Found
+from core.desk.finding import MOST, FoundPage
 from core.leads.pipelines import StageRef
 from core.staff.managers import Person
 
@@ -27,8 +27,12 @@ def list_screen(
     reader: Person,
     *,
     stage: StageRef | None = None,
+    is_later: bool = False,
 ) -> Screen:
-    """One page of a list with the ways to the others. `stage` names the list of one stage."""
+    """One page of a list with the ways to the others. `stage` names the list of one stage.
+
+    `is_later` when other pages stand before this one: there is a way back to the first.
+    """
     rich = Rich()
     title = words(f"list-{view}") if stage is None else words("list-stage", stage=words.title(stage.title))
     rich.add(f"{title} · {counted(words, page.total)}" if page.total else title, Markup.BOLD)
@@ -46,14 +50,15 @@ def list_screen(
     ways.append(Button(words("button-stages"), data(Action.STAGE_LISTS)))
     if view is not View.CLOSED:
         ways.append(Button(words("button-closed"), list_data(View.CLOSED)))
-    following: list[Button] = []
+    stage_id = stage.id if stage else None
+    turns: list[Button] = []
+    if is_later:
+        turns.append(Button(words("button-first"), list_data(view, None, stage_id)))
     if page.next:
-        following.append(
-            Button(words("button-next"), list_data(view, page.next, stage.id if stage else None))
-        )
+        turns.append(Button(words("button-next"), list_data(view, page.next, stage_id)))
     return rich.screen(
         *_numbers(words, [row.id for row in page.rows], [row.number for row in page.rows]),
-        tuple(following),
+        tuple(turns),
         *(tuple(ways[place : place + 2]) for place in range(0, len(ways), 2)),
     )
 
@@ -83,29 +88,56 @@ def stages_screen(words: Words, stages: Sequence[StageRef], counts: Mapping[int,
     return rich.screen(*rows[:30], (Button(words("button-mine"), list_data(View.MINE)),))
 
 
-def found_screen(words: Words, query: str, found: Sequence[Found], reader: Person) -> Screen:
-    """What a search has found: leads, and people without one."""
+def found_screen(words: Words, query: str, page: FoundPage, reader: Person) -> Screen:
+    """What a search has found: leads, and people without one, who have no card: their addresses can be tapped.
+
+    The message that this answers holds the query for further pages.
+    """
     rich = Rich()
-    if not found:
+    if not page.found:
         rich.add(words("found-nothing", query=line_of(query, 100)), Markup.BOLD).gap().line(
             words("found-hint")
         )
-        again = Button(words("button-find"), data(Action.FIND))
+        again = Button(words("button-find"), data(Action.FIND, 1))
         return rich.screen((again, Button(words("button-waiting"), list_data(View.WAITING))))
-    rich.add(words("found-heading", query=line_of(query, 100), count=len(found)), Markup.BOLD)
-    for one in found:
+    rich.add(_found_heading(words, query, page), Markup.BOLD)
+    for one in page.found:
         if one.lead is not None:
             _row(words, one.lead, rich, View.ALL, reader)
         else:
             name = line_of(one.contact, 60) or words("card-nameless")
-            rich.gap().line(name, Markup.BOLD).line(words("found-no-lead"))
-    leads = [one.lead for one in found if one.lead is not None]
-    return rich.screen(*_numbers(words, [row.id for row in leads], [row.number for row in leads]))
+            rich.gap().line(name, Markup.BOLD)
+            if one.addresses:
+                rich.line(" · ".join(address_of(words, address) for address in one.addresses[:6]))
+            rich.line(words("found-no-lead"), Markup.ITALIC)
+    leads = [one.lead for one in page.found if one.lead is not None]
+    turns: list[Button] = []
+    if page.skipped:
+        turns.append(Button(words("button-first"), data(Action.FOUND, 0)))
+    if page.next:
+        turns.append(Button(words("button-next"), data(Action.FOUND, page.next)))
+    return rich.screen(
+        *_numbers(words, [row.id for row in leads], [row.number for row in leads]), tuple(turns)
+    )
 
 
 def counted(words: Words, count: int) -> str:
     """A number in a heading; counting stops at `COUNTED`."""
     return words("list-many", count=COUNTED) if count >= COUNTED else words("list-count", count=count)
+
+
+def _found_heading(words: Words, query: str, page: FoundPage) -> str:
+    """How much was found, and which part of it this is where that is not all."""
+    written = line_of(query, 100)
+    if page.total >= MOST:
+        heading = words("found-many", query=written, count=MOST)
+    else:
+        heading = words("found-heading", query=written, count=page.total)
+    if page.skipped:
+        return f"{heading}, {page.skipped + 1}–{page.skipped + len(page.found)}"
+    if page.next:
+        return f"{heading}, {words('found-first', count=len(page.found))}"
+    return heading
 
 
 def _row(words: Words, row: Row, rich: Rich, view: View, reader: Person) -> None:

@@ -21,8 +21,10 @@ found-heading = “{ $query }”: { $count ->
     [one] { $count } match
    *[other] { $count } matches
   }
+found-many = “{ $query }”: more than { $count } matches
+found-first = the first { $count }
 found-nothing = Nothing found for “{ $query }”
-found-hint = Search by name, phone in any spelling, e-mail, @username, lead number or words of a conversation.
+found-hint = Search by name, phone or its last digits, e-mail, Telegram username, lead number or words of a conversation.
 found-no-lead = no leads
 
 stats-today = Today

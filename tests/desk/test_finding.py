@@ -1,0 +1,113 @@
+"""Finding people and leads by a piece of what one remembers, and all of what fits, page by page."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+from sqlalchemy import text
+
+from core.clock import ManualClock
+from core.database import Transaction
+from core.desk.finding import MOST, find, find_page
+from tests.builders import a_database, a_lead, a_manager, a_message, an_account, email, file, phone, telegram
+
+
+@pytest.mark.parametrize(
+    ("query", "by"),
+    [
+        ("4567", "phone"),
+        ("916 123", "phone"),
+        ("123-45-67", "phone"),
+        ("8916123", "phone"),
+        ("+7 916", "phone"),
+        ("anna_k", "username"),
+        ("Anna_K", "username"),
+        ("tg:777", "telegram"),
+        ("id 777", "telegram"),
+    ],
+)
+async def test_a_piece_of_an_address_is_enough(
+    database_url: str, clock: ManualClock, query: str, by: str
+) -> None:
+    async with a_database(database_url, clock) as database:
+        await a_manager(database)
+        bot, form = await an_account(database), await an_account(database, "form", "main")
+        await a_lead(database, form, "Другое", phone("+74952223344"))
+        lead_id = await a_lead(database, bot, "Привет", telegram(777, username="Anna_K"), phone())
+        found = await database.read(lambda connection: find(connection, query, "RU", language="ru"))
+    assert [(one.lead.id if one.lead else None, one.by) for one in found] == [(lead_id, by)]
+
+
+@pytest.mark.parametrize("query", ["456", "12.5", "anna_", "916_123", "45%7", "1" * 20])
+async def test_too_small_a_piece_or_a_sign_of_the_search_itself_finds_nobody(
+    database_url: str, clock: ManualClock, query: str
+) -> None:
+    async with a_database(database_url, clock) as database:
+        await a_manager(database)
+        bot = await an_account(database)
+        await a_lead(database, bot, "Привет", telegram(777, username="Anna_K"), phone())
+        assert await database.read(lambda connection: find(connection, query, "RU", language="ru")) == ()
+
+
+async def test_every_page_follows_the_one_before_and_nothing_that_fits_is_kept_back(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        await a_manager(database)
+        form = await an_account(database, "form", "main")
+        sent = [a_message("Ремонт кухни", email(f"a{number}@firma.ru")) for number in range(14)]
+        leads = [one.lead_id for one in await file(database, form, *sent)]
+        seen: list[int | None] = []
+        skip, pages = 0, 0
+        while True:
+            page = await database.read(partial(find_page, query="кухни", limit=5, language="ru", skip=skip))
+            assert (page.total, page.skipped) == (14, skip)
+            seen += [one.lead.id if one.lead else None for one in page.found]
+            pages += 1
+            if page.next is None:
+                break
+            skip = page.next
+        strange = await database.read(
+            lambda connection: find_page(connection, "кухни", limit=5, language="ru", skip=99)
+        )
+    assert pages == 3
+    assert sorted(seen, reverse=True) == seen == sorted(leads, key=lambda id_: id_ or 0, reverse=True)
+    assert strange.skipped == 0
+
+
+async def test_counting_stops_and_what_is_counted_can_be_turned_to(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        await a_manager(database)
+        form = await an_account(database, "form", "main")
+        sent = [a_message("Ремонт", email(f"a{number}@firma.ru")) for number in range(MOST + 5)]
+        await file(database, form, *sent)
+        last = await database.read(
+            lambda connection: find_page(connection, "ремонт", language="ru", skip=MOST - 10)
+        )
+    assert (last.total, last.next, len(last.found)) == (MOST, None, 10)
+
+
+async def test_a_person_without_a_lead_is_shown_with_what_they_can_be_reached_by(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        await a_manager(database)
+        form = await an_account(database, "form", "main")
+        lead_id = await a_lead(database, form, "Привет", phone(), email())
+        other = await a_lead(database, form, "Другое", phone("+74952223344"))
+
+        def orphan(tx: Transaction) -> None:  # what a line whose rule is "attach", or an import, leaves
+            tx.connection.execute(
+                text(
+                    "UPDATE lead SET contact_id = (SELECT contact_id FROM lead WHERE id = :other) WHERE id = :id"
+                ),
+                {"id": lead_id, "other": other},
+            )
+
+        await database.transact(orphan)
+        (found,) = await database.read(lambda connection: find(connection, "4567", language="ru"))
+    assert found.lead is None
+    assert [address.value for address in found.addresses] == ["+79161234567", "anna@example.org"]
