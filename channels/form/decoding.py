@@ -10,8 +10,8 @@ import codecs
 import json
 import math
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 from urllib.parse import unquote_to_bytes
 
@@ -57,7 +57,7 @@ def fields_of(body: bytes, content_type: str) -> Fields:
 def unfolded(fields: Fields) -> Fields:
     """The same fields with bracketed names (`fields[PHONE][0][VALUE]`) taken apart, JotForm's JSON too."""
     if any(name == "rawRequest" for name, _ in fields):
-        fields = [*_jotform(fields)]
+        fields = _jotform(fields)
     if not any("[" in name for name, _ in fields):
         return _bounded(fields)
     if len(fields) > MAX_FIELDS * 4:  # a plugin sends up to four facts about one field
@@ -165,49 +165,58 @@ def _parsed(text: str) -> Any:
     return value
 
 
-def _jotform(fields: Fields) -> Iterable[tuple[str, str]]:
+def _jotform(fields: Fields) -> list[tuple[str, str]]:
     """JotForm sends the answers as JSON in `rawRequest`, beside facts about its own account."""
+    leaves = _Leaves()
     for name, value in fields:
         if name == "rawRequest" and value.lstrip().startswith("{"):
-            yield from _flat(_parsed(value))
+            _flatten(_parsed(value), "", 0, leaves)
         elif name in ("submissionID", "formTitle"):
-            yield name, value
+            leaves.add(name, value)
+    return leaves.pairs
 
 
 @dataclass(slots=True)
 class _Leaves:
-    """What flattening has found, and how much it has looked at."""
+    """What flattening has found, and how much it has looked at.
 
-    pairs: list[tuple[str, str]]
+    Both are bounded while it goes on: a long name over many values would be many times the size of its JSON.
+    """
+
+    pairs: list[tuple[str, str]] = field(default_factory=list)
     nodes: int = 0
+
+    def add(self, name: str, value: str) -> None:
+        if len(self.pairs) == MAX_FIELDS:
+            raise _refused(name, f"more than {MAX_FIELDS} fields", 413)
+        self.pairs.append((name, value))
 
 
 def _flat(value: Any) -> list[tuple[str, str]]:
-    leaves = _Leaves([])
+    leaves = _Leaves()
     _flatten(value, "", 0, leaves)
     return leaves.pairs
 
 
 def _flatten(value: Any, name: str, depth: int, leaves: _Leaves) -> None:
-    found = leaves.pairs
     leaves.nodes += 1
     if leaves.nodes > MAX_NODES:
         raise _refused(name, f"more than {MAX_FIELDS} fields", 413)
     if isinstance(value, str):
-        found.append((name, value))
+        leaves.add(name, value)
     elif isinstance(value, dict):
         if depth > MAX_DEPTH:
             raise _refused(name, f"nested deeper than {MAX_DEPTH} levels")
         if depth and (labelled := _labelled(value)):
             _flatten(labelled[1], labelled[0], depth + 1, leaves)
         elif depth and value.keys() <= _PHONE_PARTS and (phone := _phone_of_parts(value)):
-            found.append((name, phone))
+            leaves.add(name, phone)
         else:
             for key, below in value.items():
-                path = f"{name}{PART}{key}" if name else key
+                path = (f"{name}{PART}{key}" if name else key)[:MAX_FIELD_NAME]
                 if isinstance(below, str):  # what most forms consist of
                     leaves.nodes += 1
-                    found.append((path, below))
+                    leaves.add(path, below)
                 else:
                     _flatten(below, path, depth + 1, leaves)
     elif isinstance(value, list):
@@ -217,9 +226,9 @@ def _flatten(value: Any, name: str, depth: int, leaves: _Leaves) -> None:
             for below in value:
                 _flatten(below, name, depth + 1, leaves)
         else:
-            found.append((name, ", ".join(filter(None, map(_scalar, value)))))
+            leaves.add(name, ", ".join(filter(None, map(_scalar, value))))
     else:
-        found.append((name, _scalar(value)))
+        leaves.add(name, _scalar(value))
 
 
 def _scalar(value: object) -> str:
