@@ -73,7 +73,7 @@ def parser() -> argparse.ArgumentParser:
     )
     demo = add("demo", "show the whole thing in a browser, with phones made of pixels and no token")
     demo.add_argument(
-        "--port", type=int, default=8080, help="port of the page (default 8080; 0 takes a free one)"
+        "--port", type=_port, default=8080, help="port of the page (default 8080; 0 takes a free one)"
     )
     demo.add_argument(
         "--script", action="store_true", help="play a whole day unattended, print it, and check it"
@@ -112,6 +112,12 @@ def _day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text}: a day is written 2026-03-16") from None
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 6 and int(text) <= 65535):
+        raise argparse.ArgumentTypeError(f"{text}: a port is a number from 0 to 65535")
+    return int(text)
 
 
 def _parts(text: str) -> tuple[str, ...]:

@@ -123,7 +123,6 @@ async def running(port: int = 0, *, host: str = "127.0.0.1") -> AsyncIterator[De
         try:
             await stack.enter_async_context(telegram)
         except OSError as error:
-            await telegram.stop()
             why = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be had: {error.strerror}"
             raise Misconfigured("--port", f"{port} {why}; --port 0 takes a free one") from error
         cast = cast_of(telegram, telegram.add_bot(_token(2), "lad_team_bot", "Лад · команда"))

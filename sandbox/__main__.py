@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import os
 import signal
+import sys
 
 from sandbox.telegram import TelegramSandbox
 
@@ -40,7 +42,13 @@ async def _serve(options: argparse.Namespace) -> None:
         keep_messages=not options.forget,
         keep_calls=100 if options.forget else 10_000,
     )
-    async with sandbox as telegram:
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            telegram = await stack.enter_async_context(sandbox)
+        except (OSError, OverflowError) as error:
+            number = getattr(error, "errno", None) or 0
+            why = os.strerror(number) if number > 0 else str(error)
+            sys.exit(f"sandbox: {options.host}:{options.port} cannot be listened on: {why}")
         bot = telegram.add_bot(options.token, options.username)
         for person_id in options.person:
             await telegram.person(person_id, f"Person {person_id}").starts(bot)

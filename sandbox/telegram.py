@@ -85,9 +85,13 @@ class TelegramSandbox:
             handler_cancellation=True,
             shutdown_timeout=0.1,
         )
-        await runner.setup()
         self._runner = runner
-        await web.TCPSite(runner, self._host, self._port).start()
+        try:
+            await runner.setup()
+            await web.TCPSite(runner, self._host, self._port).start()
+        except BaseException:
+            await self.stop()
+            raise
         self._port = int(runner.addresses[0][1])
 
     async def stop(self) -> None:

@@ -89,6 +89,16 @@ def test_parts_are_chosen_by_name(capsys: pytest.CaptureFixture[str]) -> None:
         assert "choose from web, bot, mail, worker" in capsys.readouterr().err
 
 
+def test_a_port_and_a_day_are_asked_for_as_they_are_written(capsys: pytest.CaptureFixture[str]) -> None:
+    for port in ("99999", "-1", "http", "9" * 5000):
+        with pytest.raises(SystemExit):
+            main(["demo", f"--port={port}"])
+        assert "a port is a number from 0 to 65535" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["run", "--since", "yesterday"])
+    assert "a day is written 2026-03-16" in capsys.readouterr().err
+
+
 def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["version"]) == 0
     assert capsys.readouterr().out == "0.1.0\n"

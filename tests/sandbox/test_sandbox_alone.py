@@ -7,6 +7,7 @@ import signal
 import sys
 
 import aiohttp
+import pytest
 
 from sandbox.telegram import TelegramSandbox
 from tests.sandbox.conftest import BotClient
@@ -25,6 +26,23 @@ async def test_it_runs_by_itself_and_says_where() -> None:
             assert (await response.json())["result"]["message_id"] == 2
     process.send_signal(signal.SIGTERM)
     assert await process.wait() == 0
+
+
+async def test_a_port_that_is_taken_is_said_in_a_line_and_nothing_is_left_open() -> None:
+    async with TelegramSandbox() as first:
+        second = TelegramSandbox(port=first.port)
+        with pytest.raises(OSError, match="address already in use"):
+            await second.start()
+        assert second.world.http is None, "its session is closed and gone"
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-X", "dev", "-m", "sandbox", "--port", str(first.port),
+            stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        _, said = await process.communicate()
+    assert process.returncode == 1
+    assert said.decode() == (
+        f"sandbox: 127.0.0.1:{first.port} cannot be listened on: Address already in use\n"
+    )
 
 
 async def test_a_forgetful_sandbox_numbers_on_and_keeps_nothing() -> None:
