@@ -10,6 +10,7 @@ from sqlalchemy import Connection, func, or_, select
 
 from core.desk.covering import Covered, covered_contacts, describe
 from core.desk.exclusions import SHOWN, Entry, entries_where, holding, holds, read_entries, read_line
+from core.desk.finding import parts_of_phone
 from core.errors import Refusal
 from core.exclusions.expiry import LONGEST
 from core.exclusions.hits import contact_patterns
@@ -105,6 +106,7 @@ def page(
                 func.lower(Exclusion.pattern).contains(part, autoescape=True),
                 Exclusion.comment.contains(query.strip()[:100], autoescape=True),
                 Exclusion.pattern == (pattern.key if pattern else None),
+                *(Exclusion.pattern.contains(digits) for digits in parts_of_phone(query.strip())),
             ),
         )
     total = connection.execute(select(func.count()).select_from(Exclusion).where(*conditions)).scalar_one()

@@ -111,6 +111,15 @@ def find_page(
     return FoundPage(found, skip, following, total)
 
 
+def parts_of_phone(text: str) -> tuple[str, ...]:
+    """The runs of digits that a telephone may hold when somebody remembers this of it: four of them and more."""
+    digits = re.sub(r"\D", "", text)
+    if not _PART_OF_PHONE.fullmatch(text) or not 4 <= len(digits) <= 15:
+        return ()
+    # As it is dialled inside Russia and Kazakhstan; it is kept as +7…
+    return (digits, f"7{digits[1:]}") if digits.startswith("8") else (digits,)
+
+
 def _read(
     connection: Connection,
     shown: Sequence[tuple[int | None, int | None]],
@@ -170,12 +179,8 @@ def _by_address(connection: Connection, text: str, region: str | None) -> Sequen
 
 def _by_part_of_phone(connection: Connection, text: str) -> Sequence[int]:
     """The contacts among whose phones one ends with these digits or holds them, the newest first."""
-    digits = re.sub(r"\D", "", text)
-    if not _PART_OF_PHONE.fullmatch(text) or not 4 <= len(digits) <= 15:
+    if not (parts := parts_of_phone(text)):
         return ()
-    parts = {digits}
-    if digits.startswith("8"):  # as it is dialled inside Russia and Kazakhstan; it is kept as +7…
-        parts.add(f"7{digits[1:]}")
     # No index serves the middle of a number: what is looked through has an end however many addresses there are.
     oldest = select(Address.id).order_by(Address.id.desc()).offset(_PHONES).limit(1).scalar_subquery()
     rows = connection.execute(
@@ -183,7 +188,7 @@ def _by_part_of_phone(connection: Connection, text: str) -> Sequence[int]:
         .where(
             Address.id > func.coalesce(oldest, 0),
             Address.kind == "phone",
-            or_(*(Address.value.contains(part, autoescape=True) for part in sorted(parts))),
+            or_(*(Address.value.contains(part) for part in parts)),
         )
         .order_by(Address.id.desc())
         .limit(MOST)

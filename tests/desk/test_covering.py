@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import partial
+from typing import Any
 
 from sqlalchemy import Connection, event
 
 from core.clock import ManualClock
+from core.database import Transaction
 from core.desk.covering import covered_contacts
 from core.desk.exclusion_lookup import would_stop
-from core.desk.exclusions import Added, add, covered_by
+from core.desk.exclusions import Added, Result, add, covered_by
 from tests.builders import a_database, a_lead, an_account, an_admin, email
 
 ADDRESSES = (
@@ -45,7 +48,7 @@ async def test_sixty_domains_cost_no_more_statements_than_one_and_find_the_same(
         together, statements = await database.read(lambda connection: counted(connection, domains))
         alone: dict[str, tuple[int, ...]] = {}
         for domain in domains:
-            found, at_least = await database.read(lambda c, it=domain: counted(c, [it]))
+            found, at_least = await database.read(partial(counted, patterns=[domain]))
             alone |= found
             assert at_least <= statements <= 6
     assert together == alone
@@ -86,10 +89,12 @@ async def test_what_is_read_beforehand_spares_the_writing_transaction_the_search
         )
         statements: list[str] = []
 
-        def work(tx: object) -> tuple[object, ...]:
-            connection = tx.connection  # type: ignore[attr-defined]  # the listener needs no more of it
-            event.listen(connection, "before_cursor_execute", lambda _c, _k, s, *_: statements.append(s))
-            return add(tx, boss, written, covered=covered)  # type: ignore[arg-type]  # as above
+        def work(tx: Transaction) -> tuple[Result, ...]:
+            def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+                statements.append(statement)
+
+            event.listen(tx.connection, "before_cursor_execute", note)
+            return add(tx, boss, written, covered=covered)
 
         results = await database.transact(work)
     assert [one.covered for one in results if isinstance(one, Added)] == [3, 1]

@@ -50,9 +50,10 @@ async def test_only_the_very_pattern_is_exact_in_any_spelling_of_it(
         for spelling in ("Telegram id 7771234567", "tg:7771234567", "id7771234567"):
             assert (await sought(database, spelling)).exact == named
         part, words = await sought(database, "555"), await sought(database, "Вася")
+        digits = await sought(database, "8 495 123")
         below, nobody = await sought(database, "joe@bad.example"), await sought(database, "@nobody")
     assert (part.exact, words.exact) == (None, None)
-    assert part.similar.entries == (called,)
+    assert part.similar.entries == digits.similar.entries == (called,)
     assert set(words.similar.entries) == {called, named}
     assert (below.exact, below.stopped_by) == (None, domain)
     assert (nobody.exact, nobody.stopped_by, nobody.similar.entries) == (None, None, ())

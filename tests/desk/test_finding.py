@@ -72,7 +72,7 @@ async def test_every_page_follows_the_one_before_and_nothing_that_fits_is_kept_b
             lambda connection: find_page(connection, "кухни", limit=5, language="ru", skip=99)
         )
     assert pages == 3
-    assert sorted(seen, reverse=True) == seen == sorted(leads, key=lambda id_: id_ or 0, reverse=True)
+    assert seen == sorted(leads, key=lambda id_: id_ or 0, reverse=True)
     assert strange.skipped == 0
 
 

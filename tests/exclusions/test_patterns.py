@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -89,7 +91,7 @@ async def test_the_author_of_a_forwarded_message_stays_out_whatever_their_id(
         boss, bot = await an_admin(database), await an_account(database)
         for number in (TEN_DIGITS, "8", "79161234567"):
             pattern = Pattern("telegram", number)
-            (result,) = await database.transact(lambda tx, it=pattern: add_pattern(tx, boss, it))
+            (result,) = await database.transact(partial(add_pattern, person=boss, pattern=pattern))
             (filed,) = await file(database, bot, a_message("Купите", telegram(number)))
             assert isinstance(result, Added)
             assert filed.state == "excluded", number

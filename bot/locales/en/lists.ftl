@@ -21,7 +21,7 @@ found-heading = “{ $query }”: { $count ->
     [one] { $count } match
    *[other] { $count } matches
   }
-found-many = “{ $query }”: more than { $count } matches
+found-many = “{ $query }”: { $count }+ matches
 found-first = the first { $count }
 found-nothing = Nothing found for “{ $query }”
 found-hint = Search by name, phone or its last digits, e-mail, Telegram username, lead number or words of a conversation.

@@ -22,7 +22,7 @@ found-heading = «{ $query }»: { $count ->
     [few] { $count } совпадения
    *[many] { $count } совпадений
   }
-found-many = «{ $query }»: больше { $count } совпадений
+found-many = «{ $query }»: { $count }+ совпадений
 found-first = первые { $count }
 found-nothing = По запросу «{ $query }» ничего не нашлось
 found-hint = Можно искать по имени, телефону или последним его цифрам, почте, имени в Telegram, номеру лида или словам из переписки.
