@@ -167,11 +167,9 @@ async def _telegram(settings: Settings) -> AsyncIterator[Finding]:
 async def _bot(url: str, session: ClientSession, setting: str, token: SecretStr) -> tuple[str, str | None]:
     try:
         bot_id(token.get_secret_value(), setting)
-        api = BotApi(token, url, session)
     except Misconfigured as error:
         return "no token", str(error)
-    except ValueError as error:
-        return "no token", f"{setting}: {error}"
+    api = BotApi(token, url, session)
     me = await api.call("getMe", timeout=10)
     if isinstance(me, ApiError) and me.code in (401, 404):
         return f"the token is refused ({why_not(me)})", f"{setting}: @BotFather knows the right one"

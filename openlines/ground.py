@@ -99,10 +99,13 @@ def ensure_rows(tx: Transaction, settings: Settings) -> Accounts:
 
 def bot_id(token: str, setting: str) -> str:
     """The bot's id, which every token begins with. Raises Misconfigured for what is no token, never showing it."""
-    number, colon, rest = token.partition(":")
-    if not (colon and number.isdecimal() and rest):
+    found = _TOKEN.fullmatch(token)
+    if found is None:
         raise Misconfigured(setting, "is not a bot token; @BotFather gives one like 123456:AbC…")
-    return number
+    return found[1]
+
+
+_TOKEN = re.compile("([0-9]{1,20}):[A-Za-z0-9_-]{1,128}")  # what channels.telegram.api takes for one
 
 
 def secret_key(settings: Settings) -> bytes:

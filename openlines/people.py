@@ -12,7 +12,7 @@ from core.errors import Misconfigured
 from core.staff import managers
 from core.staff.model import Role
 from openlines.doctor import why_not
-from openlines.ground import opened_database
+from openlines.ground import bot_id, opened_database
 from openlines.settings import Settings, read_settings
 
 
@@ -37,22 +37,17 @@ async def _list(settings: Settings) -> int:
 
 
 async def _invite(settings: Settings, given: argparse.Namespace) -> int:
-    if settings.staff_token is None:
-        raise Misconfigured(
-            "OPENLINES_TELEGRAM__TOKEN", "wanted: the invitation is a link to the managers' bot"
-        )
+    setting = "OPENLINES_BOT__TOKEN" if settings.bot.token else "OPENLINES_TELEGRAM__TOKEN"
+    token = settings.staff_token
+    if token is None:
+        raise Misconfigured(setting, "wanted: the invitation is a link to the managers' bot")
+    bot_id(token.get_secret_value(), setting)
     async with ClientSession() as session:
-        reply = await BotApi(settings.staff_token, settings.telegram.api_url, session).call("getMe")
-    name = (
-        reply.result.get("username")
-        if isinstance(reply, Answered) and isinstance(reply.result, dict)
-        else None
-    )
+        reply = await BotApi(token, settings.telegram.api_url, session).call("getMe")
+    told = reply.result if isinstance(reply, Answered) and isinstance(reply.result, dict) else {}
+    name = told.get("username")
     if name is None:
-        raise Misconfigured(
-            "OPENLINES_BOT__TOKEN" if settings.bot.token else "OPENLINES_TELEGRAM__TOKEN",
-            f"Telegram does not answer to it: {why_not(reply)}",
-        )
+        raise Misconfigured(setting, f"Telegram does not answer to it: {why_not(reply)}")
     role = Role.ADMIN if given.admin else Role.MANAGER
     async with opened_database(settings) as db:
         payload = await db.transact(lambda tx: managers.invite(tx, "admin", role=role, name=given.name))

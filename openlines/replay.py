@@ -8,17 +8,25 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
-from core.database import Database, Reading
+from core.database import Database, Reading, is_away
+from core.errors import OpenLinesError
 from core.files import FileStore
 from core.intake import parked
 from core.intake.model import LedgerState
-from openlines.ground import opened_database
+from openlines.ground import first_line, opened_database
 from openlines.refiling import refile
 from openlines.settings import Settings, read_settings
 
 
+class Interrupted(OpenLinesError):
+    """The database, or the disk, is away: what has not been taken waits as it was."""
+
+
 def command(given: argparse.Namespace) -> int:
-    """Take parked input again, all of it; 1 when some of it is parked still, or gone."""
+    """Take parked input again, all of it; 1 when some of it is parked still, or gone.
+
+    Raises Interrupted when the database or the disk fails meanwhile.
+    """
     return asyncio.run(_replay(read_settings(), given.ids))
 
 
@@ -28,7 +36,12 @@ async def _replay(settings: Settings, ids: Sequence[int]) -> int:
         store = FileStore(settings.data_dir / "files")
         wanted = list(ids) or await _everything_parked(db)
         for number, ledger_id in enumerate(wanted, start=1):
-            filed = await refile(db, store, settings, ledger_id)
+            try:
+                filed = await refile(db, store, settings, ledger_id)
+            except Exception as error:
+                if is_away(error):
+                    raise Interrupted(f"stopped at {ledger_id}: {first_line(error)}") from error
+                raise
             if filed is None:
                 state = await db.read(partial(_state, ledger_id))
                 if state in (LedgerState.FILED, LedgerState.IGNORED):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import hashlib
 import io
 import json
 import os
@@ -19,8 +20,10 @@ from hypothesis import strategies as st
 from core.channel import Received, Unreadable
 from core.clock import ManualClock
 from core.database import Database
+from core.errors import Misconfigured
 from core.intake.parked import parked
 from openlines.__main__ import EXPORTS, INPUTS, main
+from openlines.application import opened
 from openlines.export import FORMULAS, cell
 from openlines.settings import documented, read_settings, unknown_settings
 from tests.builders import NOON, a_database, a_message, an_account, email, file, phone, telegram
@@ -211,7 +214,7 @@ def test_no_setting_that_is_wrong_is_told_in_the_words_of_a_library(
     assert not re.search("input|valid|expected|pydantic|literal|value error", said, re.IGNORECASE)
 
 
-@pytest.mark.parametrize("token", ["geheim", "12:", ":geheim", "1:ge/heim", "1:ge heim"])
+@pytest.mark.parametrize("token", ["geheim", "12:", ":geheim", "1:ge/heim", "1:ge heim", "١:geheim"])
 def test_what_is_no_token_is_refused_without_being_shown(
     environment: Environment, capsys: pytest.CaptureFixture[str], token: str
 ) -> None:
@@ -220,6 +223,16 @@ def test_what_is_no_token_is_refused_without_being_shown(
     said = capsys.readouterr().out
     assert "✗ telegram: no token" in said
     assert "heim" not in said
+    assert main(["managers", "invite"]) == 2
+    wrong = "OPENLINES_TELEGRAM__TOKEN: is not a bot token; @BotFather gives one like 123456:AbC…"
+    assert capsys.readouterr().err == f"openlines: {wrong}\n"
+
+    async def start() -> None:
+        async with opened(read_settings()):
+            pass
+
+    with pytest.raises(Misconfigured, match=wrong):
+        asyncio.run(start())
 
 
 def test_lists_origins_and_addresses_are_read_as_people_write_them(environment: Environment) -> None:
@@ -558,6 +571,34 @@ def test_what_still_fails_bars_nobody_behind_it(environment: Environment, databa
         return reason
 
     assert asyncio.run(reason_kept()) == why
+
+
+LETTER = (
+    b"From: anna@example.org\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+    b"--b\r\n\r\nhello\r\n--b\r\nContent-Type: application/pdf\r\n"
+    b"Content-Disposition: attachment; filename=a.pdf\r\n\r\nabc\r\n--b--\r\n"
+)
+
+
+def test_when_the_disk_fails_taking_again_stops_and_everything_waits_as_it_was(
+    environment: Environment, capsys: pytest.CaptureFixture[str], tmp_path: Path, sqlite_url: str
+) -> None:
+    async def park() -> int:
+        async with a_database(sqlite_url, ManualClock(NOON)) as db:
+            mailbox = await an_account(db, "email", "line@example.com")
+            (filed,) = await file(db, mailbox, Received("1", LETTER, Unreadable("not then")))
+            return filed.ledger_id
+
+    letter = asyncio.run(park())
+    environment(DATABASE_URL=sqlite_url, EMAIL__ADDRESS="line@example.com")
+    in_the_way = tmp_path / "data" / "files" / hashlib.sha256(b"abc").hexdigest()[:2]
+    in_the_way.parent.mkdir(parents=True)
+    in_the_way.write_text("")
+    assert main(["replay"]) == 1
+    assert capsys.readouterr().err.startswith(f"openlines: stopped at {letter}: [Errno ")
+    in_the_way.unlink()
+    assert main(["replay"]) == 0
+    assert capsys.readouterr().out.endswith(f"{letter}  filed\n1 taken.\n")
 
 
 def test_with_nothing_parked_there_is_nothing_to_do(
