@@ -68,7 +68,8 @@ class People:
         self._new_addresses: list[dict[str, Any]] = []
         self._usernames: dict[str, str] = {}  # key → username now
         self._known_usernames: dict[str, str | None] = {}
-        self._reopened: set[str] = set()
+        self._closed: set[str] = set()  # addresses where nothing could be delivered any more
+        self._reopened: set[str] = set()  # of those, from which somebody has just written
         self._renamed: dict[int, str] = {}
 
     def load(self, keys: Collection[str], contact_ids: Collection[int] = ()) -> None:
@@ -87,15 +88,22 @@ class People:
         for merged, survivor in survivors.items():
             self._by_id[merged] = self._by_id[survivor]
         for known in tx.connection.execute(
-            select(Address.key, Address.contact_id, Address.kind, Address.value, Address.username).where(
-                among(Address.contact_id, set(survivors.values()))
-            )
+            select(
+                Address.key,
+                Address.contact_id,
+                Address.kind,
+                Address.value,
+                Address.username,
+                Address.closed_at,
+            ).where(among(Address.contact_id, set(survivors.values())))
         ):
             person = self._by_id[known.contact_id]
             person.keys.add(known.key)
             person.addresses.append((known.kind, known.value, known.username))
             self._by_key[known.key].append(person)
             self._known_usernames[known.key] = known.username
+            if known.closed_at is not None:
+                self._closed.add(known.key)
 
     def get(self, contact_id: int) -> Individual:
         """The person behind a contact that was loaded, wherever it was merged to."""
@@ -179,6 +187,12 @@ class People:
             search.reindex(tx, list(self._renamed.items()))
         for key, username in self._usernames.items():
             tx.connection.execute(update(Address).where(Address.key == key).values(username=username))
+        if self._reopened:
+            tx.connection.execute(
+                update(Address)
+                .where(among(Address.key, self._reopened))
+                .values(closed_at=None, closed_why=None)
+            )
 
     def _introduce(self, sender: Sender) -> Individual:
         person = Individual(
@@ -193,6 +207,8 @@ class People:
         others: set[int] = set()  # who else holds what this person turns out to hold: perhaps they are one
         for address in sender.addresses:
             key = address.key
+            if key in self._closed and address.proved:
+                self._reopened.add(key)  # who writes from there can be written to
             if key not in person.keys:
                 others.update(other.id for other in self._holders(key) if not other.is_new)
                 # A messenger's address that already is somebody else's stays theirs.

@@ -83,6 +83,22 @@ class Threads:
             for row in self._tx.connection.execute(_MESSAGES, {"conversations": self._by_id, "ids": ids}):
                 self._messages[(row.conversation_id, row.external_id)] = row
 
+    def reread(self) -> bool:
+        """Whose these conversations are now that the contacts are locked; true when one has passed to another.
+
+        A manager may have said that it is somebody else's while we waited for the lock.
+        """
+        if self._tx.is_sqlite or not self._by_id:
+            return False  # SQLite has one writer: nobody was faster
+        moved = False
+        for row in self._tx.connection.execute(
+            _BY_ID, {"account": self._account.id, "keys": list(self._by_id)}
+        ):
+            thread = self._by_id[row.id]
+            moved = moved or thread.contact_id != row.contact_id
+            thread.contact_id, thread.lead_id = row.contact_id, row.lead_id
+        return moved
+
     def find(self, message: InboundMessage) -> Thread | None:
         """The conversation a message continues.
 

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from core import journal, search
+from core.automation import timers
+from core.automation.model import Robot, Start, Timer
 from core.contacts.model import Address, Contact
 from core.contacts.people import lock_contacts
 from core.conversations.model import Conversation
@@ -83,7 +85,7 @@ def unmerge(tx: Transaction, contact_b: int, person: Person) -> None:
     Raises Refusal ("refused-not-merged") when it is not merged.
     """
     require_staff(tx, person)
-    lock_contacts(tx, [contact_b])
+    holder = lock_contacts(tx, [contact_b])[contact_b]
     merged = tx.connection.execute(
         select(Journal.details)
         .where(Journal.contact_id == contact_b, Journal.verb == "contact-merged")
@@ -97,6 +99,7 @@ def unmerge(tx: Transaction, contact_b: int, person: Person) -> None:
         raise Refusal("refused-not-merged")
     return_brought(
         tx,
+        holder,
         contact_b,
         Brought(
             tuple(merged["addresses"]),
@@ -156,20 +159,28 @@ def absorb(tx: Transaction, stays: int, goes: int) -> Brought:
         .order_by(Conversation.id)
     ).all()
     leads = _ids(tx, select(Lead.id).where(Lead.contact_id == goes).order_by(Lead.id))
-    _give(tx, stays, addresses, [row.id for row in conversations], leads)
+    _give(tx, goes, stays, addresses, [row.id for row in conversations], leads)
     tx.update(Contact, [{"id": goes, "merged_to": stays}])
+    _ask_once(tx, stays)
     return Brought(tuple(addresses), tuple((row.id, row.lead_id) for row in conversations), tuple(leads))
 
 
-def return_brought(tx: Transaction, to: int, brought: Brought) -> None:
-    """The contact stands for itself again, with what it once brought."""
+def return_brought(tx: Transaction, holder: int, to: int, brought: Brought) -> None:
+    """The contact stands for itself again, with what it once brought and `holder` still has.
+
+    What has gone back to a third person since, who had been merged into the one that returns, stays theirs.
+    """
     conversations = dict(brought.conversations)
-    _give(tx, to, brought.addresses, list(conversations), brought.leads)
+    _give(tx, holder, to, brought.addresses, list(conversations), brought.leads)
     # A conversation that has gone on in a lead of the other person goes back to its own.
     strayed = tx.connection.execute(
         select(Conversation.id)
         .join(Lead, Lead.id == Conversation.lead_id)
-        .where(among(Conversation.id, list(conversations)), Lead.contact_id != to)
+        .where(
+            among(Conversation.id, list(conversations)),
+            Conversation.contact_id == to,
+            Lead.contact_id != to,
+        )
     ).all()
     tx.update(Conversation, [{"id": row.id, "lead_id": conversations[row.id]} for row in strayed])
     tx.update(Contact, [{"id": to, "merged_to": None}])
@@ -185,12 +196,37 @@ def _two(tx: Transaction, contact_a: int, contact_b: int, person: Person) -> tup
     return one, two
 
 
+def _ask_once(tx: Transaction, contact_id: int) -> None:
+    """Two leads of one person now: whoever is silent is asked once, after the latest of our answers."""
+    rows = tx.connection.execute(
+        select(Timer.lead_id)
+        .join(Robot, Robot.id == Timer.robot_id)
+        .join(Lead, Lead.id == Timer.lead_id)
+        .where(
+            text("timer.state = 'waiting'"),
+            Lead.contact_id == contact_id,
+            Robot.start == Start.ANSWERED,
+        )
+        .order_by(Timer.due_at.desc(), Timer.id.desc())
+    )
+    leads = list(dict.fromkeys(row.lead_id for row in rows))
+    for lead_id in leads[1:]:
+        timers.cancel_silence(tx, lead_id, "merged")
+
+
 def _give(
-    tx: Transaction, to: int, addresses: Sequence[int], conversations: Sequence[int], leads: Sequence[int]
+    tx: Transaction,
+    holder: int,
+    to: int,
+    addresses: Sequence[int],
+    conversations: Sequence[int],
+    leads: Sequence[int],
 ) -> None:
     for model, ids in ((Address, addresses), (Conversation, conversations), (Lead, leads)):
         if ids:
-            tx.connection.execute(update(model).where(among(model.id, ids)).values(contact_id=to))
+            tx.connection.execute(
+                update(model).where(among(model.id, ids), model.contact_id == holder).values(contact_id=to)
+            )
 
 
 def _ids(tx: Transaction, statement: Any) -> list[int]:

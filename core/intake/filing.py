@@ -12,8 +12,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sqlalchemy import select
+
 from core import journal, search
-from core.channel import Ignored, InboundMessage, Kind, Received, Unreadable
+from core.channel import Ignored, InboundFile, InboundMessage, Kind, Received, Unreadable
 from core.contacts.people import Match, People, note_matches, suggest_merges
 from core.conversations.bounces import bounce
 from core.conversations.model import (
@@ -34,7 +36,7 @@ from core.intake.booking import Entry, Filed, Parcel, book_in, book_out, lock
 from core.intake.model import LedgerState
 from core.language import language_of
 from core.leads.opening import Leads, Opening, OpenLead, title_of
-from core.lines.accounts import AccountRef
+from core.lines.accounts import ONE_WAY, AccountRef
 from core.staff.managers import staff_among
 from core.staff.model import StaffUpdate
 
@@ -108,6 +110,8 @@ class _File:
         self.threads.load([message for _, message in let_in])
         keys = {address.key for _, message in let_in for address in message.sender.addresses}
         self.people.load(keys, self.threads.contact_ids)
+        if self.threads.reread():
+            self.people.load(keys, self.threads.contact_ids)
         known = self._recognised(let_in)
         if self.ask_gate:
             self.gate.load({key for person in known.values() for key in person})
@@ -194,10 +198,13 @@ class _File:
             )
             was_born = lead is not None
         row = self._add_message(entry, message, thread, lead.id if lead else None, Direction.IN, "customer")
+        if self.account.channel in ONE_WAY and message.sender.name != owner.name:
+            row["author_name"] = message.sender.name or None  # known by an address, under another name
         thread.lead_id = lead.id if lead else thread.lead_id
         thread.contact_id = owner.id
         thread.last_in_at = max(thread.last_in_at or message.sent_at, message.sent_at)
-        thread.closed_at = thread.closed_why = None  # who writes can be written to, whatever was true before
+        if not message.author:  # who writes can be written to, whatever was true before
+            thread.closed_at = thread.closed_why = None
         if lead:
             self.leads.touch(lead, message.sent_at, waits=not message.automatic)
         entry.lead_id = lead.id if lead else None
@@ -230,17 +237,20 @@ class _File:
             self._message(entry, message, thread)
             return
         entry.message_id, entry.lead_id = known.id, known.lead_id
-        if known.text == message.text:
+        fresh = self._fresh_files(known.id, message.files) if message.files else ()
+        if known.text == message.text and not fresh:
             entry.state, entry.reason = LedgerState.IGNORED, "edited without a change of text"
             return
-        self.versions.append(
-            {
-                "id": self.tx.new_id(),
-                "message_id": known.id,
-                "text": known.text,
-                "replaced_at": self.tx.now,
-            }
-        )
+        if known.text != message.text:
+            self.versions.append(
+                {
+                    "id": self.tx.new_id(),
+                    "message_id": known.id,
+                    "text": known.text,
+                    "replaced_at": self.tx.now,
+                }
+            )
+        self._attach(known.id, fresh)
         self.edits[known.id] = {"id": known.id, "text": message.text, "edited_at": message.sent_at}
         self.threads.remember(thread, message.message_id, _Known(known.id, known.lead_id, message.text))
         self.tx.record(MessageEdited(thread.id, known.lead_id, known.id))
@@ -312,24 +322,7 @@ class _File:
         }
         self.messages.append(row)
         thread.is_touched = True
-        for file in message.files:
-            self.attachments.append(
-                {
-                    "id": tx.new_id(),
-                    "message_id": message_id,
-                    "account_id": self.account.id,
-                    "kind": file.kind,
-                    "reference": file.reference,
-                    "sha256": file.stored,
-                    "name": file.name,
-                    "media_type": file.media_type,
-                    "size": file.size,
-                    "state": FileState.STORED if file.stored else FileState.WAITING,
-                    "error": None,
-                    "due_at": None if file.stored else tx.now,
-                    "attempts": 0,
-                }
-            )
+        self._attach(message_id, message.files)
         if self.account.channel == "email" and message.message_id:
             self.letters.append(
                 {
@@ -342,6 +335,47 @@ class _File:
         self.threads.remember(thread, message.message_id, _Known(message_id, lead_id, message.text))
         entry.message_id, entry.lead_id = message_id, lead_id
         return row
+
+    def _fresh_files(self, message_id: int, files: Sequence[InboundFile]) -> Sequence[InboundFile]:
+        """Those that an edited message did not have before: what was replaced stays, what is new comes to it."""
+        columns = (Attachment.kind, Attachment.name, Attachment.size, Attachment.reference, Attachment.sha256)
+        rows = self.tx.connection.execute(select(*columns).where(Attachment.message_id == message_id)).all()
+        before = [tuple(row) for row in rows]
+        before += [
+            (row["kind"], row["name"], row["size"], row["reference"], row["sha256"])
+            for row in self.attachments
+            if row["message_id"] == message_id
+        ]
+        # A network may give a file another reference each time: then it is known by its looks.
+        known = {(kind, name, size) for kind, name, size, _, _ in before}
+        references = {given for *_, reference, sha256 in before for given in (reference, sha256) if given}
+        return [
+            file
+            for file in files
+            if (file.kind, file.name, file.size) not in known
+            and file.reference not in references
+            and file.stored not in references
+        ]
+
+    def _attach(self, message_id: int, files: Sequence[InboundFile]) -> None:
+        for file in files:
+            self.attachments.append(
+                {
+                    "id": self.tx.new_id(),
+                    "message_id": message_id,
+                    "account_id": self.account.id,
+                    "kind": file.kind,
+                    "reference": file.reference,
+                    "sha256": file.stored,
+                    "name": file.name,
+                    "media_type": file.media_type,
+                    "size": file.size,
+                    "state": FileState.STORED if file.stored else FileState.WAITING,
+                    "error": None,
+                    "due_at": None if file.stored else self.tx.now,
+                    "attempts": 0,
+                }
+            )
 
     def _write(self) -> None:
         tx = self.tx

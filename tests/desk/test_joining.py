@@ -11,8 +11,8 @@ from sqlalchemy import select, text
 
 from core.clock import ManualClock
 from core.contacts.model import Address, Contact
-from core.conversations.model import Conversation
-from core.database import Database
+from core.conversations.model import Conversation, Delivery
+from core.database import Database, Transaction
 from core.desk import joining, separating, work
 from core.desk.cards import Card, card
 from core.desk.history import Deed, history
@@ -20,6 +20,7 @@ from core.errors import Refusal
 from core.leads import answering
 from core.leads.answering import Draft
 from core.leads.model import Lead
+from core.worker import fire_due
 from tests.builders import (
     a_database,
     a_lead,
@@ -32,6 +33,7 @@ from tests.builders import (
     reason_id,
     telegram,
 )
+from tests.looking import all_sent, every, the
 
 
 async def read(database: Database, lead_id: int) -> Card:
@@ -346,3 +348,78 @@ async def test_two_managers_who_merge_the_same_people_at_once_merge_them_once(
     refusals = [result for result in results if isinstance(result, Refusal)]
     assert [refusal.key for refusal in refusals] == ["refused-merge-one"]
     assert standing == 1
+
+
+async def test_whoever_is_taken_out_of_a_chain_of_merges_keeps_their_own(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot, olga = await an_account(database), await a_manager(database)
+        for user in (1, 2, 3):
+            await file(database, bot, a_message("?", telegram(user), name=f"№ {user}"))
+        before = await world(database)
+        contacts = await database.read(lambda c: c.execute(select(Contact.id).order_by(Contact.id)).all())
+        first, second, third = (row.id for row in contacts)
+        await database.transact(lambda tx: joining.merge(tx, first, second, olga))
+        await database.transact(lambda tx: joining.merge(tx, third, first, olga))
+        await database.transact(lambda tx: joining.unmerge(tx, second, olga))
+        await database.transact(lambda tx: joining.unmerge(tx, first, olga))
+        assert await world(database) == before
+
+
+async def test_who_had_two_leads_is_asked_once_after_they_are_one(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot, mailbox = await an_account(database), await an_account(database, "email", "line@example.com")
+        olga = await a_manager(database)
+        one = await a_lead(database, bot)
+        filed = await file(database, mailbox, a_message("?", email(), thread="mail:anna@example.org"))
+        other = filed[0].lead_id or 0
+        for lead in (one, other):
+            await database.transact(
+                partial(answering.reply, person=olga, lead_id=lead, draft=Draft("500 рублей"))
+            )
+            clock.advance(timedelta(minutes=1))
+        await all_sent(database)
+        stays, goes = await contact_of(database, one), await contact_of(database, other)
+        await database.transact(lambda tx: joining.merge(tx, stays, goes, olga))
+        clock.advance(timedelta(days=1))
+        assert await fire_due(database) == 1
+        asked = await every(database, Delivery, Delivery.state == "waiting", Delivery.message_id.is_not(None))
+        assert [row["lead_id"] for row in asked] == [other]
+
+
+async def test_a_letter_that_comes_while_a_manager_says_whose_it_is_goes_where_they_said(
+    postgres_url: str, clock: ManualClock
+) -> None:
+    thread = "mail:boris@example.org"
+    async with a_database(postgres_url, clock) as database:
+        bot, mailbox = await an_account(database), await an_account(database, "email", "line@example.com")
+        olga = await a_manager(database)
+        lead = await a_lead(database, bot, "Вот мой номер", telegram(1), phone())
+        await file(database, mailbox, a_message("Я другой", email("boris@example.org"), thread=thread))
+        clock.advance(timedelta(hours=1))
+        stays = await contact_of(database, lead)
+        rows = await every(database, Conversation, Conversation.thread == thread)
+        await database.transact(lambda tx: joining.merge(tx, stays, rows[0]["contact_id"], olga))
+        conversation = rows[0]["id"]
+
+        async def separate() -> int:
+            def slowly(tx: Transaction) -> int:
+                found = separating.separate(tx, conversation, olga)
+                tx.connection.execute(text("SELECT pg_sleep(0.5)"))
+                return found.contact_id
+
+            return await database.transact(slowly)
+
+        async def comes_in() -> None:
+            # It has read whose the conversation was, and waits for the contact until the manager is done.
+            await database.read(lambda c: c.execute(text("SELECT pg_sleep(0.2)")))
+            written = a_message("Ещё вопрос", email("boris@example.org"), thread=thread, at=clock.now())
+            await file(database, mailbox, written)
+
+        other, _ = await asyncio.gather(separate(), comes_in())
+        row = await the(database, Conversation, Conversation.thread == thread)
+        assert row["contact_id"] == other
+        assert (await read(database, row["lead_id"])).contact_id == other

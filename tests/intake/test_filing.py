@@ -17,10 +17,10 @@ from channels.form.inbound import normalise as read_form_post
 from core.automation.model import Timer
 from core.automation.preset import CONFIRMATION
 from core.automation.reactions import Reactions
-from core.channel import CLICK, Ignored, InboundMessage, Kind, Received, Unreadable
+from core.channel import CLICK, Ignored, InboundFile, InboundMessage, Kind, Received, Unreadable
 from core.clock import ManualClock
 from core.contacts.model import Contact
-from core.conversations.model import Conversation, Delivery, Message, MessageVersion
+from core.conversations.model import Attachment, Conversation, Delivery, Message, MessageVersion
 from core.database import Database, Transaction
 from core.desk.joining import merge
 from core.files import FileStore
@@ -45,7 +45,7 @@ from tests.builders import (
     phone,
     telegram,
 )
-from tests.looking import book, counted, every, the
+from tests.looking import all_sent, book, counted, every, the
 
 
 def understood(received: Received) -> InboundMessage:
@@ -415,6 +415,34 @@ async def test_an_idempotency_key_is_one_enquiry_for_ever(database_url: str, clo
         clock.advance(timedelta(days=300))
         again = (await file(database, form, message))[0]
     assert (again.state, again.ledger_id) == ("duplicate", first.ledger_id)
+
+
+async def test_a_file_that_replaces_another_in_an_edited_message_is_kept_and_told(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot, olga = await an_account(database), await a_manager(database)
+
+        def message(kind: Kind, *names: str) -> Received:
+            files = tuple(
+                InboundFile("document", reference=f"id {name}", name=name, size=9) for name in names
+            )
+            return a_message("Договор", message_id="5", kind=kind, files=files)
+
+        await file(database, bot, message(Kind.MESSAGE, "паспорт-1.pdf"))
+        await all_sent(database)
+        same = (await file(database, bot, message(Kind.EDIT, "паспорт-1.pdf")))[0]
+        replaced = await file(
+            database, bot, message(Kind.EDIT, "паспорт-2.pdf"), message(Kind.EDIT, "паспорт-2.pdf")
+        )
+        files = [row["name"] for row in await every(database, Attachment)]
+        told = await every(database, Delivery, Delivery.state == "waiting", Delivery.manager_id == olga.id)
+        versions = await every(database, MessageVersion)
+    assert same.state == "ignored"
+    assert [one.state for one in replaced] == ["filed", "ignored"]
+    assert files == ["паспорт-1.pdf", "паспорт-2.pdf"]
+    assert [row["notice"]["kind"] for row in told] == ["edited"]
+    assert versions == []
 
 
 # --- managers -------------------------------------------------------------------------------------
