@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,13 +10,14 @@ from bot.callbacks import Action, data
 from bot.rich import LONGEST, Rich, line_of, plain
 from bot.screens.automation import NEXT, automation
 from bot.screens.conversation import conversation
+from bot.screens.fields import extensions, lead_fields
 from bot.texts import Words
 from core.channel import Button, Markup, Screen
 from core.contacts.phones import readable_phone
 from core.conversations.shown import ShownAs, ShownMessage
 from core.desk.cards import Card
 from core.desk.messages import Said
-from core.desk.persons import KnownAddress
+from core.desk.persons import KnownAddress, Recognition
 from core.desk.schedule import Planned
 from core.staff.managers import Person
 
@@ -31,8 +32,6 @@ _UNANSWERABLE = {
     "no-mailbox": "no-mailbox",
     "no-conversation": "no-way",
 }
-# What a letter tells besides its text stands beside the text.
-_TOLD: Mapping[str, tuple[str, ...]] = {"email": ("cc", "omitted", "automatic", "delivery")}
 LETTERS = 2  # that can be opened whole below a card or a notice
 _WAITS = timedelta(minutes=1)  # before it is worth a line how long somebody has waited
 _HEAD = 2200  # UTF-16 units the facts above the conversation may take, however much a form has sent
@@ -48,7 +47,7 @@ def card_screen(words: Words, card: Card, reader: Person, *, heading: str = "", 
     rich = Rich().extend(head)
     budget = LONGEST - head.units - tail.units - 4
     earlier = max(card.spoken - len(card.messages), 0)
-    said = conversation(words, card.messages, contact_name(words, card), budget, earlier=earlier)
+    said = conversation(words, card.messages, contact_name(words, card), budget, card=card, earlier=earlier)
     if said.units:
         rich.gap().line().extend(said)
     if tail.units:
@@ -105,9 +104,11 @@ def files_button(words: Words, card: Card) -> Button:
     return Button(words("button-files", count=card.files), data(Action.FILES, card.id))
 
 
-def address_of(words: Words, address: KnownAddress) -> str:
+def address_of(words: Words, address: KnownAddress, extension: str | None = None) -> str:
     """An address as one reads it: a phone as it is dialled, a username where there is one."""
     shown = line_of(address.value, 80)
+    if extension:
+        shown = words("card-extension", phone=shown, extension=line_of(extension, 10))
     if address.kind not in ("phone", "email"):
         name = f"@{line_of(address.username, 64)}" if address.username else f"id {shown}"
         shown = f"{channel_name(words, address.kind)} {name}"
@@ -123,7 +124,8 @@ def _facts(words: Words, card: Card, reader: Person, heading: str, title: str) -
     if card.is_client:
         rich.add(f" · {words('card-client')}")
     if card.addresses:
-        rich.line(" · ".join(address_of(words, address) for address in card.addresses[:6]))
+        known = extensions(card)
+        rich.line(" · ".join(address_of(words, one, known.get(one.value)) for one in card.addresses[:6]))
     source = line_of(card.source, 100)
     channel = capitalised(channel_name(words, card.channel))
     if source:
@@ -137,8 +139,7 @@ def _facts(words: Words, card: Card, reader: Person, heading: str, title: str) -
         _closing(words, card, rich)
     _earlier(words, card, rich)
     _person(words, card, rich)
-    told = {name: value for name, value in card.fields.items() if name not in _TOLD.get(card.channel, ())}
-    for name, value in list(told.items())[:12]:
+    for name, value in lead_fields(card)[:12]:
         rich.line(f"{line_of(name, 40)}: ", Markup.ITALIC).add(line_of(value, 150))
     for note in card.notes:
         written = line_of(note.text, 300)
@@ -161,6 +162,11 @@ def _responsibility(words: Words, card: Card, reader: Person) -> str:
     if card.responsible.id == reader.id:
         return words("card-offered")
     return words("card-offered-to", name=line_of(card.responsible.name, 60))
+
+
+def recognised(words: Words, recognition: Recognition) -> str:
+    """By what somebody was taken for a person we know."""
+    return f"🔗 {words('card-recognised', address=line_of(recognition.value, 80))}"
 
 
 def _closing(words: Words, card: Card, rich: Rich) -> None:
@@ -200,7 +206,7 @@ def _person(words: Words, card: Card, rich: Rich) -> None:
         )
         rich.line(f"❔ {words('card-missing', what=what)}")
     if card.recognition and not card.recognition.is_separated:
-        rich.line(f"🔗 {words('card-recognised', address=line_of(card.recognition.value, 80))}")
+        rich.line(recognised(words, card.recognition))
     for suggestion in card.suggestions[:2]:
         name = line_of(suggestion.name, 60) or words("card-nameless")
         known = [f" · {address_of(words, address)}" for address in suggestion.addresses[:2]]
@@ -221,10 +227,14 @@ def _unanswerable(words: Words, card: Card, why_not: str, rich: Rich) -> None:
     phone = phone_of(card)
     if phone is None or why == "excluded":
         rich.line(f"🚫 {words('card-cannot-answer', why=text)}")
-    elif why == "no-way":
-        rich.line(f"📞 {words('card-only-call', phone=readable_phone(phone))}")
+        return
+    shown = readable_phone(phone)
+    if extension := extensions(card).get(phone):
+        shown = words("card-extension", phone=shown, extension=line_of(extension, 10))
+    if why == "no-way":
+        rich.line(f"📞 {words('card-only-call', phone=shown)}")
     else:
-        rich.line(f"🚫 {words('card-cannot-answer-call', why=text, phone=readable_phone(phone))}")
+        rich.line(f"🚫 {words('card-cannot-answer-call', why=text, phone=shown)}")
 
 
 def phone_of(card: Card) -> str | None:

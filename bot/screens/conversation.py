@@ -7,14 +7,18 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from bot.rich import Rich, line_of, plain, shortened, units
+from bot.screens.fields import own_fields
 from bot.texts import Words
 from core.channel import Markup
 from core.contacts.emails import readable_email
+from core.desk.cards import Card
 from core.desk.messages import File, Said
 
 LONG = 300  # UTF-16 units; a longer quote is folded and opens at a tap
 IN_ONE_GO = timedelta(minutes=3)
 ONE = 1200  # units of one message beside others
+ANSWERED = 80  # of what a message replies to
+FIELDS = 8  # that a further form told, below its words
 AUTOMATIC = 90  # units of one that a rule has sent: enough to know it again
 _FILES = ("photo", "video", "audio", "voice", "video_note", "document", "sticker", "animation")
 _LABEL = re.compile(r"\[([^\[\]\n]{1,200})\]")
@@ -39,10 +43,11 @@ def conversation(
     customer: str,
     budget: int,
     *,
+    card: Card,
     earlier: int = 0,
     is_named: bool = False,
 ) -> Rich:
-    """The newest of these messages that fit into `budget` UTF-16 units, oldest of them first.
+    """The newest of these messages of a lead that fit into `budget` UTF-16 units, oldest of them first.
 
     The newest is shown whole as far as it fits, others up to `ONE` units. What was left
     out is counted, with the `earlier` ones that came before these.
@@ -52,9 +57,11 @@ def conversation(
     blocks: list[Rich] = []
     left = budget - 60  # room for the line that counts what was left out
     for turn in reversed(turns):
-        block = _block(words, turn, customer, min(left, ONE) if blocks else left, is_named=is_named)
+        block = _block(words, card, turn, customer, min(left, ONE) if blocks else left, is_named=is_named)
         if block.units > left:
-            break
+            if blocks:
+                break
+            block.cut(left)
         blocks.append(block)
         left -= block.units + 1
     rich = Rich()
@@ -149,7 +156,9 @@ def _frame(said: Said) -> tuple[object, ...]:
     )
 
 
-def _block(words: Words, turn: Sequence[Said], customer: str, limit: int, *, is_named: bool) -> Rich:
+def _block(
+    words: Words, card: Card, turn: Sequence[Said], customer: str, limit: int, *, is_named: bool
+) -> Rich:
     first, rich = turn[0], Rich()
     heading = _heading(words, turn, customer)
     if not is_named or heading != words("message-in", name=customer, when=words("when-now")):
@@ -164,7 +173,12 @@ def _block(words: Words, turn: Sequence[Said], customer: str, limit: int, *, is_
     if first.dispatch and first.dispatch.cause == "bounced":
         rich.line(words("letter-bounced", why=bounce_reason(words, first.dispatch.error)))
     texts: list[str] = []
+    told = {one.id: _fields(card, one) for one in turn[-20:]}
+    limit -= sum(fields.units + 1 for fields in told.values())  # however long the words are, they have room
     for one in turn[-20:]:
+        if one.answers:
+            _quote(rich, texts, limit)
+            rich.line(words("message-answers", text=line_of(shown_text(words, one.answers), ANSWERED)))
         # What has no words of its own stands as a label, "[Голосовое сообщение, 0:03]": that says more.
         label = label_of(one)
         if one.files and not (one.group and texts):  # the caption of an album stands below its pictures
@@ -173,7 +187,19 @@ def _block(words: Words, turn: Sequence[Said], customer: str, limit: int, *, is_
             rich.line(f"📎 {file_line(words, file, label)}")
         if not label and one.text:
             texts.append(shown_text(words, one.text))
+        if told[one.id].units:
+            _quote(rich, texts, limit)
+            limit += told[one.id].units + 1
+            rich.line().extend(told[one.id])
     _quote(rich, texts, limit)
+    return rich
+
+
+def _fields(card: Card, said: Said) -> Rich:
+    """What a further form of the person told besides its words."""
+    rich = Rich()
+    for name, value in own_fields(card, said)[:FIELDS]:
+        rich.line(f"{line_of(name, 40)}: ", Markup.ITALIC).add(line_of(value, 100))
     return rich
 
 

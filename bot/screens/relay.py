@@ -11,6 +11,7 @@ from bot.texts import Words
 from core.channel import Button
 from core.desk.cards import Card
 from core.desk.messages import Said
+from core.desk.persons import Recognition
 from core.staff.managers import Person
 
 
@@ -36,9 +37,21 @@ def relay_buttons(
         first.append(Button(words("button-called"), data(Action.CALLED, card.id, 1)))
     opens = Button(_standing(words, card, reader), data(Action.OPEN, card.id))
     letters = whole_letter_buttons(words, said)
+    apart: tuple[Button, ...] = ()
+    if recognition_in(card, conversation_id, said) is not None:
+        apart = (Button(words("button-separate"), data(Action.SEPARATE, card.id, conversation_id)),)
     if opens.text == words("button-card"):
-        return ((*first, opens), letters)
-    return (tuple(first), (opens,), letters)
+        return ((*first, opens), apart, letters)
+    return (tuple(first), (opens,), apart, letters)
+
+
+def recognition_in(card: Card, conversation_id: int | None, said: Sequence[Said]) -> Recognition | None:
+    """Why these words were taken for the lead's person, when a conversation of its own begins with them."""
+    known = card.recognition
+    if known is None or known.is_separated or known.conversation_id != conversation_id or not said:
+        return None
+    begun = any(one.conversation_id == conversation_id and one.id < said[0].id for one in card.messages)
+    return None if begun else known
 
 
 def relayed(card: Card, conversation_id: int | None, message_id: int | None) -> tuple[Said, ...]:

@@ -192,7 +192,7 @@ def _received(
     sender = _sender(form, external_id, received_at, visit)
     message = InboundMessage(
         kind=Kind.MESSAGE,
-        thread=next((a.key for a in sender.addresses if a.kind == "phone"), sender.addresses[0].key),
+        thread=_thread(sender),
         # What tells two clicks apart for a minute is no name of a message: the same words come again next week.
         message_id=None if external_id.startswith(CLICK) else external_id,
         sender=sender,
@@ -242,6 +242,15 @@ def _sender(form: Filled, external_id: str, received_at: datetime, visit: _Visit
         addresses = [Address("form", visitor, proved=False)]
     language = _LANGUAGE.match(visit.accept_language or "")
     return Sender(tuple(addresses), form.name, language[1] if language else None)
+
+
+def _thread(sender: Sender) -> str:
+    """Who fills in a form again under the same name goes on; under another name it may be somebody else.
+
+    The address is the first word of it: a telephone where there is one.
+    """
+    key = next((a.key for a in sender.addresses if a.kind == "phone"), sender.addresses[0].key)
+    return " ".join((key, *(sender.name or "").casefold().replace("ё", "е").split()))
 
 
 _LANGUAGE = re.compile(r"\s*([A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3})")

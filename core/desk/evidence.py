@@ -53,9 +53,10 @@ def addresses_in(tx: Transaction, thread: Any) -> tuple[list[Any], list[Any]]:
 
 
 def holds(thread: Any, kind: str, value: str, key: str) -> bool:
-    """Whether a conversation is held through this address: its thread names it."""
+    """Whether a conversation is held through this address: its thread names it, a form's with a name behind it."""
     return bool(
-        thread.thread == key or (thread.channel == kind and thread.thread.rsplit(":", 1)[-1] == value)
+        thread.thread.partition(" ")[0] == key
+        or (thread.channel == kind and thread.thread.rsplit(":", 1)[-1] == value)
     )
 
 

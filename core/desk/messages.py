@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy.orm import aliased
 
 from core.automation.model import Robot
 from core.conversations.model import Attachment, Conversation, Delivery, Direction, Message, MessageVersion
@@ -94,6 +95,8 @@ class Said:
     dispatch: Dispatch | None
     copies: tuple[str, ...] = ()  # e-mail: who else got it
     has_more: bool = False  # e-mail: `letters.whole_letter` has more than `text`, quotes or what comes after
+    fields: Mapping[str, str] = field(default_factory=dict)  # what a form or a network told besides
+    answers: str | None = None  # what a customer's message replies to, where that is not the one just before
 
 
 def latest(connection: Connection, lead_id: int, *, language: str, limit: int = 10) -> tuple[Said, ...]:
@@ -251,6 +254,9 @@ def _read(connection: Connection, statement: Any, language: str) -> tuple[Said, 
     ids = [row.id for row in rows]
     files = _files(connection, ids)
     dispatches = _dispatches(connection, [row.id for row in rows if row.direction == Direction.OUT])
+    # Our own answers name what the manager had before them, and a letter always answers one.
+    answers = [r.id for r in rows if r.reply_to and r.direction == Direction.IN and r.channel != "email"]
+    answered = _answered(connection, answers)
     names = author_names(connection, {row.author for row in rows}, language)
     said = [
         Said(
@@ -274,6 +280,8 @@ def _read(connection: Connection, statement: Any, language: str) -> tuple[Said, 
             dispatch=dispatches.get(row.id),
             copies=copies_of(row.fields),
             has_more=bool(row.has_more),
+            fields={name: value for name, value in (row.fields or {}).items() if isinstance(value, str)},
+            answers=answered.get(row.id),
         )
         for row in rows
     ]
@@ -288,6 +296,27 @@ def _files(connection: Connection, message_ids: Collection[int]) -> dict[int, li
     for row in rows:
         found.setdefault(row.message_id, []).append(File(*row[1:]))
     return found
+
+
+def _answered(connection: Connection, message_ids: Collection[int]) -> dict[int, str]:
+    """What these messages reply to, where it is not the message just before: that needs no words."""
+    if not message_ids:
+        return {}
+    target, before = aliased(Message), aliased(Message)
+    last = (
+        select(func.max(before.id))
+        .where(before.conversation_id == Message.conversation_id, before.id < Message.id)
+        .scalar_subquery()
+    )
+    rows = connection.execute(
+        select(Message.id, target.text)
+        .join(
+            target,
+            and_(target.conversation_id == Message.conversation_id, target.external_id == Message.reply_to),
+        )
+        .where(among(Message.id, message_ids), target.id != last)
+    )
+    return {row.id: row.text for row in rows}
 
 
 def _dispatches(connection: Connection, message_ids: Collection[int]) -> dict[int, Dispatch]:

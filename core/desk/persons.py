@@ -67,7 +67,10 @@ class Way:
 
 
 def addresses_of(connection: Connection, contact_ids: Sequence[int]) -> dict[int, tuple[KnownAddress, ...]]:
-    """Every address of these contacts, in the order in which we learned them."""
+    """Every address of these contacts, in the order in which we learned them.
+
+    What a site form calls a visitor who gave none is no address.
+    """
     found: dict[int, tuple[KnownAddress, ...]] = {}
     rows = connection.execute(
         select(
@@ -79,7 +82,7 @@ def addresses_of(connection: Connection, contact_ids: Sequence[int]) -> dict[int
             Address.closed_at,
             Address.closed_why,
         )
-        .where(among(Address.contact_id, contact_ids))
+        .where(among(Address.contact_id, contact_ids), Address.kind != "form")
         .order_by(Address.id)
     )
     for row in rows:

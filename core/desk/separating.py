@@ -166,12 +166,20 @@ def _refuse_if_alone(
 def _introduce(tx: Transaction, thread: Any, addresses: Sequence[Any]) -> int:
     """A new contact, called as they called themselves in this conversation, else by an address."""
     named = tx.connection.execute(
-        select(Message.fields)
-        .where(Message.conversation_id == thread.id, Message.fields.is_not(None))
+        select(Message.author_name, Message.fields)
+        .where(Message.conversation_id == thread.id, Message.direction == Direction.IN)
         .order_by(Message.id)
         .limit(1)
-    ).scalar_one_or_none()
-    name = str((named or {}).get("name") or "").strip()
+    ).first()
+    name = ""
+    if named is not None:
+        # In a letter's thread it is a third person who has an author's name.
+        name = (
+            (named.author_name if thread.channel == "form" else None)
+            or (named.fields or {}).get("name")
+            or ""
+        )
+    name = name.strip()
     for row in addresses:
         name = name or (f"@{row.username}" if row.username else "")
     name = name or (addresses[0].value if addresses else thread.thread.rsplit(":", 1)[-1])

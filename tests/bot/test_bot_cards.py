@@ -111,6 +111,105 @@ async def test_history_opens_where_one_is_now_and_leads_back_to_the_beginning(st
     await story.telegram.until(lambda: "слово 19." in card.text)
 
 
+async def test_another_name_in_a_second_form_is_seen_and_can_be_made_another_person(story: Story) -> None:
+    await from_the_site(story, name="Иван", phone="8 916 123-45-67", message="Нужна кухня", city="Тула")
+    card = await story.admin.sees(story.staff, "Новый лид № 1")
+    assert "city: Тула" in card.text
+    await from_the_site(
+        story, name="Ольга", phone="+7 916 123-45-67", message="Ещё раз", city="Тула", budget="200 000"
+    )
+    again = await story.admin.sees(story.staff, "Ещё раз")
+    lines = again.text.splitlines()
+    assert lines[0] == "💬 Лид № 1 · Иван, форма на сайте"
+    assert lines[1] == "🔗 Узнали по совпадению: +79161234567"
+    assert lines[2].startswith("Ольга, ")
+    assert lines[3:] == ["Ещё раз", "budget: 200 000"]
+    assert rows_of(again) == [["✋ Взять", "📞 Созвонились", "Карточка"], ["Это другой человек"]]
+    whole = await story.answer(story.admin, await story.admin.writes(story.staff, "/lead 1"))
+    assert whole.text.count("city: Тула") == 1
+    assert "Ольга, " in whole.text
+    assert ["Это другой человек"] in rows_of(whole)
+    await story.admin.taps(again, "Это другой человек")
+    await story.telegram.until(lambda: "Лид № 2" in again.text)
+    assert "Ольга\n+79161234567" in again.text
+    assert "Нужна кухня" not in again.text
+    first = await story.answer(story.admin, await story.admin.writes(story.staff, "/lead 1"))
+    assert "Ещё раз" not in first.text
+    # From now on each of the two goes on where they were.
+    await from_the_site(story, name="ольга", phone="89161234567", message="И шкаф")
+    assert "Лид № 2 · Ольга" in (await story.admin.sees(story.staff, "И шкаф")).text
+
+
+async def test_the_same_name_in_a_second_form_goes_on_without_a_question(story: Story) -> None:
+    await from_the_site(story, name="Иван", phone="8 916 123-45-67", message="Нужна кухня")
+    await story.admin.sees(story.staff, "Новый лид № 1")
+    await from_the_site(story, name="иван ", phone="89161234567", budget="200 000")
+    again = await story.admin.sees(story.staff, "budget: 200 000")
+    assert again.text.count("200 000") == 1
+    assert "🔗" not in again.text
+    assert "Это другой человек" not in buttons_of(again)
+
+
+async def test_what_an_answer_of_the_customer_answers_is_said_unless_it_stands_just_before(
+    story: Story,
+) -> None:
+    anna = story.telegram.person(777, "Анна")
+    await anna.writes(story.line, "Здравствуйте")
+    card = await story.admin.sees(story.staff, "Новый лид")
+    await story.admin.writes(story.staff, "Вам удобно в пять?", reply_to=card)
+    five = await anna.sees(story.line, "в пять")
+    await story.admin.writes(story.staff, "Или в шесть?", reply_to=card)
+    six = await anna.sees(story.line, "в шесть")
+    await story.all_handled()
+    await anna.writes(story.line, "да", reply_to=six)
+    assert "в ответ на" not in (await story.admin.sees(story.staff, "\nда")).text
+    await anna.writes(story.line, "лучше так", reply_to=five)
+    answer = await story.admin.sees(story.staff, "лучше так")
+    assert answer.text.splitlines()[1:] == ["↩ в ответ на: «Вам удобно в пять?»", "лучше так"]
+    whole = await story.answer(story.admin, await story.admin.writes(story.staff, "/lead 1"))
+    assert whole.text.count("в ответ на") == 1
+
+
+async def test_a_card_says_nothing_twice(story: Story) -> None:
+    await from_the_site(
+        story,
+        name="Иван",
+        phone="8 916 123-45-67 доб. 12",
+        message="Нужна кухня",
+        utm_source="yandex",
+        utm_campaign="spring",
+        utm_term="кухни",
+    )
+    card = await story.admin.sees(story.staff, "Новый лид № 1")
+    facts = card.text.split("\n\n")[0].splitlines()
+    assert facts[1:4] == ["Иван", "+79161234567 доб. 12", "Форма на сайте · yandex / spring"]
+    assert facts[-2:] == ["📞 Написать некуда, позвоните: +7 916 123-45-67 доб. 12", "utm_term: кухни"]
+    assert "Не отправлено автоматически" not in card.text
+
+
+async def test_somebody_without_any_address_has_none_on_the_card(story: Story) -> None:
+    await from_the_site(story, message="аноним")
+    card = await story.admin.sees(story.staff, "Новый лид № 1")
+    assert "click" not in card.text
+    assert card.text.splitlines()[2] == "Форма на сайте"
+    assert "🚫 Ответить нельзя: он не оставил адреса, по которому можно ответить" in card.text
+
+
+async def test_a_lead_closed_with_a_comment_is_one_card_and_one_line(story: Story) -> None:
+    anna = story.telegram.person(777, "Анна")
+    await anna.writes(story.line, "Сделаете за рубль?")
+    card = await story.admin.sees(story.staff, "Новый лид")
+    await story.admin.taps(card, "В отказ")
+    await story.telegram.until(lambda: "почему отказ" in card.text)
+    await story.admin.taps(card, "С комментарием…")
+    await story.telegram.until(lambda: "напишите комментарий" in card.text)
+    await story.admin.taps(card, "Не подошла цена")
+    await story.admin.sees(story.staff, "Напишите комментарий")
+    done = await story.answer(story.admin, await story.admin.writes(story.staff, "хотела за рубль"))
+    assert (done.text, rows_of(done)) == ("Лид № 1 закрыт.", [["Карточка"]])
+    await story.telegram.until(lambda: "«хотела за рубль»" in card.text)
+
+
 def documents(story: Story, person: Person) -> list[str]:
     """What the files say that this person has in the chat with the managers' bot."""
     return [message.media.data.decode() for message in person.chat(story.staff) if message.media is not None]

@@ -55,7 +55,7 @@ def test_an_ordinary_form_finds_person_wish_and_way_back() -> None:
     assert form.sender.name == "Ольга Смирнова"
     assert addresses(form) == ["email:olga@yandex.ru", "phone:+79215551234"]
     assert not any(address.proved for address in form.sender.addresses)
-    assert form.thread == "phone:+79215551234"
+    assert form.thread == "phone:+79215551234 ольга смирнова"
     assert form.text == "Сколько стоит доставка?"
     assert form.source == "yandex / cpc"
     assert list(form.fields.items()) == [
@@ -275,6 +275,13 @@ def test_two_strangers_with_the_same_words_are_two_people() -> None:
     other = understood(normalise(body, JSON, NOW + timedelta(days=30)))
     assert one.sender.addresses[0].kind == "form"
     assert one.thread != other.thread
+
+
+def test_the_same_name_goes_on_in_its_conversation_and_another_begins_one() -> None:
+    first = message({"name": "Пётр Ильин", "tel": "8 916 123-45-67", "email": "p@example.org"})
+    assert message({"fio": " петр  ильин", "phone": "+79161234567"}).thread == first.thread
+    assert message({"name": "Ольга", "tel": "89161234567"}).thread != first.thread
+    assert message({"tel": "89161234567"}).thread == "phone:+79161234567"
 
 
 def test_the_headers_tell_the_page_and_the_language() -> None:
