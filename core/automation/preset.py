@@ -17,7 +17,7 @@ STAGES = (
     ("in_work", StageKind.PROCESS, "В работе", "In work"),
     ("qualified", StageKind.PROCESS, "Квалифицирована", "Qualified"),
     ("success", StageKind.SUCCESS, "Успех", "Success"),
-    ("failure", StageKind.FAILURE, "Отказ", "Failure"),
+    ("failure", StageKind.FAILURE, "Отказ", "Junk"),
 )
 REASONS = (
     ("spam", "Спам или реклама", "Spam or advertising"),

@@ -105,6 +105,8 @@ class Reactions:
                 if robot.start != Start.ENTERED:
                     continue
                 reason = self._why_silent(tx, event) if robot.action == "message" else None
+                if reason == "machine" and not event.is_new:
+                    continue  # a colleague opened the lead again: nobody expects a word to the customer
                 if reason is not None:
                     skipped.append((_run(robot, event), reason))
                 elif robot.delay_seconds == 0:

@@ -129,7 +129,7 @@ def test_a_plain_message_says_who_wrote_what_and_where_to_answer() -> None:
         ),
         ({"dice": {"emoji": "🎯", "value": 6}}, "[🎯 6]", "dice", None),
         ({"game": {"title": "Змейка"}}, "[Игра: Змейка]", "game", None),
-        ({"story": {"chat": {"id": 1, "title": "Новости"}, "id": 3}}, "[История: Новости]", "story", None),
+        ({"story": {"chat": {"id": 1, "title": "Новости"}, "id": 3}}, "[Сторис: Новости]", "story", None),
         (
             {
                 "checklist": {
@@ -373,7 +373,7 @@ def test_an_answer_names_the_message_it_answers_and_shows_what_it_quotes() -> No
     assert (message.reply_to, message.text) == ("3", "> Когда?\nзавтра")
     assert message_of(an_update(text="да", reply_to_message=answered)).text == "да"
     story = message_of(an_update(text="ого", reply_to_story={"chat": {"id": 1}, "id": 2}))
-    assert story.text == "[Ответ на историю]\nого"
+    assert story.text == "[Ответ на сторис]\nого"
 
 
 # --- not a message to the bot ---------------------------------------------------------------------
