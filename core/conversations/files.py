@@ -65,18 +65,21 @@ def settle(tx: Transaction, results: Sequence[tuple[Wanted, Fetched | Refused | 
         Attachment,
         [{k: v for k, v in row.items() if k not in ("sha256", "size")} for row in rows if row not in stored],
     )
-    _show_late(tx, [row["id"] for row in stored])
+    _show_late(tx, [row["id"] for row in rows if row["state"] != FileState.WAITING])
 
 
-def _show_late(tx: Transaction, stored: Sequence[object]) -> None:
-    """Files that arrive after their message was shown are shown too, where the card could not bring them itself."""
+def _show_late(tx: Transaction, settled: Sequence[object]) -> None:
+    """Files that arrive after their message was shown are shown too, where the card could not bring them itself.
+
+    That one will not arrive is told as well.
+    """
     staff = staff_account(tx.connection)
     rows = tx.connection.execute(
         select(Message.id, Message.conversation_id, Message.lead_id)
         .join(Attachment, Attachment.message_id == Message.id)
         .join(Conversation, Conversation.id == Message.conversation_id)
         .where(
-            among(Attachment.id, stored),
+            among(Attachment.id, settled),
             Attachment.account_id != (staff or 0),
             Message.direction == Direction.IN,
             Conversation.seen_id >= Message.id,

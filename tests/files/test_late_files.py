@@ -1,0 +1,73 @@
+"""Files that come, or turn out never to come, after their message was shown: whoever read it is told."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from bot.notices import Notices
+from bot.texts import Texts
+from core.channel import Cause, Fetched, InboundFile, Postponed, Refused
+from core.clock import ManualClock
+from core.conversations import files
+from core.conversations.model import Delivery
+from core.conversations.preparing import NoticeRow, Rendered
+from core.database import Database
+from tests.builders import a_database, a_manager, a_message, an_account, file
+from tests.looking import every
+from tests.posting import Network, at_work, pass_time
+
+
+async def told(database: Database, render: Notices) -> list[Rendered]:
+    """What managers are told of files."""
+    rows = await every(database, Delivery, Delivery.notice.is_not(None))
+    notices = [
+        NoticeRow(
+            delivery_id=row["id"],
+            manager_id=row["manager_id"],
+            kind=row["notice"]["kind"],
+            lead_id=row["lead_id"],
+            conversation_id=row["conversation_id"],
+            facts=row["notice"],
+        )
+        for row in rows
+        if row["notice"]["kind"] == "files"
+    ]
+    rendered = [await database.read(partial(render, notice=one)) for one in notices]
+    return [one for one in rendered if one is not None]
+
+
+@pytest.mark.parametrize("is_had", [False, True], ids=["never to come", "late"])
+async def test_what_becomes_of_a_file_after_its_message_was_shown_is_told(
+    is_had: bool, database_url: str, clock: ManualClock, tmp_path: Path
+) -> None:
+    async with a_database(database_url, clock) as database:
+        line, staff = await an_account(database), await an_account(database, "staff", "2000")
+        await a_manager(database)
+        contract = InboundFile("document", reference="x", name="договор.pdf")
+        await file(database, line, a_message("вот файл", files=(contract,)))
+        (wanted,) = await database.transact(lambda tx: files.claim(tx, 10))
+        await database.transact(lambda tx: files.settle(tx, [(wanted, Postponed("unavailable"))]))
+        network, render = Network(), Notices(Texts(), clock, "Europe/Moscow", staff.id)
+        async with at_work(database, {staff.id: network}, tmp_path, renderer=render) as worker:
+            await pass_time(clock, timedelta(seconds=5), worker)
+        assert "вот файл" in network.texts[0]
+        assert await told(database, render) == []
+        clock.advance(files.LEASE * 20)
+        (wanted,) = await database.transact(lambda tx: files.claim(tx, 10))
+        outcome = Fetched("a" * 64, 7) if is_had else Refused(Cause.NOT_FOUND, "expired")
+        await database.transact(lambda tx: files.settle(tx, [(wanted, outcome)]))
+        (notice,) = await told(database, render)
+    if is_had:
+        assert notice.screen.text == "Файлы к лиду № 1, Анна"
+        assert [one.path for one in notice.files] == ["a" * 64]
+    else:
+        assert notice.screen.text == (
+            "Файл к лиду № 1 не удалось получить, Анна\n"
+            "📎 Файл: договор.pdf (не удалось получить: ссылка устарела)"
+        )
+        assert [button.text for row in notice.screen.buttons for button in row] == ["Карточка"]
+        assert notice.files == ()
