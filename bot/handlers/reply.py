@@ -28,6 +28,7 @@ from bot.letterheads import Letterhead, with_letterhead
 from bot.office import Office
 from bot.rich import line_of
 from bot.screens.lists import lists_row
+from bot.screens.unanswerable import unanswerable_screen
 from bot.texts import Words
 from core.channel import Button, Screen
 from core.conversations.redrawing import redraw_cards
@@ -43,6 +44,20 @@ from core.staff.updates import done
 
 router = Router(name="reply")
 fallback = Router(name="fallback")
+
+# Another try at the same question can be better; after any other refusal the question is over.
+_MENDABLE = (
+    "refused-content",
+    "refused-copies-many",
+    "refused-copy",
+    "refused-copy-excluded",
+    "refused-file-too-large",
+    "refused-file-unavailable",
+    "refused-reply-empty",
+    "refused-subject",
+)
+# No answer gets there, whatever is in it: told with what can be done instead.
+_DEAD_ENDS = ("refused-conversation-closed", "refused-excluded", "refused-no-way")
 
 
 @router.message(ToShown())
@@ -90,6 +105,8 @@ async def answer(
     try:
         await _answer(office, bot, message, words, person, about, staff_update_id, letterhead(content))
     except Refusal as refusal:
+        if refusal.key not in _MENDABLE:
+            raise
         # Nothing was sent: the question stands, and the manager may answer it otherwise.
         if letterhead(content) == Letterhead():
             await stands(office, bot, message.chat.id, state, words, content)
@@ -238,7 +255,7 @@ async def _answer(
 
     def work_(tx: Transaction) -> tuple[Reply, Envelope | None]:
         letters.require_let_in(tx, draft.cc)
-        said = reply(tx, person, lead_id, draft, conversation)
+        said = reply(tx, person, lead_id, draft, conversation, as_nobodys=before.awaits_taking)
         if before.awaits_taking:
             redraw_cards(tx, [lead_id])  # no tap draws one's own anew
         for update in updates:
@@ -248,7 +265,14 @@ async def _answer(
         remember(tx, office.account.id, message.chat.id, [message.message_id], own)
         return said, letters.sent_envelope(tx.connection, said.message_id)
 
-    said, envelope = await office.db.transact(work_)
+    try:
+        said, envelope = await office.db.transact(work_)
+    except Refusal as refusal:
+        if refusal.key not in _DEAD_ENDS:
+            raise
+        screen = unanswerable_screen(words, before, sentence(words, refusal))
+        await show(office, bot, message.chat.id, screen, reply_to=message.message_id)
+        return
     await follow_answer(
         office, bot, words, message, said.delivery_id, before=before, envelope=envelope, about=answered_there
     )

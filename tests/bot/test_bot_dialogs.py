@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from core.journal import Journal
-from sandbox.faults import HangUp
+from sandbox.faults import HangUp, Refuse
 from sandbox.messages import Message
 from sandbox.people import Person
 from tests.bot.programs import Story, a_story
@@ -212,3 +212,35 @@ async def test_whose_lead_a_colleague_answers_and_closes_reads_who_it_was(story:
     told = await story.admin.sees(story.staff, "Лид № 1 закрывает Борис: Спам")
     await story.admin.taps(told, "Карточка")
     assert "закрывает" not in story.read(boris)
+
+
+async def test_who_cannot_be_written_to_can_be_called_or_given_up_from_where_it_is_told(story: Story) -> None:
+    anna, card = await a_lead(story)
+    await anna.sends_contact(story.line)
+    await anna.writes(story.line, "Вот мой номер")
+    await story.admin.sees(story.staff, "Вот мой номер")
+    await story.admin.taps(card, "Взять")
+    blocked = Refuse(403, "Forbidden: bot was blocked by the user")
+    story.telegram.fail("sendMessage", blocked, where=lambda call: "Сто тысяч" in str(call.params))
+    await story.admin.writes(story.staff, "Сто тысяч", reply_to=card)
+    notice = await story.admin.sees(story.staff, "Лид № 1: не доставлено")
+    assert "Можно позвонить: +7 916 123-45-67" in notice.text
+    assert buttons_of(notice)[-2:] == ["В отказ", "Карточка"]
+    await story.admin.writes(story.staff, "Ау", reply_to=card)
+    refused = await story.admin.sees(story.staff, "нельзя: клиент заблокировал бота")
+    assert "Можно позвонить: +7 916 123-45-67" in refused.text
+    await story.admin.taps(refused, "В отказ")
+    await story.telegram.until(lambda: "почему отказ" in refused.text)
+    await story.admin.taps(refused, "Спам")
+    await story.telegram.until(lambda: refused.text.startswith("Лид № 1 · Отказ"))
+
+
+async def test_a_question_answered_with_what_cannot_be_sent_waits_for_another_try(story: Story) -> None:
+    anna, card = await a_lead(story)
+    await story.admin.taps(card, "Ответить")
+    question = await story.admin.sees(story.staff, "Следующее сообщение уйдёт клиенту")
+    await story.admin.sends_poll(story.staff, "Когда?", ["Сегодня", "Завтра"])
+    await story.admin.sees(story.staff, "Такое клиенту не переслать")
+    assert buttons_of(question) == ["Отмена"]
+    await story.admin.writes(story.staff, "Сто тысяч")
+    await anna.sees(story.line, "Сто тысяч")

@@ -66,6 +66,7 @@ reply-uncertain = ? It may not have arrived
 reply-cancelled = ✗ Cancelled
 reply-slow = ⏳ Still sending. I will say so if it does not arrive.
 reply-took = Lead { $number } is yours now, stage “{ $stage }”.
+call-instead = You can call: { $phone }
 reply-edited = An edit does not change what has gone to the customer. If it matters, send a new message.
 sending-again = Sending it again.
 sent-again = Sent again
