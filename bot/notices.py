@@ -13,10 +13,10 @@ import structlog
 
 from bot.callbacks import Action, data
 from bot.rich import LONGEST, Rich, line_of, plain, shortened
-from bot.screens.cards import card_screen, channel_name, contact_name
+from bot.screens.cards import card_screen, channel_name, contact_name, recognised
 from bot.screens.conversation import bounce_reason, conversation, file_line, label_of
 from bot.screens.lists import list_data
-from bot.screens.relay import relay_buttons, relayed
+from bot.screens.relay import recognition_in, relay_buttons, relayed
 from bot.screens.staff import account_name
 from bot.screens.unanswerable import call_instead, instead
 from bot.texts import Texts, Words
@@ -141,11 +141,11 @@ class Notices:
             return None
         rich = Rich().add(f"💬 {words('notice-message', number=shown.number)}", Markup.BOLD)
         rich.add(f" · {contact_name(words, shown)}, {channel_name(words, new[-1].channel)}")
-        if not shown.is_taken:
-            rich.line(words("card-free" if shown.responsible is None else "notice-not-taken"))
-        budget = LONGEST - rich.units - 2
-        rich.line().extend(conversation(words, new, contact_name(words, shown), budget, is_named=True))
         last = new[-1]
+        if known := recognition_in(shown, last.conversation_id, new):
+            rich.line(recognised(words, known))
+        name, budget = contact_name(words, shown), LONGEST - rich.units - 2
+        rich.line().extend(conversation(words, new, name, budget, card=shown, is_named=True))
         screen = rich.screen(*relay_buttons(words, shown, reader, new, last.conversation_id, last.id))
         return Rendered(screen, self._files(new), _last_id(new), _only_id(new))
 
@@ -214,14 +214,22 @@ class Notices:
         return Rendered(Screen("", (), rows), edits=str(message_id))
 
     def _late_files(self, connection: Reading, notice: NoticeRow, words: Words) -> Rendered | None:
-        """Files that had not been fetched yet when their message was shown."""
+        """Files that had not been fetched yet when their message was shown, and those that never will be."""
         message_id = int(notice.facts.get("message_id") or 0)
         shown = self._card(connection, notice.lead_id, words)
         said = messages.message(connection, message_id, language=words.language)
-        if shown is None or said is None or not (files := self._files([said])):
+        if shown is None or said is None:
             return None
-        text = words("notice-files", number=shown.number, name=contact_name(words, shown))
-        return Rendered(Screen(text), files, None, said.id)
+        files = self._files([said])
+        missing = [file for file in said.files if file.state == "missing"]
+        if not files and not missing:
+            return None
+        key, name = "notice-files" if files else "notice-files-missing", contact_name(words, shown)
+        rich = Rich().add(words(key, number=shown.number, name=name))
+        for file in missing[:_FILES_SHOWN]:
+            rich.line(f"📎 {file_line(words, file, label_of(said))}")
+        buttons = () if files else (Button(words("button-card"), data(Action.OPEN, shown.id)),)
+        return Rendered(rich.screen(buttons), files, None, said.id)
 
     def _edited(self, connection: Reading, notice: NoticeRow, words: Words) -> Rendered | None:
         shown = self._card(connection, notice.lead_id, words)
@@ -235,7 +243,8 @@ class Notices:
         before = messages.versions(connection, said.id)
         if before:
             rich.line(words("notice-edited-before", text=line_of(before[-1][1], 300)), Markup.ITALIC)
-        rich.line().extend(conversation(words, [said], contact_name(words, shown), LONGEST - rich.units - 2))
+        name, budget = contact_name(words, shown), LONGEST - rich.units - 2
+        rich.line().extend(conversation(words, [said], name, budget, card=shown))
         buttons = (
             Button(words("button-reply"), data(Action.REPLY, shown.id, said.conversation_id, said.id)),
             Button(words("button-card"), data(Action.OPEN, shown.id)),
@@ -264,7 +273,7 @@ class Notices:
         else:
             rich.line(words("uncertain-means"))
         if said is not None:
-            rich.line().extend(conversation(words, [said], contact_name(words, shown), 1500))
+            rich.line().extend(conversation(words, [said], contact_name(words, shown), 1500, card=shown))
         if shown.way.why_not is not None:  # nothing can be sent there again: what else can be done
             if line := call_instead(words, shown):
                 rich.line(line)

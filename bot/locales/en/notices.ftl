@@ -12,7 +12,6 @@ notice-leads-free = { $count ->
    *[other] A colleague has left, and { $count } leads are nobody’s again.
   } Take what you can.
 notice-message = Lead { $number }
-notice-not-taken = Offered to you, not taken yet
 notice-edited = Lead { $number }: a message was edited
 notice-edited-before = Before: { $text }
 notice-failed = Lead { $number }: not delivered
@@ -36,6 +35,7 @@ cause-gave_up = It could not be sent for three days.
 cause-excluded = The person is on the exclusion list.
 cause-customer-wrote = The customer wrote first, so the automatic message is not needed.
 cause-other = Reason: { $reason }
+notice-files-missing = A file of lead { $number } could not be had, { $name }
 notice-files = Files of lead { $number }, { $name }
 
 trouble-token-refused = The bot's token is no longer accepted. Get a new one from @BotFather and restart; nothing is lost.

@@ -13,7 +13,6 @@ notice-leads-free = { $count ->
    *[many] Коллега ушёл, и { $count } лидов снова ничьи.
   } Возьмите, что сможете.
 notice-message = Лид № { $number }
-notice-not-taken = Предложен вам, ещё не взят
 notice-edited = Лид № { $number }: сообщение изменили
 notice-edited-before = Было: { $text }
 notice-failed = Лид № { $number }: не доставлено
@@ -37,6 +36,7 @@ cause-gave_up = Три дня не получалось отправить.
 cause-excluded = Человек в списке исключений.
 cause-customer-wrote = Клиент написал сам, автоматическое сообщение уже не нужно.
 cause-other = Причина: { $reason }
+notice-files-missing = Файл к лиду № { $number } не удалось получить, { $name }
 notice-files = Файлы к лиду № { $number }, { $name }
 
 trouble-token-refused = Токен бота больше не принимается. Возьмите новый у @BotFather и перезапустите программу; ничего не потеряно.
