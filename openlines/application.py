@@ -17,7 +17,7 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from aiohttp import ClientSession, TCPConnector, web
+from aiohttp import ClientSession, TCPConnector
 
 from bot.notices import Notices
 from bot.texts import Texts
@@ -58,6 +58,7 @@ from openlines.recalling import recall
 from openlines.refiling import refile
 from openlines.settings import Settings, unknown_settings
 from webhooks.application import Edge, build
+from webhooks.connections import Listener
 
 if TYPE_CHECKING:
     from openlines.letters import Letters
@@ -231,20 +232,17 @@ class Program:
             parts=self.parts,
             leases=self.leases,
         )
-        runner = web.AppRunner(build(edge), handle_signals=False, access_log=None, shutdown_timeout=10)
-        await runner.setup()
         try:
-            site = web.TCPSite(runner, settings.http.host, settings.http.port, backlog=1024)
-            try:
-                await site.start()
-            except OSError as error:
-                raise _not_listening(settings, error) from error
-            self.port = runner.addresses[0][1]
+            listener = await Listener.start(build(edge), settings.http.host, settings.http.port)
+        except OSError as error:
+            raise _not_listening(settings, error) from error
+        try:
+            self.port = listener.port
             log.info("listening", host=settings.http.host, port=self.port, parts=list(self.parts))
             self.ready.set()
             await self.stopping.wait()
         finally:
-            await runner.cleanup()
+            await listener.close()
 
     # --- the bot and the worker ------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from core.intake.edge import Intake
 from core.lines.accounts import AccountRef
 from webhooks import form, health, telegram, unsubscribe
 from webhooks.answers import answer
+from webhooks.connections import AT_WORK, BODY
 from webhooks.metrics import Metrics
 from webhooks.refusals import Network, Refusals
 
@@ -47,6 +48,7 @@ class Edge:
     trusted_proxies: Sequence[Network] = ()
     letters_secret: bytes | None = None  # signs the links that stop follow-ups
     oldest_allowed: timedelta = timedelta(minutes=5)
+    patience: float = BODY  # seconds for a body to come, see `in_time`
     parts: Sequence[str] = ()
     leases: Mapping[str, str] = field(default_factory=dict)  # name → "held" by this process, or "waiting"
 
@@ -54,11 +56,15 @@ class Edge:
 def build(edge: Edge) -> web.Application:
     """The application with its routes. It knows no networks, only what the edge was given."""
     metrics, refusals = Metrics(edge.db), Refusals(edge.clock, edge.trusted_proxies)
+    at_work: set[web.RequestHandler] = set()
 
     @web.middleware
     async def answered(request: web.Request, handler: Handler) -> web.StreamResponse:
         started = time.perf_counter()
+        connection = request.protocol
+        at_work.add(connection)
         try:
+            _check_encoding(request)
             response = await handler(request)
         except web.HTTPException as error:
             response = answer({"error": error.reason}, status=error.status, headers=_kept(error))
@@ -66,6 +72,9 @@ def build(edge: Edge) -> web.Application:
                 refusals.note(request, error.status)
         except InvalidInput as error:
             response = answer({"error": error.reason, "field": error.field}, status=error.status)
+        except web.RequestPayloadError:
+            response = answer({"error": "the body is broken: it cannot be read to its end"}, status=400)
+            response.force_close()
         except (OSError, DatabaseError) as error:
             if isinstance(error, ConnectionError) and (
                 not request.transport or request.transport.is_closing()
@@ -76,16 +85,26 @@ def build(edge: Edge) -> web.Application:
         except Exception:
             log.exception("a request failed", route=_route(request))
             response = _later()
+        finally:
+            at_work.discard(connection)
         form.let_read(request, response, edge.form_origins)
         metrics.request(_route(request), response.status, time.perf_counter() - started)
         return response
 
     app = web.Application(middlewares=[answered], client_max_size=MAX_BODY)
+    app[AT_WORK] = at_work
     form.add_routes(app, edge)
     telegram.add_routes(app, edge)
     unsubscribe.add_routes(app, edge)
     health.add_routes(app, edge, metrics)
     return app
+
+
+def _check_encoding(request: web.Request) -> None:
+    """Browsers, site builders and Telegram send bodies as they are; unpacking a stranger's is a way to be buried."""
+    encoding = request.headers.get("Content-Encoding")
+    if encoding and encoding.strip().lower() != "identity":
+        raise InvalidInput("Content-Encoding", "an encoded body is not read here: send it as it is", 415)
 
 
 def _later() -> web.Response:

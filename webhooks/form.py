@@ -17,6 +17,7 @@ from core.channel import Received
 from core.errors import InvalidInput
 from core.files import Sink
 from webhooks.answers import answer
+from webhooks.connections import in_time
 
 if TYPE_CHECKING:
     from webhooks.application import Edge
@@ -34,7 +35,8 @@ def add_routes(app: web.Application, edge: Edge) -> None:
         if account is None:
             raise web.HTTPNotFound(reason="there is no such line")
         _check_key(request, edge)
-        received = await _read(request, edge)
+        async with in_time(request, edge.patience):
+            received = await _read(request, edge)
         # What is parked is kept too, and seen by the admins: the visitor need not send it again.
         filed = await edge.intake.file(account, received)
         return answer({"id": str(filed.ledger_id)}, status=202)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from channels.telegram.inbound import normalise
+from webhooks.connections import in_time
 
 if TYPE_CHECKING:
     from webhooks.application import Edge
@@ -30,10 +31,11 @@ def add_routes(app: web.Application, edge: Edge) -> None:
         if request.content_length is not None and request.content_length > MAX_UPDATE:
             raise web.HTTPRequestEntityTooLarge(MAX_UPDATE, request.content_length)
         body = bytearray()
-        async for chunk in request.content.iter_any():
-            body += chunk
-            if len(body) > MAX_UPDATE:
-                raise web.HTTPRequestEntityTooLarge(MAX_UPDATE, len(body))
+        async with in_time(request, edge.patience):
+            async for chunk in request.content.iter_any():
+                body += chunk
+                if len(body) > MAX_UPDATE:
+                    raise web.HTTPRequestEntityTooLarge(MAX_UPDATE, len(body))
         raw = bytes(body)
         try:
             update = json.loads(raw)
