@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from typing import cast
 
 from aiohttp import BodyPartReader, MultipartReader, StreamReader
 from aiohttp.base_protocol import BaseProtocol
@@ -28,8 +29,18 @@ class Limits:
     fields: int = MAX_FIELDS
     field_size: int = MAX_VALUE
     fields_size: int = MAX_BODY
-    files: int = 10
+    files: int = 10  # an input left empty is no file, but takes the place of a field
     file_size: int = 20 * 1024 * 1024
+
+    @property
+    def lines(self) -> int:
+        """Lines around the fields and files: boundaries and headers, of which browsers send six for a part."""
+        return 20 * (self.fields + self.files)
+
+    @property
+    def lines_size(self) -> int:
+        """Bytes of those lines: room for a long file name in every part."""
+        return 2 * 1024 * (self.fields + self.files)
 
 
 async def read_multipart(
@@ -50,9 +61,10 @@ async def read_multipart(
     limits = limits or Limits()
     fields: list[tuple[str, str]] = []
     files: list[UploadedFile] = []
-    total = 0
+    total = empty = 0
     try:
-        reader = MultipartReader(CIMultiDict(headers), content)
+        counted = cast(StreamReader, _Counted(content, limits))  # the reader asks for nothing else
+        reader = MultipartReader(CIMultiDict(headers), counted)
         while (part := await reader.next()) is not None:
             if not isinstance(part, BodyPartReader):
                 raise InvalidInput("body", "a part is itself multipart, which forms do not send")
@@ -62,8 +74,12 @@ async def read_multipart(
             if part.filename is not None:
                 if file := await _read_file(part, name, open_sink, limits, len(files)):
                     files.append(file)
+                    continue
+                empty += 1
+                if len(fields) + empty > limits.fields:
+                    raise InvalidInput(_shown(name), f"more than {limits.fields} fields", 413)
                 continue
-            if len(fields) == limits.fields:
+            if len(fields) + empty == limits.fields:
                 raise InvalidInput(_shown(name), f"more than {limits.fields} fields", 413)
             value = await _read_field(part, name, limits.field_size)
             total += len(name) + len(value)
@@ -79,7 +95,8 @@ async def read_multipart(
 
 async def read_saved(body: bytes, content_type: str) -> tuple[Fields, list[UploadedFile]]:
     """The same for a post saved to disk, whose files are only measured and named by their hash."""
-    content = StreamReader(BaseProtocol(asyncio.get_running_loop()), 2**16)
+    # All of it is there already: a lower limit would have the reader pause a network that is none.
+    content = StreamReader(BaseProtocol(asyncio.get_running_loop()), len(body) + 1)
     content.feed_data(body)
     content.feed_eof()
     return await read_multipart(content, {"Content-Type": content_type}, _measuring)
@@ -117,6 +134,26 @@ async def _read_file(
             chunk = await part.read_chunk(CHUNK)
         fetched = await sink.close()
     return UploadedFile(name, part.filename, part.headers.get("Content-Type"), fetched.sha256, fetched.size)
+
+
+class _Counted:
+    """The body, with the lines counted that are neither field nor file.
+
+    A body may begin with whatever a sender likes; half a million empty lines there would be read without a pause.
+    """
+
+    def __init__(self, content: StreamReader, limits: Limits) -> None:
+        self._content, self._limits = content, limits
+        self._lines = self._size = 0
+        self.read, self.unread_data, self.at_eof = content.read, content.unread_data, content.at_eof
+
+    async def readline(self, *, max_line_length: int | None = None) -> bytes:
+        line = await self._content.readline(max_line_length=max_line_length)
+        self._lines += 1
+        self._size += len(line)
+        if self._lines > self._limits.lines or self._size > self._limits.lines_size:
+            raise InvalidInput("body", "too much stands around its fields and files", 413)
+        return line
 
 
 def _shown(name: str) -> str:
