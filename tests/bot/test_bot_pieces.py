@@ -15,13 +15,14 @@ from bot.callbacks import LONGEST as DATA
 from bot.callbacks import Action, data, tap
 from bot.rich import LONGEST, Rich, plain, shortened, units
 from bot.screens.cards import card_screen
-from bot.screens.history import history_screen
+from bot.screens.fields import lead_fields
+from bot.screens.history import PAGE, history_screen
 from bot.texts import Texts, Words
 from core.channel import Markup
 from core.desk.cards import Card
-from core.desk.history import Automation, Page
+from core.desk.history import Automation, Deed, Page
 from core.desk.messages import Said
-from core.desk.persons import Way
+from core.desk.persons import KnownAddress, Way
 from core.desk.schedule import Planned
 from core.leads.pipelines import StageRef
 from core.staff.managers import Person
@@ -118,6 +119,51 @@ def test_a_card_fits_whatever_stands_in_it_and_keeps_its_buttons(
     assert words("button-reply") in labels
     for span in screen.spans:
         assert span.offset + span.length <= len(screen.text)
+
+
+@settings(max_examples=40)
+@given(st.lists(st.text("ж😀\n/", max_size=400), max_size=PAGE), st.text("ы😀", max_size=300))
+def test_a_page_of_history_shows_each_of_its_entries_whatever_stands_in_them(
+    notes: list[str], name: str
+) -> None:
+    deeds = tuple(
+        Deed(number, NOW - timedelta(days=number), "manager:1", name, "note", {"text": text})
+        for number, text in enumerate(notes)
+    )
+    page = Page(deeds, earlier="z" * 26, later="z" * 26)
+    screen = history_screen(_words(), replace(_card(), files=3), page, _reader())
+    assert units(screen.text) <= LONGEST
+    assert screen.text.count("12:00 ") == len(notes)
+    assert [len(row) for row in screen.buttons] == [2, 2]
+
+
+@settings(max_examples=40)
+@given(
+    st.text("ж😀 ", min_size=1, max_size=4000),
+    st.dictionaries(st.text("к😀", min_size=1, max_size=100), st.text("з😀", max_size=4000), max_size=30),
+    st.text("о😀\n", max_size=4000),
+)
+def test_the_newest_words_stand_on_the_card_beside_what_a_form_told_and_what_they_answer(
+    text: str, fields: dict[str, str], answers: str
+) -> None:
+    said = replace(_said(f"Слово {text}"), channel="form", fields=fields, answers=answers)
+    screen = card_screen(_words(), replace(_card(), channel="form", messages=(said,)), _reader())
+    assert units(screen.text) <= LONGEST
+    assert "Слово" in screen.text
+
+
+@given(
+    st.sampled_from(
+        ["8 916 123-45-67 доб. 12", "+7(916)123-45-67", "89161234567 #12", "8-916-123-45-67 ext 12"]
+    ),
+    st.sampled_from(["", " спросить Машу", "; 8 495 123-45-67"]),
+)
+def test_of_a_forms_fields_only_a_telephone_that_is_an_address_already_is_left_out(
+    phone: str, more: str
+) -> None:
+    known = KnownAddress("phone", "+79161234567", None, False, None, None)
+    shown = replace(_card(), channel="form", addresses=(known,), fields={"Телефон": phone + more})
+    assert lead_fields(shown) == ((("Телефон", phone + more),) if more else ())
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
