@@ -28,6 +28,7 @@ from bot.office import Office
 from bot.screens.exclusions import (
     exclusion_screen,
     exclusions_screen,
+    lifted_line,
     lifted_screen,
     pattern_of,
     results_screen,
@@ -59,7 +60,7 @@ class Admins(BaseFilter):
         return True
 
 
-@router.message(Command("exclude"), Admins())
+@router.message(Command("exclude", ignore_case=True), Admins())
 async def exclude(
     message: Message,
     command: CommandObject,
@@ -97,7 +98,7 @@ async def exclude_answered(
     await _results(office, bot, words, message, results)
 
 
-@router.message(Command("exclusions"), Admins())
+@router.message(Command("exclusions", ignore_case=True), Admins())
 async def listing(
     message: Message,
     command: CommandObject,
@@ -113,7 +114,7 @@ async def listing(
     await show(office, bot, message.chat.id, screen, reply_to=message.message_id if query else None)
 
 
-@router.message(Command("include"), Admins())
+@router.message(Command("include", ignore_case=True), Admins())
 async def include(
     message: Message,
     command: CommandObject,
@@ -141,7 +142,7 @@ async def include_answered(
     await _include(office, bot, words, message, person, deed, meant_by(message))
 
 
-@router.message(Command("check"), Admins())
+@router.message(Command("check", ignore_case=True), Admins())
 async def check(
     message: Message,
     command: CommandObject,
@@ -231,8 +232,9 @@ async def changed(
             await _below(office, bot, callback, exclusion_screen(words, entry))
         case Action.LIFT:
             entry = await deed(lambda tx: exclusions.lift(tx, person, exclusion_id))
-            screen = await _lifted(office, words, entry)
-            toast.say(words("exclude-lifted", pattern=pattern_of(words, entry)))
+            still = await _still_stopping(office, words, entry)
+            screen = lifted_screen(words, entry, still)
+            toast.say(lifted_line(words, entry, still))
             if tap.id(1):
                 await _below(office, bot, callback, screen)
             else:
@@ -287,7 +289,7 @@ async def _include(
     )
     if (exact := sought.exact) is not None:
         entry = await deed(lambda tx: exclusions.lift(tx, person, exact.id))
-        screen = await _lifted(office, words, entry)
+        screen = lifted_screen(words, entry, await _still_stopping(office, words, entry))
     else:
         screen = sought_screen(words, sought, query)
     await show(office, bot, message.chat.id, screen, reply_to=message.message_id)
@@ -312,11 +314,10 @@ async def _page(office: Office, words: Words, query: str, after: int = 0) -> Scr
     return exclusions_screen(words, page, query, is_later=bool(after))
 
 
-async def _lifted(office: Office, words: Words, entry: Entry) -> Screen:
-    still = await office.db.read(
+async def _still_stopping(office: Office, words: Words, entry: Entry) -> tuple[Entry, ...]:
+    return await office.db.read(
         lambda connection: exclusion_lookup.still_stopping(connection, entry, words.now)
     )
-    return lifted_screen(words, entry, still)
 
 
 async def _below(office: Office, bot: Bot, callback: CallbackQuery, screen: Screen) -> None:

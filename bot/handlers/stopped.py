@@ -33,10 +33,14 @@ async def restore(
     """It is filed after all; the list shows what it became, and who is still kept out."""
     ledger_id, begun = tap.id(0), office.clock.now()
     exclusion_id = await office.db.read(lambda connection: stopped.stopped_by(connection, ledger_id))
+    if exclusion_id is None:  # a colleague was quicker, or the first tap was heard after all
+        toast.say(words("restored-already"))
+        await redraw(office, bot, callback, await _page(office, words, tap.id(1), tap.id(2)))
+        return
     filed = await taken_again(office, ledger_id)
     lead = await office.card(filed.lead_id, words) if filed.lead_id is not None else None
     still = await office.db.read(
-        lambda connection: exclusion_lookup.entry(connection, exclusion_id or 0, office.clock.now())
+        lambda connection: exclusion_lookup.entry(connection, exclusion_id, office.clock.now())
     )
     restored = Restored(filed, lead, lead is not None and lead.created_at >= begun, still)
     toast.say(restored_line(words, restored))

@@ -62,7 +62,7 @@ def results_screen(words: Words, results: Sequence[Result]) -> Screen:
     rich = Rich()
     undo: list[tuple[Button, ...]] = []
     changes: list[tuple[Button, ...]] = []
-    leads: list[Button] = []
+    people_covered: list[Covered] = []
     added = sum(isinstance(result, Added) for result in results)
     for result in results:
         match result:
@@ -71,7 +71,7 @@ def results_screen(words: Words, results: Sequence[Result]) -> Screen:
                 rich.add(f" · {_term(words, entry.expires_at)}")
                 _comment(words, entry.comment, rich)
                 _covered(words, people, covered, rich)
-                leads += lead_buttons(words, people)
+                people_covered += people
                 label = words("button-undo-one", pattern=_label(words, entry))
                 undo.append((Button(label, data(Action.LIFT, entry.id, 1 if added > 1 else None)),))
             case Already(_, entry):
@@ -84,7 +84,7 @@ def results_screen(words: Words, results: Sequence[Result]) -> Screen:
             case Malformed(_, refusal):
                 rich.line(f"✗ {words(refusal.key, **refusal.arguments)}")
     last = (Button(words("button-exclusions"), data(Action.EXCLUSIONS)),)
-    rows = (*undo[:_BUTTONS], *changes[:_BUTTONS], *_rows(leads))
+    rows = (*undo[:_BUTTONS], *changes[:_BUTTONS], *_rows(lead_buttons(words, people_covered)))
     return rich.cut(LONGEST).screen(*rows, last)
 
 
@@ -139,7 +139,7 @@ def sought_screen(words: Words, sought: Sought, query: str) -> Screen:
 
 def lifted_screen(words: Words, entry: Entry, still: Sequence[Entry]) -> Screen:
     """What has been taken off the list, with the way back; `still` are what else keeps the same person out."""
-    rich = Rich().add(words("exclude-lifted", pattern=pattern_of(words, entry)))
+    rich = Rich().add(lifted_line(words, entry, still))
     if still:
         patterns = ", ".join(pattern_of(words, other) for other in still[:_BUTTONS])
         rich.line(words("exclude-still", patterns=patterns))
@@ -149,6 +149,12 @@ def lifted_screen(words: Words, entry: Entry, still: Sequence[Entry]) -> Screen:
     ]
     back = Button(words("button-put-back"), data(Action.PUT_BACK, entry.id))
     return rich.screen(*others, (back, Button(words("button-exclusions"), data(Action.EXCLUSIONS))))
+
+
+def lifted_line(words: Words, entry: Entry, still: Sequence[Entry]) -> str:
+    """What has been taken off the list; that messages come in again is said only where they do."""
+    key = "exclude-lifted-only" if still else "exclude-lifted"
+    return words(key, pattern=pattern_of(words, entry))
 
 
 def person_excluded(words: Words, done: PersonExcluded) -> str:
@@ -173,10 +179,10 @@ def written_pattern(words: Words, kind: str, value: str) -> str:
 
 def lead_buttons(words: Words, people: Sequence[Covered]) -> list[Button]:
     """A way to each of what these people have open."""
+    leads = {lead.id: lead.number for person in people for lead in person.open_leads}
     return [
-        Button(words("button-lead", number=lead.number), data(Action.OPEN, lead.id))
-        for person in people
-        for lead in person.open_leads
+        Button(words("button-lead", number=number), data(Action.OPEN, lead_id))
+        for lead_id, number in leads.items()
     ]
 
 

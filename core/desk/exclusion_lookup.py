@@ -125,26 +125,33 @@ def entry(connection: Connection, exclusion_id: int, now: datetime) -> Entry | N
 
 
 def still_stopping(connection: Connection, lifted: Entry, now: datetime) -> tuple[Entry, ...]:
-    """What else keeps out the person whose card this exclusion was made from; they have other addresses."""
-    if lifted.contact_id is None:
-        return ()
-    patterns = contact_patterns(connection, [lifted.contact_id]).get(lifted.contact_id, set())
-    return holding(connection, patterns - {lifted.pattern}, now)
+    """What else keeps out whom this exclusion kept out: a wider one, or another address of the same person."""
+    keys = set(_keys(Pattern(lifted.kind, lifted.value)))
+    contact_ids: Sequence[int] = () if lifted.contact_id is None else (lifted.contact_id,)
+    if not contact_ids and lifted.kind != "domain":
+        contact_ids = covered_contacts(connection, [lifted.pattern]).get(lifted.pattern, ())
+    if len(contact_ids) == 1:
+        keys |= contact_patterns(connection, contact_ids).get(contact_ids[0], set())
+    return holding(connection, keys - {lifted.pattern}, now)
 
 
 def _stopped_by(
     connection: Connection, pattern: Pattern, contact_ids: Sequence[int], now: datetime
 ) -> Entry | None:
     """The exclusion that stops a pattern: itself, a wider one, or any address of the one person it belongs to."""
-    if pattern.kind == "domain":  # what stops a domain is it or one above
-        keys = pattern_keys("email", f"@{pattern.value}", None)[1:]
-    else:
-        keys = pattern_keys(pattern.kind, pattern.value, None)
+    keys = _keys(pattern)
     held = holding(connection, keys, now)
     if not held and pattern.kind != "domain" and len(contact_ids) == 1:
         keys = tuple(sorted(contact_patterns(connection, contact_ids).get(contact_ids[0], ())))
         held = holding(connection, keys, now)
     return min(held, key=lambda one: keys.index(one.pattern), default=None)
+
+
+def _keys(pattern: Pattern) -> tuple[str, ...]:
+    """The keys under which a pattern is stopped: an address by itself and its domains, a domain by those above."""
+    if pattern.kind == "domain":
+        return pattern_keys("email", f"@{pattern.value}", None)[1:]
+    return pattern_keys(pattern.kind, pattern.value, None)
 
 
 def _pattern_of(query: str, region: str | None) -> Pattern | None:

@@ -50,7 +50,7 @@ async def test_who_wrote_a_forwarded_message_stays_out_and_what_was_stopped_is_r
     assert toast.text == "Вернули: сообщение теперь в лиде № 1, Борис"
     await story.telegram.until(lambda: "по-прежнему не пройдут" in listing.text)
     assert labels(listing) == ["Лид № 1", f"Убрать Telegram id {TEN_DIGITS}", "Список исключений"]
-    assert "Ничего не останавливали" in listing.text
+    assert "Остановленных сообщений нет." in listing.text
     await story.admin.taps(listing, "Убрать Telegram id")
     lifted = await story.admin.sees(story.staff, "больше не в списке")
     await story.telegram.until(lambda: "Убрать" not in str(labels(listing)))

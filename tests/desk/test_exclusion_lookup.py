@@ -81,6 +81,23 @@ async def test_whoever_is_stopped_by_another_of_their_addresses_is_not_called_fr
     assert asked.stopped_by == verdict.stopped_by
 
 
+async def test_what_was_written_by_hand_names_what_else_stops_the_same_person_when_it_is_lifted(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        boss, bot = await an_admin(database), await an_account(database)
+        await a_lead(database, bot, "Реклама", telegram(username="anna_p"), phone())
+        called = await put(database, boss, "8 916 123-45-67")
+        named = await put(database, boss, "@anna_p")
+        mailed = await put(database, boss, "joe@bad.example")
+        domain = await put(database, boss, "@bad.example")
+        still = [
+            await database.read(partial(still_stopping, lifted=one, now=clock.now()))
+            for one in (called, named, mailed, domain)
+        ]
+    assert still == [(named,), (called,), (domain,), ()]
+
+
 async def test_what_was_lifted_goes_back_as_it_was(database_url: str, clock: ManualClock) -> None:
     async with a_database(database_url, clock) as database:
         boss, olga = await an_admin(database), await a_manager(database)
