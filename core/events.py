@@ -51,7 +51,7 @@ class MessageEdited:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """Somebody answered the customer: as it was written, and once more when it arrived late. Silence is waited for."""
+    """Somebody answered the customer: as it is written, and once more as it arrives. Silence counts from the later."""
 
     conversation_id: int
     lead_id: int

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, exists, select, update
@@ -21,7 +20,6 @@ from core.events import Answered, AnswerFailed, ContactClosed, ManagerLeft
 from core.staff import managers
 from core.staff.managers import set_reachable
 
-LATE = timedelta(minutes=1)  # after which an answer counts from its arrival
 _OFFERS = ("new-lead", "lead-given")
 _TAKEN = aliased(Message)  # a network that counts anew must not stop what is sent from being settled
 _NAME = (
@@ -62,7 +60,7 @@ def note_sent(tx: Transaction, arrived: Sequence[tuple[Claimed, Sequence[str]]])
         ],
     )
     for claimed, external_ids in arrived:
-        if external_ids and tx.now - claimed.created_at > LATE:
+        if external_ids:
             tx.record(*(Answered(*ids, tx.now) for ids in _answer(claimed)))
         if claimed.message_id is not None and external_ids:
             # The network numbers both directions in one row; the first part stands for the message.

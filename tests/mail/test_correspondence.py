@@ -212,8 +212,14 @@ async def test_a_letter_that_comes_back_closes_the_address_and_its_author_learns
     assert len(await office.line.leads()) == 1
     with pytest.raises(Refusal, match="refused-conversation-closed"):
         await office.reply("Ещё раз")
-    await office.arrives(a_letter("Почта снова работает", subject="Я тут"))
+    await office.arrives(an_answer(letter, "Её нет на месте", sender="Пётр <petr@example.net>"))
     await office.line.wait_for(2)
+    with pytest.raises(Refusal, match="refused-conversation-closed"):
+        await office.reply("Передайте ей")  # it would still go to the dead address
+    await office.arrives(a_letter("Почта снова работает", subject="Я тут"))
+    await office.line.wait_for(3)
+    closed = await office.line.rows(Address.closed_why)
+    assert {row.closed_why for row in closed} == {None}
     await office.reply("Рады слышать")
     await office.sent(2)
 
