@@ -38,7 +38,8 @@ from bot.screens.exclusions import (
 from bot.texts import Words
 from core.channel import Button, Screen
 from core.desk import exclusion_lookup, exclusions
-from core.desk.exclusions import Entry, Result, Wanted
+from core.desk.exclusion_entries import Entry
+from core.desk.exclusions import Result, Wanted
 from core.errors import Refusal
 from core.exclusions.patterns import Pattern
 from core.intake.booking import Filed

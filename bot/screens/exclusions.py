@@ -11,8 +11,9 @@ from bot.texts import Words
 from core.channel import Button, Markup, Screen
 from core.contacts.emails import readable_email
 from core.desk.covering import Covered
+from core.desk.exclusion_entries import Entry
 from core.desk.exclusion_lookup import Page, Sought, Verdict
-from core.desk.exclusions import Added, Already, Entry, Malformed, Result
+from core.desk.exclusions import Added, Already, Malformed, Result
 from core.desk.person_exclusion import PersonExcluded
 
 _LABEL = 40  # characters of a pattern on a button

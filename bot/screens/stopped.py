@@ -14,7 +14,7 @@ from bot.screens.staff import filed_state
 from bot.texts import Words
 from core.channel import Button, InboundMessage, Markup, Screen
 from core.desk.cards import Card
-from core.desk.exclusions import Entry
+from core.desk.exclusion_entries import Entry
 from core.desk.stopped import Stopped, StoppedPage
 from core.intake.booking import Filed
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from core.contacts.model import Contact
 from core.desk import messages, schedule
-from core.desk.exclusions import Entry, holding
+from core.desk.exclusion_entries import Entry, holding
 from core.desk.letters import reachable
 from core.desk.messages import Said
 from core.desk.persons import (

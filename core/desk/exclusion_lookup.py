@@ -9,7 +9,8 @@ from datetime import datetime
 from sqlalchemy import Connection, func, or_, select
 
 from core.desk.covering import Covered, covered_contacts, describe
-from core.desk.exclusions import SHOWN, Entry, entries_where, holding, holds, read_entries, read_line
+from core.desk.exclusion_entries import Entry, entries_where, holding, holds, read_entries
+from core.desk.exclusions import SHOWN, read_line
 from core.desk.finding import parts_of_phone
 from core.errors import Refusal
 from core.exclusions.expiry import LONGEST

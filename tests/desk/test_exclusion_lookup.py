@@ -9,8 +9,9 @@ import pytest
 
 from core.clock import ManualClock
 from core.database import Database
+from core.desk.exclusion_entries import Entry
 from core.desk.exclusion_lookup import Sought, entry, page, seek, still_stopping, would_stop
-from core.desk.exclusions import Added, Already, Entry, add, change, lift, put_back
+from core.desk.exclusions import Added, Already, add, change, lift, put_back
 from core.desk.person_exclusion import exclude_person
 from core.errors import Refusal
 from core.staff.managers import Person
