@@ -81,7 +81,7 @@ class Consumer:
                 await self._feed(update)
         except Overtaken:
             log.warning("another process has handled this update meanwhile", update_id=update.id)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - logged there, with what has become of the update
             await self._failed(update, error)
         else:
             await self._settle(update, None)

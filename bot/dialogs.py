@@ -39,6 +39,8 @@ class Writing(StatesGroup):
     inclusion = State()  # who comes off the exclusion list
     check = State()  # whom to try against the exclusion list
     search = State()  # what to look for
+    lead = State()  # whose card to show
+    recipient = State()  # whom to write a letter to
     subject = State()  # of a letter
     copy = State()  # who else gets a letter
     letter = State()  # the text of a letter begun from a lead's card

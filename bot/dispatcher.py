@@ -60,6 +60,7 @@ ROUTERS = (
     files.router,
     letters.router,
     reply.router,
+    inbox.dialog,
     search.dialog,
     exclusions.dialog,
     reply.fallback,

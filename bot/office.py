@@ -10,6 +10,7 @@ from bot.texts import Texts, Words
 from core.channel import InboundMessage
 from core.clock import Clock
 from core.database import Database
+from core.desk.accounts import accounts
 from core.desk.cards import Card, card
 from core.errors import Refusal
 from core.files import FileStore
@@ -65,6 +66,10 @@ class Office:
         if (there := await self.card(lead_id, words)) is None:
             raise Refusal("refused-lead-gone")
         return there
+
+    async def has_mailbox(self) -> bool:
+        """Whether letters can be written at all."""
+        return any(account.channel == "email" for account in await self.db.read(accounts))
 
     async def reread(self, person: Person) -> Person:
         """The person as the database has them after a change."""

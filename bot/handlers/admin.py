@@ -48,21 +48,21 @@ _ACTIONS = (
 _ADMIN_WORDS = ("admin", "админ", "администратор")
 
 
-@router.message(Command("ledger"), Admins())
+@router.message(Command("ledger", ignore_case=True), Admins())
 async def ledger(message: Message, bot: Bot, office: Office, words: Words, state: FSMContext) -> None:
     """Today's balance of every account, and what is parked."""
     await leave(office, bot, state, words)
     await show(office, bot, message.chat.id, await _ledger(office, words))
 
 
-@router.message(Command("managers"), Admins())
+@router.message(Command("managers", ignore_case=True), Admins())
 async def people(message: Message, bot: Bot, office: Office, words: Words, state: FSMContext) -> None:
     """Who works here."""
     await leave(office, bot, state, words)
     await show(office, bot, message.chat.id, await _people(office, words))
 
 
-@router.message(Command("invite"), Admins())
+@router.message(Command("invite", ignore_case=True), Admins())
 async def invite(
     message: Message,
     command: CommandObject,

@@ -24,7 +24,7 @@ from core.staff.managers import Person, set_available
 router = Router(name="availability")
 
 
-@router.message(Command("away"))
+@router.message(Command("away", ignore_case=True))
 async def away(
     message: Message, bot: Bot, office: Office, words: Words, person: Person, state: FSMContext, deed: Deed
 ) -> None:
@@ -33,7 +33,7 @@ async def away(
     await show(office, bot, message.chat.id, await _away(words, person, deed))
 
 
-@router.message(Command("back"))
+@router.message(Command("back", ignore_case=True))
 async def back(
     message: Message, bot: Bot, office: Office, words: Words, person: Person, state: FSMContext, deed: Deed
 ) -> None:

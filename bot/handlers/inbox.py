@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 from aiogram import Bot, Router
 from aiogram.filters import Command, CommandObject
 from aiogram.fsm.context import FSMContext
 from aiogram.types import CallbackQuery, Message
 
 from bot.callbacks import Action, Tap
-from bot.handlers.dialogue import leave
+from bot.dialogs import Writing
+from bot.handlers.contents import text_of
+from bot.handlers.dialogue import answered, ask, leave
 from bot.handlers.filters import On
 from bot.handlers.showing import redraw, show
 from bot.office import Office
@@ -25,9 +29,11 @@ from core.leads.pipelines import all_stages
 from core.staff.managers import Person
 
 router = Router(name="inbox")
+dialog = Router(name="inbox dialog")
+_NUMBER = re.compile(r"(?:лид|lead)?\s*[#№]?\s*([0-9]{1,9})", re.IGNORECASE)
 
 
-@router.message(Command("leads"))
+@router.message(Command("leads", ignore_case=True))
 async def leads(
     message: Message, bot: Bot, office: Office, words: Words, person: Person, state: FSMContext
 ) -> None:
@@ -38,7 +44,7 @@ async def leads(
     await show(office, bot, message.chat.id, await _list(office, words, person, view))
 
 
-@router.message(Command("lead"))
+@router.message(Command("lead", re.compile(r"lead_?([0-9]{1,9})$", re.IGNORECASE), ignore_case=True))
 async def lead(
     message: Message,
     command: CommandObject,
@@ -48,24 +54,19 @@ async def lead(
     person: Person,
     state: FSMContext,
 ) -> None:
-    """`/lead 12`: that lead's card."""
+    """`/lead 12`, `/lead12`: that lead's card; or the question which."""
     await leave(office, bot, state, words)
-    number = lead_number(command.args)
-    if number is None:
-        await show(office, bot, message.chat.id, Screen(words("lead-which"), (), (lists_row(words),)))
-        return
-    shown = await office.db.read(
-        lambda connection: card_by_number(
-            connection,
-            number,
-            now=words.now,
-            language_default=office.texts.default,
-            language=words.language,
-        )
-    )
-    if shown is None:
-        raise Refusal("refused-lead-gone")
-    await show_card(office, bot, message.chat.id, words, person, shown)
+    written = command.regexp_match[1] if command.regexp_match else command.args
+    await _show_numbered(office, bot, state, words, person, message.chat.id, written)
+
+
+@dialog.message(Writing.lead)
+async def lead_answered(
+    message: Message, bot: Bot, office: Office, words: Words, person: Person, state: FSMContext
+) -> None:
+    """The answer to the question which lead."""
+    await answered(office, bot, message.chat.id, state, words.now)
+    await _show_numbered(office, bot, state, words, person, message.chat.id, text_of(message)[0])
 
 
 @router.callback_query(On(Action.LIST))
@@ -110,9 +111,22 @@ async def card_again(
 
 
 def lead_number(written: str | None) -> int | None:
-    """The number of a lead as people write it after a command: `12`, `№ 12`, `#12`."""
-    digits = (written or "").strip().lstrip("#№ ")
-    return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) < 10 else None
+    """The number of a lead as people write it: `12`, `№ 12`, `#12`, `лид 12`, `lead № 12`."""
+    found = _NUMBER.fullmatch((written or "").strip()[:40])
+    return int(found[1]) if found else None
+
+
+async def lead_numbered(office: Office, words: Words, number: int) -> Card | None:
+    """The card of the lead with this number."""
+    return await office.db.read(
+        lambda connection: card_by_number(
+            connection,
+            number,
+            now=words.now,
+            language_default=office.texts.default,
+            language=words.language,
+        )
+    )
 
 
 async def show_card(
@@ -130,6 +144,24 @@ async def redraw_card(
     shown = await office.card_there(lead_id, words)
     about = shown_as(shown)
     await redraw(office, bot, callback, card_screen(words, shown, person), about)
+
+
+async def _show_numbered(
+    office: Office,
+    bot: Bot,
+    state: FSMContext,
+    words: Words,
+    person: Person,
+    chat_id: int,
+    written: str | None,
+) -> None:
+    if (number := lead_number(written)) is None:
+        row = lists_row(words)
+        await ask(office, bot, state, words, chat_id, Writing.lead, {}, words("lead-which"), rows=(row,))
+        return
+    if (shown := await lead_numbered(office, words, number)) is None:
+        raise Refusal("refused-lead-gone")
+    await show_card(office, bot, chat_id, words, person, shown)
 
 
 async def _list(

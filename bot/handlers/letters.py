@@ -6,6 +6,7 @@ has buttons that change the subject and add copies, and comes back when that is 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -24,7 +25,7 @@ from bot.handlers.dialogue import answered, ask, expect_album, leave
 from bot.handlers.errors import Toast, sentence
 from bot.handlers.filters import On, ToQuestion
 from bot.handlers.following import follow_answer
-from bot.handlers.inbox import lead_number
+from bot.handlers.inbox import lead_number, lead_numbered
 from bot.handlers.showing import entities, patiently, say, show
 from bot.letterheads import Letterhead, joined, read_copies, read_subject, with_letterhead
 from bot.office import Office
@@ -42,7 +43,7 @@ from core.conversations.redrawing import redraw_cards
 from core.conversations.shown import ShownMessage, remember
 from core.database import Transaction
 from core.desk import letters
-from core.desk.cards import Card, card_by_number
+from core.desk.cards import Card
 from core.desk.letters import Envelope
 from core.desk.telling import tell_answered
 from core.errors import Refusal
@@ -77,26 +78,23 @@ async def whole_letter(callback: CallbackQuery, tap: Tap, bot: Bot, office: Offi
     await office.db.transact(lambda tx: remember(tx, office.account.id, chat_id, [sent.message_id], about))
 
 
-@router.message(Command("write"))
+@router.message(Command("write", re.compile(r"write_?([0-9]{1,9})$", re.IGNORECASE), ignore_case=True))
 async def write_by_number(
     message: Message, command: CommandObject, bot: Bot, office: Office, words: Words, state: FSMContext
 ) -> None:
-    """`/write 12`: a letter to that lead's person."""
+    """`/write 12`, `/write12`: a letter to that lead's person; or the question to whom."""
     await leave(office, bot, state, words)
-    number = lead_number(command.args)
-    if number is None:
-        await say(office, bot, message.chat.id, words("letter-which"))
-        return
-    shown = await office.db.read(
-        lambda connection: card_by_number(
-            connection,
-            number,
-            now=words.now,
-            language_default=office.texts.default,
-            language=words.language,
-        )
-    )
-    await _begin(office, bot, state, words, message.chat.id, shown)
+    if not await office.has_mailbox():
+        raise Refusal("refused-no-mailbox")
+    written = command.regexp_match[1] if command.regexp_match else command.args
+    await _begin_numbered(office, bot, state, words, message.chat.id, written)
+
+
+@router.message(Writing.recipient, ToQuestion())
+async def recipient(message: Message, bot: Bot, office: Office, words: Words, state: FSMContext) -> None:
+    """The answer to the question whom the letter is for."""
+    await answered(office, bot, message.chat.id, state, words.now)
+    await _begin_numbered(office, bot, state, words, message.chat.id, text_of(message)[0])
 
 
 @router.callback_query(On(Action.LETTER))
@@ -221,6 +219,15 @@ async def ask_letter(
 def letterhead(content: Mapping[str, Any]) -> Letterhead:
     """The head that was chosen by button."""
     return Letterhead(content.get("subject") or None, tuple(content.get("cc") or ()))
+
+
+async def _begin_numbered(
+    office: Office, bot: Bot, state: FSMContext, words: Words, chat_id: int, written: str | None
+) -> None:
+    if (number := lead_number(written)) is None:
+        await ask(office, bot, state, words, chat_id, Writing.recipient, {}, words("letter-which"))
+    else:
+        await _begin(office, bot, state, words, chat_id, await lead_numbered(office, words, number))
 
 
 async def _begin(

@@ -22,6 +22,7 @@ from bot.handlers.dialogue import answered, expect_album, leave, stands
 from bot.handlers.errors import Toast, sentence
 from bot.handlers.filters import On, ToShown
 from bot.handlers.following import follow_answer
+from bot.handlers.inbox import lead_number, lead_numbered
 from bot.handlers.letters import ask_letter, letterhead
 from bot.handlers.showing import say, show, strip
 from bot.letterheads import Letterhead, with_letterhead
@@ -214,6 +215,9 @@ async def plain_text(message: Message, bot: Bot, office: Office, words: Words, p
     """A message for nobody: never sent to anyone, never met with silence."""
     rows: list[tuple[Button, ...]] = [lists_row(words)]
     origin = message.forward_origin
+    number = lead_number(text_of(message)[0])
+    if number is not None and (meant := await lead_numbered(office, words, number)) is not None:
+        rows.insert(0, (Button(words("button-lead", number=number), data(Action.OPEN, meant.id)),))
     if person.is_admin and isinstance(origin, MessageOriginUser):
         sender = data(Action.EXCLUDE_SENDER, origin.sender_user.id)
         rows.append((Button(words("button-exclude-sender"), sender),))

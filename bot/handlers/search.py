@@ -26,7 +26,7 @@ dialog = Router(name="search dialog")
 _LONGEST = 200  # characters of a query
 
 
-@router.message(Command("find"))
+@router.message(Command("find", ignore_case=True))
 async def find_command(
     message: Message,
     command: CommandObject,

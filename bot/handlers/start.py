@@ -81,10 +81,10 @@ async def start(
     await show(office, bot, message.chat.id, _greeting(words, here, user))
 
 
-@router.message(Command("help"), Works())
+@router.message(Command("help", ignore_case=True), Works())
 async def help_(message: Message, bot: Bot, office: Office, words: Words, person: Person) -> None:
     """What the bot can do."""
-    await show(office, bot, message.chat.id, _help(words, person))
+    await show(office, bot, message.chat.id, await _help(office, words, person))
 
 
 @router.callback_query(On(Action.HELP), Works())
@@ -92,10 +92,10 @@ async def help_tapped(
     callback: CallbackQuery, bot: Bot, office: Office, words: Words, person: Person
 ) -> None:
     """What the bot can do, asked by button."""
-    await show(office, bot, callback.from_user.id, _help(words, person))
+    await show(office, bot, callback.from_user.id, await _help(office, words, person))
 
 
-@router.message(Command("language"), Works())
+@router.message(Command("language", ignore_case=True), Works())
 async def language(
     message: Message, bot: Bot, office: Office, words: Words, person: Person, deed: Deed
 ) -> None:
@@ -135,7 +135,7 @@ async def stranger(message: Message, bot: Bot, office: Office, words: Words) -> 
 
 async def set_commands(office: Office, bot: Bot, chat_id: int, person: Person, words: Words) -> None:
     """The menu of commands in this chat: by role, in the person's language. Strangers see none of it."""
-    names = (*COMMANDS, *ADMIN_COMMANDS) if person.is_admin else COMMANDS
+    names = await _commands(office, person)
     listed = [BotCommand(command=name, description=words(f"command-{name}")) for name in names]
     await patiently(office, lambda: bot.set_my_commands(listed, scope=BotCommandScopeChat(chat_id=chat_id)))
 
@@ -174,11 +174,18 @@ def _greeting(words: Words, person: Person, user: User) -> Screen:
     return rich.screen(*rows)
 
 
-def _help(words: Words, person: Person) -> Screen:
+async def _commands(office: Office, person: Person) -> list[str]:
+    """What this person can do here; letters only where there is a mailbox."""
+    names = [*COMMANDS, *(ADMIN_COMMANDS if person.is_admin else ())]
+    return names if await office.has_mailbox() else [name for name in names if name != "write"]
+
+
+async def _help(office: Office, words: Words, person: Person) -> Screen:
+    names = await _commands(office, person)
     rich = Rich().add(words("help-heading"), Markup.BOLD)
-    for key in ("help-reply", "help-letter", "help-plain", "help-buttons"):
+    for key in ("help-reply", *(("help-letter",) if "write" in names else ()), "help-plain", "help-buttons"):
         rich.gap().line(words(key))
     rich.gap().line(words("help-commands"), Markup.BOLD)
-    for name in (*COMMANDS, *(ADMIN_COMMANDS if person.is_admin else ())):
+    for name in names:
         rich.line(f"/{name} · {words(f'command-{name}')}")
     return rich.screen(lists_row(words))

@@ -20,7 +20,7 @@ from core.desk.statistics import day, statistics, week
 router = Router(name="statistics")
 
 
-@router.message(Command("stats"))
+@router.message(Command("stats", ignore_case=True))
 async def stats(message: Message, bot: Bot, office: Office, words: Words, state: FSMContext) -> None:
     """Today's figures; a button leads to the week's."""
     await leave(office, bot, state, words)

@@ -244,3 +244,46 @@ async def test_a_question_answered_with_what_cannot_be_sent_waits_for_another_tr
     assert buttons_of(question) == ["Отмена"]
     await story.admin.writes(story.staff, "Сто тысяч")
     await anna.sees(story.line, "Сто тысяч")
+
+
+async def test_a_lead_is_found_however_its_number_is_written(story: Story) -> None:
+    await a_lead(story)
+    for written in ("/LEAD 1", "/lead1", "/Lead_1", "/lead № 1"):
+        assert (await said_to(story, written)).text.startswith("Лид № 1 · Новая"), written
+    for written in ("1", "№ 1", "лид 1", "Лид №1"):
+        offered = await said_to(story, written)
+        assert "никому не ушло" in offered.text
+        assert buttons_of(offered)[0] == "Лид № 1", written
+    assert "Лид № 7" not in buttons_of(await said_to(story, "7"))
+
+
+async def test_which_lead_is_asked_and_the_next_message_is_the_answer(story: Story) -> None:
+    anna, card = await a_lead(story)
+    question = await said_to(story, "/lead")
+    assert question.text == "Какой лид? Пришлите номер, например: 12"
+    assert buttons_of(question)[-1] == "Отмена"
+    assert (await said_to(story, "не знаю")).text == question.text
+    assert (await said_to(story, "№ 1")).text.startswith("Лид № 1 · Новая")
+    # A reply to a card is an answer to its customer all the same.
+    await said_to(story, "/lead")
+    await story.admin.writes(story.staff, "Добрый день", reply_to=card)
+    await anna.sees(story.line, "Добрый день")
+
+
+async def test_letters_are_spoken_of_only_where_there_is_a_mailbox(story: Story) -> None:
+    shown = await said_to(story, "/help")
+    assert "/write" not in shown.text
+    assert "письмом" not in shown.text
+    assert "нет почтового ящика" in (await said_to(story, "/write")).text
+    menus = [call for call in story.telegram.calls if call.method == "setMyCommands"]
+    assert menus
+    assert all('"write"' not in str(call.params) for call in menus)
+
+
+async def test_who_is_to_be_removed_is_named_so_that_it_reads_well(story: Story) -> None:
+    await story.manager(101, "Борис")
+    people = await said_to(story, "/managers")
+    await story.admin.taps(people, "Борис")
+    await story.telegram.until(lambda: "Убрать из сотрудников" in buttons_of(people))
+    await story.admin.taps(people, "Убрать из сотрудников")
+    await story.telegram.until(lambda: "Убрать из сотрудников: Борис?" in people.text)

@@ -249,7 +249,9 @@ async def test_where_no_letter_can_go_is_said_before_one_is_written(
     await admin.sees(staff, "Новый лид № 1")
     assert await told("/write 1") == "У клиента из лида № 1 нет адреса почты."
     assert await told("/write 99") == "Такого лида нет."
-    assert await told("/write") == "Кому написать? Например: /write 12"
+    assert await told("/write") == "Кому написать? Пришлите номер лида, например: 12"
+    assert await told("№ 1") == "У клиента из лида № 1 нет адреса почты."
+    assert "/write" in await told("/help")
 
     await post.brings("Добрый день")
     card = await admin.sees(staff, "Новый лид № 2")

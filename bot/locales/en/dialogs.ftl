@@ -56,7 +56,7 @@ unmerged = Two people again.
 told-apart = Noted: these are two people. You can undo it in the history.
 told-apart-undone = Open again: this may be one person.
 timer-cancelled = Fine, it will not be sent.
-lead-which = Which lead? For example: /lead 12
+lead-which = Which lead? Send its number, for example: 12
 
 # What became of an answer
 reply-sending = ⏳ Sending…

@@ -22,7 +22,7 @@ letter-next = Your next message goes out as this letter, with a file if you like
 letter-ask-subject = What is the letter about? Send its subject.
 letter-ask-copy = Who gets a copy? One address, or several with commas between.
 letter-over = This letter has been sent or cancelled. Start a new one from the card.
-letter-which = Who is the letter for? For example: /write 12
+letter-which = Who is the letter for? Send the number of the lead, for example: 12
 
 letter-automatic = automatic letter
 letter-third-person = not the customer
