@@ -33,6 +33,8 @@ KINDS = (
     "edited_business_message",
     "deleted_business_messages",
 )
+# Telegram counts updates in 32 bits; an offset beyond what its JSON can hold exactly would never be reached.
+MOST_UPDATE_ID = 2**53
 SHORTEST_PAUSE, LONGEST_PAUSE = timedelta(seconds=1), timedelta(seconds=60)
 
 Trouble = Callable[[AccountRef, str | None], Awaitable[None]]
@@ -67,21 +69,28 @@ class Polling:
         """
         pause = SHORTEST_PAUSE
         told_alive = None
+        if offset is not None and not 0 <= offset <= MOST_UPDATE_ID:
+            offset = None
         while True:
             reply = await self._api.get_updates(offset, seconds=self._wait_seconds, kinds=KINDS)
             try:
                 if isinstance(reply, Answered) and isinstance(reply.result, list):
-                    offset = await self._file(reply.result, offset)
+                    asked, offset = offset, await self._file(reply.result, offset)
                     now = self._clock.now()
                     if told_alive is None or now - told_alive >= self._alive_every:
                         await self._trouble(self._account, None)
                         told_alive = now
-                    pause = SHORTEST_PAUSE
-                    continue
-                why, wait = self._complaint(reply)
-                log.warning("no updates", account_id=self._account.id, why=why)
-                told_alive = None  # once it is well again the admins hear of it at once
-                await self._trouble(self._account, why)
+                    if offset != asked or not reply.result:
+                        pause = SHORTEST_PAUSE
+                        continue
+                    # Filed or parked it is, but the same page comes again, at once and for ever.
+                    log.warning("a page has no number to go on from", account_id=self._account.id)
+                    wait = None
+                else:
+                    why, wait = self._complaint(reply)
+                    log.warning("no updates", account_id=self._account.id, why=why)
+                    told_alive = None  # once it is well again the admins hear of it at once
+                    await self._trouble(self._account, why)
             except (OSError, DatabaseError) as error:
                 # The database is away: nothing is acknowledged, the same page comes again.
                 log.error("a page cannot be filed", account_id=self._account.id, why=type(error).__name__)
@@ -99,8 +108,9 @@ class Polling:
         for update in updates:
             raw = json.dumps(update, ensure_ascii=True, separators=(",", ":")).encode()
             page.append(normalise(update, raw, self._clock.now(), self._account.scope))
-            if isinstance(update, dict) and isinstance(update.get("update_id"), int):
-                offset = max(offset or 0, update["update_id"] + 1)
+            number = update.get("update_id") if isinstance(update, dict) else None
+            if type(number) is int and 0 <= number < MOST_UPDATE_ID:
+                offset = max(offset or 0, number + 1)
         await self._intake.take(self._account, page, cursor={"offset": offset})
         return offset
 
