@@ -8,6 +8,7 @@ Only after the commit does the edge acknowledge.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -431,7 +432,7 @@ def _hand_to_bot(tx: Transaction, account: AccountRef, entry: Entry) -> None:
                 "id": tx.new_id(),
                 "account_id": account.id,
                 "person_id": received.staff_id or 0,
-                "update": json.loads(received.raw),
+                "update": _storable(json.loads(received.raw)),
                 "received_at": tx.now,
                 "lease_until": None,
                 "attempts": 0,
@@ -439,6 +440,18 @@ def _hand_to_bot(tx: Transaction, account: AccountRef, entry: Entry) -> None:
         ],
     )
     tx.hint("staff")
+
+
+def _storable(value: Any) -> Any:
+    """What neither database can hold gives way to a mark as long as it: what Telegram says of places stays true."""
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {_storable(key): _storable(below) for key, below in value.items()}
+    return [_storable(below) for below in value] if isinstance(value, list) else value
+
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def _is_for_staff(account: AccountRef, received: Received, staff: Collection[int]) -> bool:
