@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from channels.telegram.inbound import normalise
+from core.errors import InvalidInput
 from webhooks.connections import in_time
 
 if TYPE_CHECKING:
@@ -29,13 +30,13 @@ def add_routes(app: web.Application, edge: Edge) -> None:
         if not hmac.compare_digest(given, edge.telegram_secret):
             raise web.HTTPUnauthorized(reason="the secret token is missing or wrong")
         if request.content_length is not None and request.content_length > MAX_UPDATE:
-            raise web.HTTPRequestEntityTooLarge(MAX_UPDATE, request.content_length)
+            raise _too_long()
         body = bytearray()
         async with in_time(request, edge.patience):
             async for chunk in request.content.iter_any():
                 body += chunk
                 if len(body) > MAX_UPDATE:
-                    raise web.HTTPRequestEntityTooLarge(MAX_UPDATE, len(body))
+                    raise _too_long()
         raw = bytes(body)
         try:
             update = json.loads(raw)
@@ -45,3 +46,7 @@ def add_routes(app: web.Application, edge: Edge) -> None:
         return web.Response()
 
     app.router.add_post("/lines/{line}/telegram", post)
+
+
+def _too_long() -> InvalidInput:
+    return InvalidInput("body", f"longer than {MAX_UPDATE} bytes", 413)
