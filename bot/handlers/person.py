@@ -13,6 +13,7 @@ from bot.handlers.inbox import redraw_card
 from bot.handlers.showing import redraw, show
 from bot.office import Office
 from bot.screens.cards import (
+    contact_name,
     shown_about,
 )
 from bot.screens.choices import exclusion_question
@@ -147,8 +148,9 @@ async def exclude(
     deed: Deed,
 ) -> None:
     """Keep this person out by every address we know; the card has the button that undoes it."""
-    done = await deed(lambda tx: person_exclusion.exclude_person(tx, person, tap.id(0)))
-    toast.say(person_excluded(words, done), alert=bool(done.others))
+    shown = await office.card_there(tap.id(0), words)
+    done = await deed(lambda tx: person_exclusion.exclude_person(tx, person, shown.id))
+    toast.say(person_excluded(words, done, contact_name(words, shown)), alert=bool(done.others))
     await redraw_card(office, bot, callback, words, person, tap.id(0))
 
 

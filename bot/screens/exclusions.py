@@ -158,9 +158,9 @@ def lifted_line(words: Words, entry: Entry, still: Sequence[Entry]) -> str:
     return words(key, pattern=pattern_of(words, entry))
 
 
-def person_excluded(words: Words, done: PersonExcluded) -> str:
+def person_excluded(words: Words, done: PersonExcluded, name: str) -> str:
     """What excluding a person from a card has done, in one or two sentences."""
-    text = words("person-excluded", count=len(done.patterns))
+    text = words("person-excluded", name=name, count=len(done.patterns))
     if done.others:
         names = ", ".join(line_of(other.name, 40) or words("card-nameless") for other in done.others[:5])
         text = f"{text} {words('person-excluded-others', names=names)}"

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
+from bot.screens.exclusions import person_excluded
+from bot.texts import Texts
+from core.desk.person_exclusion import PersonExcluded
 from core.journal import Journal
 from sandbox.faults import HangUp, Refuse
 from sandbox.messages import Message
@@ -287,3 +291,13 @@ async def test_who_is_to_be_removed_is_named_so_that_it_reads_well(story: Story)
     await story.telegram.until(lambda: "Убрать из сотрудников" in buttons_of(people))
     await story.admin.taps(people, "Убрать из сотрудников")
     await story.telegram.until(lambda: "Убрать из сотрудников: Борис?" in people.text)
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("ru", "Анна: исключены 2 адреса."), ("en", "Анна is excluded: 2 addresses.")],
+)
+def test_who_was_excluded_is_named(language: str, said: str) -> None:
+    words = Texts().words(language, "Europe/Moscow", datetime(2026, 3, 16, tzinfo=UTC))
+    done = PersonExcluded(1, ("phone:+79161234567", "telegram:777"), (1,), ())
+    assert person_excluded(words, done, "Анна") == said

@@ -8,7 +8,7 @@ import pytest
 
 from core.clock import ManualClock
 from core.conversations.model import Delivery
-from core.database import Database
+from core.database import Database, Transaction
 from core.desk import work
 from core.desk.person_exclusion import exclude_person
 from core.desk.telling import tell_answered
@@ -32,6 +32,17 @@ async def told(database: Database, person: Person) -> list[dict[str, object]]:
     """What this person is told of others' deeds."""
     rows = await every(database, Delivery, Delivery.manager_id == person.id)
     return [row["notice"] for row in rows if row["notice"]["kind"] in ("lead-closed-by", "answered-by")]
+
+
+async def answers(database: Database, lead_id: int, person: Person) -> int:
+    """This person answers the customer, as the bot does it; the message."""
+
+    def work_(tx: Transaction) -> int:
+        said = reply(tx, person, lead_id, Draft("Да"))
+        tell_answered(tx, lead_id, person, said.message_id)
+        return said.message_id
+
+    return await database.transact(work_)
 
 
 async def test_whose_lead_a_colleague_closes_is_told_and_the_closer_is_not(
@@ -90,12 +101,9 @@ async def test_whose_customer_a_colleague_answers_reads_it_without_a_sound(
         bot, olga, petr = await an_account(database), await a_manager(database), await a_manager(database)
         lead = await a_lead(database, bot)
         await database.transact(partial(take, lead_id=lead, person=olga))
-        for person in (olga, petr):
-            said = await database.transact(partial(reply, person=person, lead_id=lead, draft=Draft("Да")))
-            await database.transact(
-                partial(tell_answered, lead_id=lead, by=person, message_id=said.message_id)
-            )
+        own, theirs = [await answers(database, lead, person) for person in (olga, petr)]
+        assert own != theirs
         assert await told(database, olga) == [
-            {"kind": "answered-by", "silent": True, "by": petr.id, "message_id": said.message_id}
+            {"kind": "answered-by", "silent": True, "by": petr.id, "message_id": theirs}
         ]
         assert await told(database, petr) == []

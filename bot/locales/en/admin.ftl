@@ -50,10 +50,10 @@ restored-open = Restored: the message is in lead { $number } now, { $name }
 restored-already = This has been restored already.
 restored-still = New messages will still be stopped: { $pattern } is on the list.
 restored-not-lead = Taken again, but it became no lead: { $state }
-person-excluded = { $count ->
-    [one] { $count } address of this person is excluded.
-   *[other] { $count } addresses of this person are excluded.
-  }
+person-excluded = { $name } is excluded: { $count ->
+    [one] { $count } address
+   *[other] { $count } addresses
+  }.
 person-excluded-others = The same addresses belong to { $names }.
 person-exclusion-undone = The exclusion is undone.
 button-undo-one = ↩️ { $pattern }

@@ -52,11 +52,11 @@ restored-open = Вернули: сообщение теперь в лиде № 
 restored-already = Это уже вернули.
 restored-still = Новые сообщения по-прежнему не пройдут: { $pattern } в списке.
 restored-not-lead = Взяли заново, но лида не вышло: { $state }
-person-excluded = { $count ->
-    [one] Исключён { $count } адрес
-    [few] Исключены { $count } адреса
-   *[many] Исключено { $count } адресов
-  } этого человека.
+person-excluded = { $name }: { $count ->
+    [one] исключён { $count } адрес
+    [few] исключены { $count } адреса
+   *[many] исключено { $count } адресов
+  }.
 person-excluded-others = Те же адреса есть у: { $names }.
 person-exclusion-undone = Исключение снято.
 button-undo-one = ↩️ { $pattern }
