@@ -90,6 +90,7 @@ class InboundMessage:
     source: str | None = None  # where the person came from: a /start payload, utm_source, a referring page
     fields: Mapping[str, str] = field(default_factory=dict)  # what a form or a network knows besides
     automatic: bool = False  # a machine wrote: kept, never answered, opens no lead
+    opens: bool = False  # the person opened the chat, and has said nothing yet
     references: tuple[str, ...] = ()  # e-mail: ids of earlier letters, nearest first
     bounce: Bounce | None = None  # with kind BOUNCE
 

@@ -19,6 +19,7 @@ class StageEntered:
     is_new: bool = False  # the lead was born with this visit
     machine: bool = False  # nothing automatic may be said (import, backlog, a machine wrote)
     language: str | None = None  # what the customer reads, when the cause told
+    is_silent: bool = False  # the customer opened the chat, and has said nothing yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,16 @@ class StageLeft:
 
     lead_id: int
     visit_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class FirstWords:
+    """Somebody who had merely opened the chat says what they want; what waited for that is due."""
+
+    lead_id: int
+    conversation_id: int
+    occurred_at: datetime
+    language: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +104,7 @@ class ManagerLeft:
 Event: TypeAlias = (
     StageEntered
     | StageLeft
+    | FirstWords
     | CustomerWrote
     | MessageEdited
     | Answered

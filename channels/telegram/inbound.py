@@ -181,6 +181,8 @@ def _filed(
     if is_edit and content.kind == "location":
         return Ignored("a live location has moved")  # every few seconds, for hours
     text = content.text
+    # https://core.telegram.org/bots/features#commands: every chat with a bot begins so, by a button.
+    opens = bool(source) or (text == "/start" and not is_forwarded(event))
     if source:
         text = "/start"
     moment = event.get("edit_date") if is_edit else None
@@ -205,6 +207,7 @@ def _filed(
         reply_to=str(reply_to) if reply_to else None,
         source=source,
         automatic=bool(writer.get("is_bot")) or customer_id in _TELEGRAM_ITSELF,
+        opens=opens,
     )
 
 

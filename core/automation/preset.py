@@ -38,6 +38,10 @@ CONFIRMATION = {
         "Your reference is {{ number }}."
     ),
 }
+GREETING = {  # for who has merely opened the chat; what they then write is confirmed
+    "ru": 'Здравствуйте{{ name|after(", ") }}! Напишите, что вас интересует, и мы ответим здесь.',
+    "en": 'Hello{{ name|after(", ") }}! Tell us what you need, and we will answer here.',
+}
 FOLLOW_UP = {
     "ru": (
         'Здравствуйте{{ name|after(", ") }}! Остались ли у вас вопросы? '
@@ -114,7 +118,7 @@ def ensure_line(tx: Transaction, *, language: str, timezone: str) -> int:
                 "start": Start.ENTERED,
                 "delay_seconds": 0,
                 "action": "message",
-                "parameters": {"text": CONFIRMATION},
+                "parameters": {"text": CONFIRMATION, "greeting": GREETING},
                 "condition": None,
                 "stops_on_answer": False,
                 "once_per_lead": True,

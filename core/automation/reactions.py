@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -24,6 +24,7 @@ from core.events import (
     ContactClosed,
     CustomerWrote,
     Event,
+    FirstWords,
     ManagerCame,
     ManagerLeft,
     MessageEdited,
@@ -87,13 +88,15 @@ class Reactions:
             tx.record(came[0])  # there may be more
         if entered := _without_circles(tx, entered):
             self._stage_entered(tx, entered)
+        if spoke := [event for event in events if isinstance(event, FirstWords)]:
+            self._first_words(tx, spoke)
         if answered:
             _await_silence(tx, answered)
         for failed in [one for one in events if isinstance(one, AnswerFailed)]:
             timers.cancel_silence(tx, failed.lead_id, "answer-failed")
             if failed.is_certain:
                 wait_still(tx, failed.lead_id, failed.message_id)
-        _tell_managers(tx, entered, wrote, edited)
+        _tell_managers(tx, entered, wrote, edited, {event.lead_id for event in spoke})
 
     def _stage_entered(self, tx: Transaction, entered: Sequence[StageEntered]) -> None:
         robots = robots_of(tx, {event.stage_id for event in entered})
@@ -109,6 +112,11 @@ class Reactions:
                     continue  # a colleague opened the lead again: nobody expects a word to the customer
                 if reason is not None:
                     skipped.append((_run(robot, event), reason))
+                elif event.is_silent and robot.action == "message" and robot.delay_seconds == 0:
+                    # Nothing was asked yet, so nothing is confirmed; a robot that has a greeting says that.
+                    if robot.parameters.get("greeting"):
+                        run = _run(robot, event)
+                        runs.append(replace(run, key=f"{run.key}:greeting", words="greeting"))
                 elif robot.delay_seconds == 0:
                     runs.append(_run(robot, event))
                 else:
@@ -122,19 +130,48 @@ class Reactions:
                             robot.stops_on_answer,
                         )
                     )
-        if runs:
-            results = perform(tx, runs)
-            # What was said already is no news; everything else a manager may wonder about.
-            skipped += [
-                (run, reason) for run in runs if (reason := results[run.key]) not in (None, "already-said")
-            ]
-        timers.note_skipped(tx, skipped)
+        timers.note_skipped(tx, skipped + _performed(tx, runs))
         timers.schedule(tx, appointments)
+
+    def _first_words(self, tx: Transaction, spoke: Sequence[FirstWords]) -> None:
+        """What is said at once to whoever writes, is said now to those who were only greeted before."""
+        asked = {"leads": {words.lead_id for words in spoke}}
+        leads = {row.id: row for row in tx.connection.execute(_STAGES, asked)}
+        robots = robots_of(tx, {lead.stage_id for lead in leads.values()})
+        runs: list[Run] = []
+        skipped: list[tuple[Run, str]] = []
+        for words in spoke:
+            lead = leads[words.lead_id]
+            event = StageEntered(
+                lead.id,
+                lead.visit_id,
+                lead.stage_id,
+                words.conversation_id,
+                words.occurred_at,
+                language=words.language,
+            )
+            reason = self._why_silent(tx, event)
+            for robot in robots.get(lead.stage_id, ()):
+                if robot.start != Start.ENTERED or robot.action != "message" or robot.delay_seconds:
+                    continue
+                if reason is None:
+                    runs.append(_run(robot, event))
+                else:
+                    skipped.append((_run(robot, event), reason))
+        timers.note_skipped(tx, skipped + _performed(tx, runs))
 
     def _why_silent(self, tx: Transaction, event: StageEntered) -> str | None:
         if event.machine:
             return "machine"
         return "too-late" if tx.now - event.occurred_at > self._policy.confirm_max_age else None
+
+
+def _performed(tx: Transaction, runs: Sequence[Run]) -> list[tuple[Run, str]]:
+    """Do it; returns what a manager may wonder about. That something was said already is no news."""
+    if not runs:
+        return []
+    results = perform(tx, runs)
+    return [(run, reason) for run in runs if (reason := results[run.key]) not in (None, "already-said")]
 
 
 def _run(robot: RobotRef, event: StageEntered) -> Run:
@@ -172,6 +209,7 @@ def _tell_managers(
     entered: Sequence[StageEntered],
     wrote: Sequence[CustomerWrote],
     edited: Sequence[MessageEdited],
+    spoke: Collection[int],
 ) -> None:
     born = {event.lead_id for event in entered if event.is_new}
     happened: list[CustomerWrote | MessageEdited] = [*_with_leads(tx, wrote), *edited]
@@ -187,14 +225,17 @@ def _tell_managers(
     admins = [person.id for person in everyone if person.is_admin]
     wishes: list[Wish] = []
     conversations: dict[int, int | None] = {e.lead_id: e.conversation_id for e in entered if e.is_new}
+    mute = {event.lead_id for event in entered if event.is_silent}  # there will be something to read later
     told: set[tuple[int | None, str]] = set()
     for lead_id in sorted(born):
-        silent = not here and responsible[lead_id] is None
+        silent = lead_id in mute or (not here and responsible[lead_id] is None)
         wishes += _to(
             lead_id, conversations[lead_id], "new-lead", responsible[lead_id], here or admins, silent
         )
     for event in happened:
         kind = "edited" if isinstance(event, MessageEdited) else "message"
+        if kind == "message" and event.lead_id in spoke:
+            kind = "new-lead"  # until now there was nothing to read on its card
         if event.lead_id is None or event.lead_id in born or (event.conversation_id, kind) in told:
             continue
         told.add((event.conversation_id, kind))

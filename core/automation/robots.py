@@ -65,6 +65,7 @@ class Run:
     conversation_id: int | None
     key: str
     language: str | None = None
+    words: str = "text"  # which of the robot's texts: "greeting" for who has merely opened the chat
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +273,7 @@ def _why_not(
         return route.closed_why
     if is_said:
         return "already-said"
-    if not run.robot.parameters.get("text"):
+    if not run.robot.parameters.get(run.words):
         return "no-text"
     if is_loop:
         return "too-many"
@@ -280,7 +281,7 @@ def _why_not(
 
 
 def _utterance(run: Run, fact: Facts, route: Route) -> Utterance:
-    text = in_language(run.robot.parameters["text"], run.language or fact.language, fact.line_language)
+    text = in_language(run.robot.parameters[run.words], run.language or fact.language, fact.line_language)
     return Utterance(
         conversation_id=route.conversation_id,
         account_id=route.account_id,

@@ -17,7 +17,7 @@ from sqlalchemy import select
 
 from core import journal, search
 from core.channel import Ignored, InboundFile, InboundMessage, Kind, Received, Unreadable
-from core.contacts.people import Match, People, note_matches, suggest_merges
+from core.contacts.people import Individual, Match, People, note_matches, suggest_merges
 from core.conversations.bounces import bounce
 from core.conversations.model import (
     Attachment,
@@ -29,14 +29,14 @@ from core.conversations.model import (
 )
 from core.conversations.threads import Thread, Threads, letter_key
 from core.database import Transaction
-from core.events import Answered, ContactClosed, CustomerWrote, MessageEdited
+from core.events import Answered, ContactClosed, CustomerWrote, FirstWords, MessageEdited
 from core.exclusions.hits import Gate
 from core.exclusions.patterns import pattern_keys, patterns_of
 from core.intake.balance import Tally
 from core.intake.booking import Entry, Filed, Parcel, book_in, book_out, lock
 from core.intake.model import LedgerState
 from core.language import language_of
-from core.leads.opening import Leads, Opening, OpenLead, title_of
+from core.leads.opening import OPENED, Leads, Opening, OpenLead, title_of
 from core.lines.accounts import ONE_WAY, AccountRef
 from core.staff.managers import staff_among
 from core.staff.model import StaffUpdate
@@ -188,7 +188,7 @@ class _File:
                     is_client=owner.is_client,
                     account_id=self.account.id,
                     channel=self.account.channel,
-                    title=message.subject or title_of(message.text) or owner.name,
+                    title=_title(message, owner),
                     source=message.source,
                     fields=message.fields,
                     conversation_id=thread.id,
@@ -198,6 +198,11 @@ class _File:
                 )
             )
             was_born = lead is not None
+        elif lead is not None and lead.is_silent and not message.automatic and not message.opens:
+            language = language_of(message.sender.language, message.text)
+            self.leads.speaks(
+                lead, _title(message, owner), FirstWords(lead.id, thread.id, message.sent_at, language)
+            )
         row = self._add_message(entry, message, thread, lead.id if lead else None, Direction.IN, "customer")
         if self.account.channel in ONE_WAY and message.sender.name != owner.name:
             row["author_name"] = message.sender.name or None  # known by an address, under another name
@@ -207,7 +212,7 @@ class _File:
         if not message.author:  # who writes can be written to, whatever was true before
             thread.closed_at = thread.closed_why = None
         if lead:
-            self.leads.touch(lead, message.sent_at, waits=not message.automatic)
+            self.leads.touch(lead, message.sent_at, waits=not (message.automatic or message.opens))
         entry.lead_id = lead.id if lead else None
         is_recognised = match.by not in (None, "conversation") and not match.person.is_new
         if was_born or ((is_recognised or match.candidates) and not message.author):
@@ -413,6 +418,10 @@ class _Known:
     id: int
     lead_id: int | None
     text: str
+
+
+def _title(message: InboundMessage, owner: Individual) -> str:
+    return OPENED if message.opens else message.subject or title_of(message.text) or owner.name
 
 
 def _says_the_same(one: str, other: str) -> bool:

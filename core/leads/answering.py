@@ -234,7 +234,7 @@ def _route(tx: Transaction, lead: Any, conversation_id: int | None) -> Route:
             .order_by(Conversation.last_in_at.desc().nulls_last(), Conversation.id.desc())
             .limit(1)
         ).scalar_one_or_none()
-    found = open_routes(tx, [conversation_id]) if conversation_id is not None else {}
+    found = open_routes(tx, [conversation_id], is_automatic=False) if conversation_id is not None else {}
     if conversation_id is None or conversation_id not in found:
         raise Refusal("refused-no-way", number=lead.number)
     return found[conversation_id]

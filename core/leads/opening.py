@@ -12,13 +12,14 @@ from sqlalchemy import and_, bindparam, func, select, update
 from core import journal
 from core.conversations.redrawing import redraw_cards
 from core.database import Transaction, among
-from core.events import StageEntered
+from core.events import FirstWords, StageEntered
 from core.leads import stages
 from core.leads.assignment import Proposal, propose
 from core.leads.model import Lead, LeadOutcome, Stage, StageKind, StageVisit
 from core.leads.pipelines import StageRef
 from core.lines.model import KnownPerson, Line
 
+OPENED = "/start"  # the title of a lead whose customer has opened the chat and said nothing yet
 TITLE = 80  # characters of a lead's title taken from the first message
 _RULE = (
     select(
@@ -36,7 +37,13 @@ _RULE = (
     .where(Line.id == bindparam("line"))
 )
 _LEAD = select(
-    Lead.id, Lead.contact_id, Lead.responsible_id, Lead.active_at, Lead.waiting_since, Lead.visit_id
+    Lead.id,
+    Lead.contact_id,
+    Lead.responsible_id,
+    Lead.active_at,
+    Lead.waiting_since,
+    Lead.visit_id,
+    Lead.title,
 )
 _OPEN = _LEAD.where(among(Lead.contact_id, "contacts"), Lead.outcome == LeadOutcome.OPEN).order_by(Lead.id)
 _LATEST_CLOSED = (
@@ -59,8 +66,14 @@ class OpenLead:
     active_at: datetime
     waiting_since: datetime | None
     visit_id: int
+    title: str
     is_new: bool = False
     is_reopened: bool = False
+
+    @property
+    def is_silent(self) -> bool:
+        """The customer opened the chat, and has said nothing yet."""
+        return self.title == OPENED
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +149,9 @@ class Leads:
             and before.closed_at > self.tx.now - timedelta(days=self._rule.reopen_days)
         ):
             return self._reopen(opening.contact_id, before)
-        lead = OpenLead(self.tx.new_id(), opening.contact_id, None, self.tx.now, None, 0, is_new=True)
+        lead = OpenLead(
+            self.tx.new_id(), opening.contact_id, None, self.tx.now, None, 0, opening.title, is_new=True
+        )
         self._births.append((lead, opening, before))
         self._remember(lead)
         return lead
@@ -147,6 +162,13 @@ class Leads:
         if waits and lead.waiting_since is None:
             lead.waiting_since = sent_at
         self._touched[lead.id] = lead
+
+    def speaks(self, lead: OpenLead, title: str, words: FirstWords) -> None:
+        """Who had merely opened the chat says what the lead is about; in one batch with that, it is born with it."""
+        lead.title = title
+        self._touched[lead.id] = lead
+        if not lead.is_new:
+            self.tx.record(words)
 
     def answered(self, lead: OpenLead, at: datetime) -> None:
         """The company answered from the network's own app: the first answer ends the wait for one."""
@@ -160,7 +182,12 @@ class Leads:
         tx.update(
             Lead,
             [
-                {"id": lead.id, "active_at": lead.active_at, "waiting_since": lead.waiting_since}
+                {
+                    "id": lead.id,
+                    "active_at": lead.active_at,
+                    "waiting_since": lead.waiting_since,
+                    "title": lead.title,
+                }
                 for lead in self._touched.values()
                 if not lead.is_new
             ],
@@ -206,7 +233,7 @@ class Leads:
                     "previous_id": before.id if before else None,
                     "responsible_id": manager_id,
                     "taken_at": None,
-                    "title": opening.title,
+                    "title": lead.title,
                     "source": opening.source,
                     "fields": dict(opening.fields) or None,
                     "created_at": tx.now,
@@ -237,6 +264,7 @@ class Leads:
                     is_new=True,
                     machine=opening.machine,
                     language=opening.language,
+                    is_silent=lead.is_silent,
                 )
             )
         tx.insert(Lead, rows)

@@ -1,0 +1,93 @@
+"""Telegram's chats begin with a button: whoever has only pressed it is greeted, and their first words are confirmed."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+from channels.telegram.inbound import normalise
+from core.channel import Received
+from core.clock import ManualClock
+from core.conversations.model import Delivery, Message
+from core.database import Database
+from core.leads.model import Lead
+from core.staff.managers import Person
+from tests.builders import NOON, a_database, a_manager, a_message, an_account, file, telegram
+from tests.looking import all_sent, every, the
+
+
+def pressed_start(number: int = 1, payload: str = "") -> Received:
+    """Telegram's update for the Start button, with the payload of a link."""
+    person = {"id": 777, "is_bot": False, "first_name": "Анна", "language_code": "ru"}
+    message = {
+        "message_id": number,
+        "date": int(NOON.timestamp()),
+        "chat": {"id": 777, "type": "private", "first_name": "Анна"},
+        "from": person,
+        "text": f"/start {payload}".strip(),
+    }
+    update = {"update_id": number, "message": message}
+    return normalise(update, json.dumps(update).encode(), NOON, "1000")
+
+
+async def said(database: Database) -> list[str]:
+    return [row["text"] for row in await every(database, Message, Message.direction == "out")]
+
+
+async def told(database: Database, person: Person) -> list[tuple[str, bool]]:
+    """What waits for the manager: its kind, and whether it comes without a sound."""
+    rows = await every(database, Delivery, Delivery.manager_id == person.id, Delivery.state == "waiting")
+    return [(row["notice"]["kind"], row["notice"]["silent"]) for row in rows]
+
+
+async def test_who_opens_the_chat_is_greeted_and_their_first_words_are_confirmed(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot, olga = await an_account(database), await a_manager(database)
+        await file(database, bot, pressed_start(payload="ad_spring"))
+        opened = await the(database, Lead)
+        assert (opened["waiting_since"], opened["source"]) == (None, "ad_spring")
+        assert [text.partition("! ")[2] for text in await said(database)] == [
+            "Напишите, что вас интересует, и мы ответим здесь."
+        ]
+        assert await told(database, olga) == [("new-lead", True)]
+        await all_sent(database)
+        clock.advance(timedelta(minutes=1))
+        await file(database, bot, pressed_start(2))  # and again: a second tap says nothing either
+        await all_sent(database)
+        asked = a_message("Сколько стоит доставка?", at=clock.now())
+        await file(database, bot, asked)
+        lead = await the(database, Lead)
+        assert (lead["title"], lead["waiting_since"]) == ("Сколько стоит доставка?", clock.now())
+        assert "Мы получили ваше сообщение" in (await said(database))[-1]
+        assert await told(database, olga) == [("new-lead", False)]
+        await all_sent(database)
+        await file(database, bot, a_message("Ау!"))
+        assert len(await said(database)) == 2
+        assert await told(database, olga) == [("message", False)]
+
+
+async def test_who_writes_before_we_have_seen_them_come_is_confirmed_and_not_greeted(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot, olga = await an_account(database), await a_manager(database)
+        await file(database, bot, pressed_start(), a_message("Сколько стоит?"))
+        lead = await the(database, Lead)
+        texts = await said(database)
+        assert (lead["title"], lead["waiting_since"]) == ("Сколько стоит?", NOON)
+        assert len(texts) == 1
+        assert "Мы получили" in texts[0]
+        assert await told(database, olga) == [("new-lead", False)]
+
+
+async def test_words_that_come_in_long_after_they_were_written_are_not_confirmed(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot = await an_account(database)
+        await file(database, bot, pressed_start())
+        clock.advance(timedelta(hours=3))
+        await file(database, bot, a_message("Сколько стоит?", telegram(777), at=NOON + timedelta(minutes=1)))
+        assert len(await said(database)) == 1
