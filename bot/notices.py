@@ -143,7 +143,7 @@ class Notices:
         rich.add(f" · {contact_name(words, shown)}, {channel_name(words, new[-1].channel)}")
         last = new[-1]
         if known := recognition_in(shown, last.conversation_id, new):
-            rich.line(recognised(words, known))
+            rich.line(recognised(words, shown, known))
         name, budget = contact_name(words, shown), LONGEST - rich.units - 2
         rich.line().extend(conversation(words, new, name, budget, card=shown, is_named=True))
         screen = rich.screen(*relay_buttons(words, shown, reader, new, last.conversation_id, last.id))

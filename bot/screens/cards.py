@@ -164,8 +164,11 @@ def _responsibility(words: Words, card: Card, reader: Person) -> str:
     return words("card-offered-to", name=line_of(card.responsible.name, 60))
 
 
-def recognised(words: Words, recognition: Recognition) -> str:
-    """By what somebody was taken for a person we know."""
+def recognised(words: Words, card: Card, recognition: Recognition) -> str:
+    """By what somebody was taken for a person we know; in a form that names another, who is named there."""
+    said = (one for one in card.messages if one.conversation_id == recognition.conversation_id)
+    if name := next((one.author_name for one in said if one.channel == "form" and one.author_name), None):
+        return f"🔗 {words('card-recognised-named', kind=recognition.kind, name=line_of(name, 60))}"
     return f"🔗 {words('card-recognised', address=line_of(recognition.value, 80))}"
 
 
@@ -206,7 +209,7 @@ def _person(words: Words, card: Card, rich: Rich) -> None:
         )
         rich.line(f"❔ {words('card-missing', what=what)}")
     if card.recognition and not card.recognition.is_separated:
-        rich.line(recognised(words, card.recognition))
+        rich.line(recognised(words, card, card.recognition))
     for suggestion in card.suggestions[:2]:
         name = line_of(suggestion.name, 60) or words("card-nameless")
         known = [f" · {address_of(words, address)}" for address in suggestion.addresses[:2]]

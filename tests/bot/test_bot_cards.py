@@ -121,13 +121,14 @@ async def test_another_name_in_a_second_form_is_seen_and_can_be_made_another_per
     again = await story.admin.sees(story.staff, "Ещё раз")
     lines = again.text.splitlines()
     assert lines[0] == "💬 Лид № 1 · Иван, форма на сайте"
-    assert lines[1] == "🔗 Узнали по совпадению: +79161234567"
+    assert lines[1] == "🔗 Другое имя, тот же телефон: Ольга"
     assert lines[2].startswith("Ольга, ")
     assert lines[3:] == ["Ещё раз", "budget: 200 000"]
     assert rows_of(again) == [["✋ Взять", "📞 Созвонились", "Карточка"], ["Это другой человек"]]
     whole = await story.answer(story.admin, await story.admin.writes(story.staff, "/lead 1"))
     assert whole.text.count("city: Тула") == 1
-    assert "Ольга, " in whole.text
+    assert "🔗 Другое имя, тот же телефон: Ольга" in whole.text
+    assert "\nОльга, " in whole.text
     assert ["Это другой человек"] in rows_of(whole)
     await story.admin.taps(again, "Это другой человек")
     await story.telegram.until(lambda: "Лид № 2" in again.text)

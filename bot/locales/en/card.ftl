@@ -45,6 +45,11 @@ missing-phone = a phone
 missing-email = an e-mail
 missing-name = a name
 card-recognised = Recognised by { $address }
+card-recognised-named = Another name, the same { $kind ->
+    [phone] telephone
+    [email] e-mail
+   *[other] address
+  }: { $name }
 card-suggested = Probably the same person: { $name }
 card-next = Next: { $robot }, { $when }
 card-skipped = Not sent automatically: “{ $robot }”, because { $reason }

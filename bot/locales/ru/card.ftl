@@ -45,6 +45,11 @@ missing-phone = телефона
 missing-email = почты
 missing-name = имени
 card-recognised = Узнали по совпадению: { $address }
+card-recognised-named = Другое имя, { $kind ->
+    [phone] тот же телефон
+    [email] та же почта
+   *[other] тот же адрес
+  }: { $name }
 card-suggested = Похоже, это тот же человек: { $name }
 card-next = Дальше: { $robot }, { $when }
 card-skipped = Не отправлено автоматически: «{ $robot }», потому что { $reason }
