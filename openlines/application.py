@@ -247,6 +247,7 @@ class Program:
     # --- the bot and the worker ------------------------------------------------------------------
 
     async def _serve_bot(self) -> None:
+        await self.ready.wait()  # what keeps the edges from listening is told at once, not after the import
         # Here and not above: importing aiogram takes seconds and 100 MB, and the edges file meanwhile.
         dispatcher = await imported("bot.dispatcher")
         account, token, settings = self.accounts.of_managers, self.settings.staff_token, self.settings
