@@ -16,7 +16,7 @@ SKIPS = (
     "closed", "stage-left", "robot-off", "too-late", "condition", "no-text", "machine", "too-many", "already-said",
     "answer-on-its-way", "nobody",
     "customer-wrote", "unsubscribed", "separated", "called-off",
-    "no-way", "excluded", "blocked", "deactivated", "not_found", "bounced",
+    "no-way", "too-many-typed", "excluded", "blocked", "deactivated", "not_found", "bounced",
 )  # fmt: skip
 
 

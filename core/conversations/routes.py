@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, bindparam, func, select
 
 from core.contacts.model import Address
 from core.conversations.model import Conversation
 from core.database import Transaction, among
 from core.lines.accounts import ONE_WAY
 from core.lines.model import Account
+
+# Anybody can type anybody's address into a form, and the letter to it goes out in the company's name. A hundred
+# new people an hour is more than a site's forms bring; a robot that tries out addresses brings no end of them.
+TYPED_AT_MOST = 100
+TYPED_WITHIN = timedelta(hours=1)
+TOO_MANY_TYPED = "too-many-typed"
+# Conversations that are looked through for that, the latest: an hour that holds more of them is a flood anyway.
+_LOOKED_THROUGH = 5_000
 
 _COLUMNS = (
     Conversation.id,
@@ -27,6 +36,16 @@ _OTHERS = (
     .where(among(Conversation.contact_id, "contacts"), Conversation.channel.not_in(ONE_WAY))
     .order_by(Conversation.last_in_at.asc().nulls_first(), Conversation.id)
 )
+_LATEST = (
+    select(Conversation.channel, Conversation.last_in_at, Conversation.created_at)
+    .order_by(Conversation.id.desc())
+    .limit(_LOOKED_THROUGH)
+    .subquery()
+)
+_BEGUN_LATELY = select(
+    func.count(),
+    func.count().filter(and_(_LATEST.c.channel == "email", _LATEST.c.last_in_at.is_(None))),
+).where(_LATEST.c.created_at > bindparam("since"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +80,15 @@ def routes(connection: Connection, conversation_ids: Collection[int]) -> dict[in
     return found
 
 
-def open_routes(tx: Transaction, conversation_ids: Collection[int]) -> dict[int, Route]:
-    """Like `routes`; where there is none but the person left an e-mail and the line has a mailbox, one is opened."""
+def open_routes(
+    tx: Transaction, conversation_ids: Collection[int], *, is_automatic: bool = True
+) -> dict[int, Route]:
+    """Like `routes`; where there is none but the person left an e-mail and the line has a mailbox, one is opened.
+
+    What is written by itself goes to no more than `TYPED_AT_MOST` new addresses an hour that nobody has proved to
+    be theirs: beyond it the route is closed, for the reason `TOO_MANY_TYPED`, and nothing is opened. A manager who
+    answers (`is_automatic=False`) has read the enquiry.
+    """
     found = routes(tx.connection, conversation_ids)
     missing = [id for id in conversation_ids if id not in found]
     if not missing:
@@ -76,19 +102,13 @@ def open_routes(tx: Transaction, conversation_ids: Collection[int]) -> dict[int,
     if not mailboxes:
         return found
     rows = tx.connection.execute(
-        select(
-            Conversation.id,
-            Conversation.contact_id,
-            Conversation.lead_id,
-            Conversation.subject,
-            Account.line_id,
-        )
+        select(Conversation.id, Conversation.contact_id, Conversation.lead_id, Account.line_id)
         .join(Account, Account.id == Conversation.account_id)
         .where(among(Conversation.id, missing))
     ).all()
-    emails: dict[int, str] = {}
+    emails: dict[int, Any] = {}
     for held in tx.connection.execute(
-        select(Address.contact_id, Address.value)
+        select(Address.contact_id, Address.value, Address.is_proved)
         .where(
             among(Address.contact_id, {row.contact_id for row in rows}),
             Address.kind == "email",
@@ -96,7 +116,7 @@ def open_routes(tx: Transaction, conversation_ids: Collection[int]) -> dict[int,
         )
         .order_by(Address.id.desc())
     ):
-        emails[held.contact_id] = held.value
+        emails[held.contact_id] = held
     taken = {
         (known.account_id, known.thread): known
         for known in tx.connection.execute(
@@ -106,29 +126,41 @@ def open_routes(tx: Transaction, conversation_ids: Collection[int]) -> dict[int,
                 Conversation.thread,
                 Conversation.contact_id,
                 Conversation.closed_why,
-            ).where(among(Conversation.thread, [f"mail:{value}" for value in emails.values()]))
+            ).where(among(Conversation.thread, [f"mail:{held.value}" for held in emails.values()]))
         )
     }
     begun: dict[tuple[int, str], int] = {}
     opened = []
+    room = None  # for so many more addresses that were merely typed
     for row in rows:
         email, account_id = emails.get(row.contact_id), mailboxes.get(row.line_id)
         if email is None or account_id is None:
             continue
-        key = (account_id, f"mail:{email}")
+        key = (account_id, f"mail:{email.value}")
         if (known := taken.get(key)) is not None:
             # The mailbox already talks with this address, perhaps as another contact's: only one's own is used.
             if known.contact_id == row.contact_id:
                 found[row.id] = Route(known.id, account_id, "email", row.contact_id, known.closed_why)
             continue
         if key not in begun:
+            if is_automatic and not email.is_proved:
+                room = _room(tx) if room is None else room
+                if room <= 0:
+                    found[row.id] = Route(row.id, account_id, "email", row.contact_id, TOO_MANY_TYPED)
+                    continue
+                room -= 1
             begun[key] = tx.new_id()
-            opened.append(
-                _begun(tx, begun[key], account_id, key[1], row.contact_id, row.lead_id, row.subject)
-            )
+            # Without the subject that was typed beside the address: whoever typed both would write in our name.
+            opened.append(_begun(tx, begun[key], account_id, key[1], row.contact_id, row.lead_id, None))
         found[row.id] = Route(begun[key], account_id, "email", row.contact_id, None)
     tx.insert(Conversation, opened)
     return found
+
+
+def _room(tx: Transaction) -> int:
+    """To how many more new addresses something may be written by itself now."""
+    seen, begun = tx.connection.execute(_BEGUN_LATELY, {"since": tx.now - TYPED_WITHIN}).one()
+    return TYPED_AT_MOST - begun if seen < _LOOKED_THROUGH else 0
 
 
 def letter_route(

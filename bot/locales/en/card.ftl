@@ -97,6 +97,7 @@ skip-unsubscribed = the person asked for no reminders
 skip-separated = the conversation went to another person
 skip-called-off = a manager cancelled it
 skip-no-way = there is nowhere to write to
+skip-too-many-typed = too many letters have gone to addresses from forms within the hour; answer this one yourself
 skip-excluded = the person is excluded
 skip-blocked = the customer has blocked the bot
 skip-deactivated = the customer’s account is gone

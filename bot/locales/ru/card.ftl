@@ -99,6 +99,7 @@ skip-unsubscribed = человек просил не напоминать
 skip-separated = переписка перешла к другому человеку
 skip-called-off = отменил менеджер
 skip-no-way = некуда писать
+skip-too-many-typed = за час ушло слишком много писем на адреса из форм, ответьте сами
 skip-excluded = человек в исключениях
 skip-blocked = клиент заблокировал бота
 skip-deactivated = аккаунт клиента удалён
