@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from aiogram import F
 from aiogram.filters import Filter
 from aiogram.fsm.context import FSMContext
 from aiogram.types import CallbackQuery, Message
@@ -47,6 +48,10 @@ class ToQuestion(Filter):
     async def __call__(self, message: Message, state: FSMContext) -> bool:
         replied = message.reply_to_message
         return replied is None or await _is_question(state, replied.message_id)
+
+
+# A command that was mistyped is none of the words a dialog waits for: nobody shall get it.
+WORDS = ~F.text.regexp(r"/[A-Za-z]")
 
 
 class Works(Filter):

@@ -23,7 +23,7 @@ from bot.dialogs import Writing
 from bot.handlers.contents import draft_of, text_of
 from bot.handlers.dialogue import answered, ask, expect_album, leave
 from bot.handlers.errors import Toast, sentence
-from bot.handlers.filters import On, ToQuestion
+from bot.handlers.filters import WORDS, On, ToQuestion
 from bot.handlers.following import follow_answer
 from bot.handlers.inbox import lead_number, lead_numbered
 from bot.handlers.showing import entities, patiently, say, show
@@ -90,7 +90,7 @@ async def write_by_number(
     await _begin_numbered(office, bot, state, words, message.chat.id, written)
 
 
-@router.message(Writing.recipient, ToQuestion())
+@router.message(Writing.recipient, ToQuestion(), WORDS)
 async def recipient(message: Message, bot: Bot, office: Office, words: Words, state: FSMContext) -> None:
     """The answer to the question whom the letter is for."""
     await answered(office, bot, message.chat.id, state, words.now)
@@ -147,7 +147,7 @@ async def change_head(
             await _ask_subject(office, bot, state, words, chat_id, content)
 
 
-@router.message(Writing.subject, ToQuestion())
+@router.message(Writing.subject, ToQuestion(), WORDS)
 async def subject(message: Message, bot: Bot, office: Office, words: Words, state: FSMContext) -> None:
     """The subject that was asked for; then comes the text."""
     written = read_subject(text_of(message)[0])
@@ -155,7 +155,7 @@ async def subject(message: Message, bot: Bot, office: Office, words: Words, stat
     await _go_on(office, bot, state, words, message, content, {"subject": written})
 
 
-@router.message(Writing.copy, ToQuestion())
+@router.message(Writing.copy, ToQuestion(), WORDS)
 async def copies(message: Message, bot: Bot, office: Office, words: Words, state: FSMContext) -> None:
     """Who else gets it."""
     already = tuple((await state.get_data()).get("cc") or ())
@@ -164,7 +164,7 @@ async def copies(message: Message, bot: Bot, office: Office, words: Words, state
     await _go_on(office, bot, state, words, message, content, {"cc": list(together)})
 
 
-@router.message(Writing.letter, ToQuestion())
+@router.message(Writing.letter, ToQuestion(), WORDS)
 async def letter(
     message: Message,
     bot: Bot,

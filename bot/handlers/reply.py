@@ -20,7 +20,7 @@ from bot.handlers.contents import draft_of, text_of
 from bot.handlers.deeds import Deed
 from bot.handlers.dialogue import answered, expect_album, leave, stands
 from bot.handlers.errors import Toast, sentence
-from bot.handlers.filters import On, ToShown
+from bot.handlers.filters import WORDS, On, ToShown
 from bot.handlers.following import follow_answer
 from bot.handlers.inbox import lead_number, lead_numbered
 from bot.handlers.letters import ask_letter, letterhead
@@ -89,7 +89,7 @@ async def to_shown(
     await expect_album(state, message, about)
 
 
-@router.message(Writing.answer)
+@router.message(Writing.answer, WORDS)
 async def answer(
     message: Message,
     bot: Bot,
@@ -118,7 +118,7 @@ async def answer(
     await expect_album(state, message, about)
 
 
-@router.message(Writing.note)
+@router.message(Writing.note, WORDS)
 async def note(
     message: Message, bot: Bot, office: Office, words: Words, person: Person, state: FSMContext, deed: Deed
 ) -> None:
@@ -141,7 +141,7 @@ async def note(
     )
 
 
-@router.message(Writing.comment)
+@router.message(Writing.comment, WORDS)
 async def comment(
     message: Message, bot: Bot, office: Office, words: Words, person: Person, state: FSMContext, deed: Deed
 ) -> None:

@@ -301,3 +301,13 @@ def test_who_was_excluded_is_named(language: str, said: str) -> None:
     words = Texts().words(language, "Europe/Moscow", datetime(2026, 3, 16, tzinfo=UTC))
     done = PersonExcluded(1, ("phone:+79161234567", "telegram:777"), (1,), ())
     assert person_excluded(words, done, "Анна") == said
+
+
+async def test_a_mistyped_command_is_no_answer_to_a_customer(story: Story) -> None:
+    anna, card = await a_lead(story)
+    await story.admin.taps(card, "Ответить")
+    await story.admin.sees(story.staff, "Следующее сообщение уйдёт клиенту")
+    assert "Такой команды нет" in (await said_to(story, "/stast")).text
+    await story.admin.writes(story.staff, "Сто тысяч")
+    await anna.sees(story.line, "Сто тысяч")
+    assert "/stast" not in [message.text for message in anna.chat(story.line)]
