@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.database import Id, Model, Transaction
+from core.database import Id, Model, Transaction, partial_index
 
 
 class Journal(Model):
@@ -29,6 +29,7 @@ class Journal(Model):
     __table_args__ = (
         Index("ix_journal_lead", "lead_id", "id"),
         Index("ix_journal_contact", "contact_id", "id"),
+        partial_index("ix_journal_taken", "at", where="verb = 'lead-taken'"),
     )
 
 

@@ -9,9 +9,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, case, func, literal_column, select
+from sqlalchemy import Connection, Subquery, Text, case, cast, func, literal, literal_column, select
 
+from core.conversations.model import Direction, Message
 from core.intake.model import Ledger, LedgerDay
+from core.journal import Journal
 from core.language import in_language
 from core.leads.model import Lead, LeadOutcome
 from core.leads.pipelines import all_reasons
@@ -41,7 +43,10 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Performance:
-    """One manager in the period. `answer_median` is of leads first answered in it."""
+    """One manager in the period: what they took and answered themselves, what became of the leads they have.
+
+    `answer_median` is of leads first answered in the period.
+    """
 
     manager_id: int
     name: str
@@ -96,8 +101,9 @@ def statistics(
 ) -> Statistics:
     """The figures of [since, until). `timezone` says where a day begins; `language` names the reasons."""
     channels, new, repeat = _came_in(connection, since, until)
-    taken = _per_manager(connection, Lead.taken_at, since, until)
-    answered = _per_manager(connection, Lead.first_answer_at, since, until)
+    taken, answers = _taken(connection, since, until), _answers(connection, since, until)
+    counted = connection.execute(select(answers.c.who, func.count()).group_by(answers.c.who))
+    answered = {_manager(row[0]): row[1] for row in counted}
     success, junked, reasons = _closed(connection, since, until, language)
     now = _now(connection)
     return Statistics(
@@ -121,8 +127,8 @@ def statistics(
         parked_now=connection.execute(
             select(func.count()).select_from(Ledger).where(Ledger.state == literal_column("'parked'"))
         ).scalar_one(),
-        answer_median=_medians(connection, since, until, literal_column("0")).get(0),
-        managers=_performances(connection, since, until, taken, answered, success, junked, now),
+        answer_median=_medians(connection, answers, literal("all")).get("all"),
+        managers=_performances(connection, answers, taken, answered, success, junked, now),
     )
 
 
@@ -179,15 +185,47 @@ def _days(connection: Connection, since: datetime, until: datetime, timezone: st
     return tuple(days)
 
 
-def _per_manager(
-    connection: Connection, moment: Any, since: datetime, until: datetime
-) -> dict[int | None, int]:
+def _taken(connection: Connection, since: datetime, until: datetime) -> dict[int | None, int]:
+    """Leads by who took them, whoever has them now."""
     rows = connection.execute(
-        select(Lead.responsible_id, func.count())
-        .where(_within(moment, since, until))
-        .group_by(Lead.responsible_id)
+        select(Journal.actor, func.count(Journal.lead_id.distinct()))
+        .where(
+            literal_column("journal.verb = 'lead-taken'"),  # in the words of the index
+            _within(Journal.at, since, until),
+        )
+        .group_by(Journal.actor)
     )
-    return {row[0]: row[1] for row in rows}
+    return {_manager(row[0]): row[1] for row in rows}
+
+
+def _answers(connection: Connection, since: datetime, until: datetime) -> Subquery:
+    """Leads first answered in the period: `who` wrote it (whose lead it is, where that was no letter of ours: a call,
+    the network's own app), and the `seconds` it took.
+    """
+    if connection.dialect.name == "sqlite":
+        seconds = (func.julianday(Lead.first_answer_at) - func.julianday(Lead.created_at)) * 86400.0
+    else:
+        seconds = func.extract("epoch", Lead.first_answer_at - Lead.created_at)
+    author = (
+        select(func.min(Message.author))
+        .where(
+            Message.lead_id == Lead.id,
+            Message.sent_at == Lead.first_answer_at,
+            Message.direction == Direction.OUT,
+            Message.author.like("manager:%"),
+        )
+        .scalar_subquery()
+    )
+    theirs = literal("manager:") + cast(Lead.responsible_id, Text)
+    return (
+        select(func.coalesce(author, theirs).label("who"), seconds.label("seconds"))
+        .where(_within(Lead.first_answer_at, since, until))
+        .subquery()
+    )
+
+
+def _manager(actor: str | None) -> int | None:
+    return int(actor.removeprefix("manager:")) if actor and actor.startswith("manager:") else None
 
 
 def _closed(
@@ -236,28 +274,17 @@ def _excluded(connection: Connection, since: datetime, until: datetime) -> int:
     )
 
 
-def _medians(
-    connection: Connection, since: datetime, until: datetime, group: Any
-) -> dict[int | None, timedelta]:
+def _medians(connection: Connection, answered: Subquery, who: Any) -> dict[str | None, timedelta]:
     """The median time to the first answer of each group of leads.
 
     The rows in the middle of each group are its one or two: those whose doubled place is between the count
     and two more.
     """
-    if connection.dialect.name == "sqlite":
-        seconds = (func.julianday(Lead.first_answer_at) - func.julianday(Lead.created_at)) * 86400.0
-    else:
-        seconds = func.extract("epoch", Lead.first_answer_at - Lead.created_at)
-    answered = (
-        select(group.label("who"), seconds.label("seconds"))
-        .where(_within(Lead.first_answer_at, since, until))
-        .subquery()
-    )
     placed = select(
-        answered.c.who,
+        who.label("who"),
         answered.c.seconds,
-        func.row_number().over(partition_by=answered.c.who, order_by=answered.c.seconds).label("place"),
-        func.count().over(partition_by=answered.c.who).label("size"),
+        func.row_number().over(partition_by=who, order_by=answered.c.seconds).label("place"),
+        func.count().over(partition_by=who).label("size"),
     ).subquery()
     rows = connection.execute(
         select(placed.c.who, func.avg(placed.c.seconds).label("median"))
@@ -269,8 +296,7 @@ def _medians(
 
 def _performances(
     connection: Connection,
-    since: datetime,
-    until: datetime,
+    answers: Subquery,
     taken: Mapping[int | None, int],
     answered: Mapping[int | None, int],
     success: Mapping[int | None, int],
@@ -278,7 +304,7 @@ def _performances(
     now: Mapping[int | None, Any],
 ) -> tuple[Performance, ...]:
     """Everybody who works here, then those who have left and did something in the period."""
-    medians = _medians(connection, since, until, Lead.responsible_id)
+    medians = {_manager(who): median for who, median in _medians(connection, answers, answers.c.who).items()}
     names = {person.id: person.name for person in managers.active(connection)}
     others: Sequence[int] = sorted(
         {id_ for counted in (taken, answered, success, junked, now) for id_ in counted if id_ is not None}

@@ -15,6 +15,7 @@ from core.desk.exclusions import add
 from core.desk.statistics import Share, day, statistics, week
 from core.leads import answering
 from core.leads.answering import Draft
+from core.leads.assignment import hand_over
 from tests.builders import (
     NOON,
     a_database,
@@ -96,6 +97,30 @@ async def test_what_came_in_and_what_became_of_it_adds_up(database_url: str, clo
     hers = next(one for one in figures.managers if one.name == olga.name)
     assert (hers.taken, hers.answered, hers.success, hers.junked) == (2, 1, 1, 1)
     assert sum(one.open_now for one in figures.managers) == 2
+
+
+async def test_who_took_and_answered_a_lead_is_credited_though_it_was_handed_over(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        account, olga, pavel = (
+            await an_account(database),
+            await a_manager(database),
+            await a_manager(database),
+        )
+        lead_id = await a_lead(database, account)
+        clock.advance(timedelta(minutes=1))
+        await database.transact(
+            partial(answering.reply, person=olga, lead_id=lead_id, draft=Draft("500 рублей"))
+        )
+        await database.transact(partial(hand_over, lead_id=lead_id, to_id=pavel.id, by=olga))
+        clock.advance(timedelta(minutes=1))
+        figures = await database.read(
+            lambda connection: statistics(connection, NOON, clock.now(), "Europe/Moscow", language="ru")
+        )
+    did = {one.manager_id: (one.taken, one.answered, one.answer_median) for one in figures.managers}
+    assert did == {olga.id: (1, 1, timedelta(minutes=1)), pavel.id: (0, 0, None)}
+    assert (figures.taken, figures.answered) == (1, 1)
 
 
 async def test_an_empty_period_is_zeroes_and_no_median(database_url: str, clock: ManualClock) -> None:
