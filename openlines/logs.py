@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import logging
 import sys
+import warnings
+from pathlib import Path
+from typing import TextIO
 
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
+
+log = structlog.get_logger("warnings")
 
 
 def set_up(log_format: str) -> None:
@@ -51,3 +56,24 @@ def set_up(log_format: str) -> None:
     # Libraries that tell every request or statement at INFO; aiohttp's access lines hold addresses of people.
     for noisy in ("aiogram", "aiohttp.access", "alembic", "sqlalchemy.engine", "httpx", "mail.log"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # aiohttp warns of every damaged header in a form: that is the sender's affair, and Python would remember each
+    # distinct text for ever.
+    warnings.filterwarnings("ignore", module=r"aiohttp\.multipart")
+    warnings.showwarning = _warned
+
+
+def _warned(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """A library's warning: of what kind and where."""
+    del message, file, line  # its text may hold what people wrote
+    log.warning("a library warns", kind=category.__name__, where=f"{_shortened(filename)}:{lineno}")
+
+
+def _shortened(filename: str) -> str:
+    return "/".join(Path(filename).parts[-3:])
