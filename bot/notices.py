@@ -369,6 +369,19 @@ def _installation(connection: Reading, notice: NoticeRow, words: Words) -> Rende
             text = words("notice-unreachable", name=line_of(person.name, 60))
             screen = Screen(text, (), ((Button(words("button-managers"), data(Action.MANAGERS)),),))
             return Rendered(screen)
+        case "manager-joined":
+            person = managers.by_id(connection, int(notice.facts.get("manager_id") or 0))
+            if person is None:
+                return None
+            inviter = managers.by_id(connection, int(notice.facts.get("by") or 0))
+            text = words(
+                "notice-joined" if inviter else "notice-joined-by-console",
+                name=line_of(person.name, 60),
+                role=words("role-admin" if person.is_admin else "role-manager"),
+                **({"by": line_of(inviter.name, 60)} if inviter else {}),
+            )
+            screen = Screen(text, (), ((Button(words("button-managers"), data(Action.MANAGERS)),),))
+            return Rendered(screen)
     log.error("a notice nobody can put into words", kind=notice.kind, delivery_id=notice.delivery_id)
     return None
 

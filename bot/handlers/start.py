@@ -28,6 +28,7 @@ from bot.screens.lists import lists_row
 from bot.texts import LANGUAGES, Words
 from core.channel import Button, Markup, Screen
 from core.database import Transaction
+from core.desk import newcomers
 from core.staff import managers
 from core.staff.managers import INVITATION_PREFIX, Person
 
@@ -63,7 +64,7 @@ async def start(
     def come_in(tx: Transaction) -> Person:
         here = known
         if here is None or payload.startswith(INVITATION_PREFIX):
-            here = managers.accept_invitation(
+            here = newcomers.come_in(
                 tx,
                 payload,
                 telegram_id=user.id,

@@ -168,7 +168,7 @@ def accept_invitation(
         raise Refusal("refused-invitation-unknown")
     if invitation.used_at is not None:
         raise Refusal("refused-invitation-used")
-    if invitation.expires_at < tx.now:
+    if invitation.expires_at <= tx.now:
         raise Refusal("refused-invitation-expired")
     known = tx.connection.execute(
         select(Manager.id).where(Manager.telegram_id == telegram_id)
@@ -190,6 +190,18 @@ def accept_invitation(
     if person is None:
         raise RuntimeError("a manager just written cannot be read")
     return person
+
+
+def inviter(connection: Connection, manager_id: int) -> Person | None:
+    """By whose invitation somebody last came in; None when it was made on the command line, or there was none."""
+    actor = connection.execute(
+        select(Invitation.created_by)
+        .where(Invitation.used_by == manager_id)
+        .order_by(Invitation.used_at.desc(), Invitation.id.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    kind, _, number = (actor or "").partition(":")
+    return by_id(connection, int(number)) if kind == "manager" and number.isdecimal() else None
 
 
 def greet(tx: Transaction, person: Person, *, name: str, username: str | None) -> None:
@@ -226,12 +238,25 @@ def set_reachable(tx: Transaction, manager_id: int, reachable: bool) -> bool:
 
 
 def remove(tx: Transaction, by: Person, manager_id: int) -> None:
-    """A manager leaves: their row stays, they are a stranger again. Raises Refusal for oneself or a non-admin."""
+    """A manager leaves: their row stays, they are a stranger again. Raises Refusal for oneself or a non-admin.
+
+    The invitations they have made and nobody has used end with it: one of them would be their way back.
+    """
     require_admin(by)
     if by.id == manager_id:
         raise Refusal("refused-remove-oneself")
+    tx.lock_keys(["staff"])
     tx.connection.execute(
         update(Manager).where(Manager.id == manager_id).values(is_active=False, is_available=False)
+    )
+    tx.connection.execute(
+        update(Invitation)
+        .where(
+            Invitation.created_by == f"manager:{manager_id}",
+            Invitation.used_at.is_(None),
+            Invitation.expires_at > tx.now,
+        )
+        .values(expires_at=tx.now)
     )
     journal.note(tx, by.actor, "manager-removed", details={"manager": manager_id})
     tx.record(ManagerLeft(manager_id))

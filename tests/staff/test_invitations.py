@@ -6,13 +6,19 @@ from functools import partial
 
 import pytest
 
+from bot.notices import Notices
+from bot.texts import Texts
 from core.clock import ManualClock
-from core.database import Database
+from core.conversations.model import Delivery
+from core.conversations.preparing import NoticeRow
+from core.database import Database, Transaction
+from core.desk import newcomers
 from core.errors import Refusal
 from core.staff import managers
 from core.staff.managers import Person
 from core.staff.model import Role
-from tests.builders import a_database, a_manager, an_admin
+from tests.builders import a_database, a_manager, an_account, an_admin
+from tests.looking import every
 
 
 async def opened(database: Database, link: str, telegram_id: int, name: str = "Кто-то") -> Person:
@@ -62,3 +68,53 @@ async def test_a_manager_uses_up_no_managers_link(database_url: str, clock: Manu
         link = await a_link(database, admin, Role.MANAGER)
         assert (await opened(database, link, olga.telegram_id)).id == olga.id
         assert (await opened(database, link, 555)).role == Role.MANAGER
+
+
+@pytest.mark.parametrize("role", [Role.MANAGER, Role.ADMIN])
+async def test_who_is_removed_does_not_come_back_by_an_invitation_of_their_own(
+    database_url: str, clock: ManualClock, role: Role
+) -> None:
+    async with a_database(database_url, clock) as database:
+        admin, anna = await an_admin(database), await an_admin(database, "Анна")
+        kept, of_another = await a_link(database, anna, role), await a_link(database, admin, role)
+        await database.transact(lambda tx: managers.remove(tx, admin, anna.id))
+        for telegram_id in (anna.telegram_id, 555):
+            with pytest.raises(Refusal, match="refused-invitation-expired"):
+                await opened(database, kept, telegram_id)
+        assert await database.read(lambda c: managers.by_telegram(c, anna.telegram_id)) is None
+        assert (await opened(database, of_another, anna.telegram_id)).role == role, "invited anew"
+
+
+async def test_the_other_admins_hear_who_came_in_and_by_whose_link_once(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        await an_account(database)
+        irina, anna = await an_admin(database), await an_admin(database, "Анна")
+        link = await a_link(database, anna, Role.MANAGER)
+
+        def come_in(tx: Transaction) -> Person:
+            return newcomers.come_in(tx, link, telegram_id=555, name="Борис", username=None, language="ru")
+
+        boris = await database.transact(come_in)
+        assert await database.transact(come_in) == boris, "the same link again is no news"
+        told = [row for row in await every(database, Delivery) if row["notice"]["kind"] == "manager-joined"]
+        assert {row["manager_id"] for row in told} == {irina.id, anna.id}
+        assert len(told) == 2
+        renderer = Notices(Texts(default="ru"), clock, "Europe/Moscow", 1)
+        row = NoticeRow(1, "manager-joined", dict(told[0]["notice"]), irina.id, None, None)
+        rendered = await database.read(lambda connection: renderer(connection, row))
+        assert rendered is not None
+        assert rendered.screen.text == "Новый человек в команде: Борис, менеджер. Приглашение: Анна."
+        made_on_the_server = await database.transact(lambda tx: managers.invite(tx, "admin", role=Role.ADMIN))
+        vera = await database.transact(
+            lambda tx: newcomers.come_in(
+                tx, made_on_the_server, telegram_id=556, name="Вера", username=None, language="ru"
+            )
+        )
+        told = [row for row in await every(database, Delivery) if row["notice"].get("manager_id") == vera.id]
+        assert {row["manager_id"] for row in told} == {irina.id, anna.id}
+        row = NoticeRow(1, "manager-joined", dict(told[0]["notice"]), irina.id, None, None)
+        rendered = await database.read(lambda connection: renderer(connection, row))
+        assert rendered is not None
+        assert rendered.screen.text.endswith("Вера, администратор. Приглашение сделано на сервере.")

@@ -24,6 +24,8 @@ account-part-listener = { $name }, letters taken over SMTP
 account-part-sending = { $name }, outgoing letters
 notice-parked = Something came in that was not understood
 parked-means = Nothing is lost: the original is kept, you can look at it and take it again.
+notice-joined = { $name } has joined the team: { $role }. The link came from { $by }.
+notice-joined-by-console = { $name } has joined the team: { $role }. The link was made on the server.
 notice-unreachable = The bot cannot write to { $name }: they have not opened it, or have blocked it. They are offered no leads meanwhile.
 
 cause-blocked = The customer has blocked the bot.
