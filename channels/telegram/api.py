@@ -29,7 +29,6 @@ from aiohttp import (
     InvalidURL,
 )
 
-OFFICIAL = "https://api.telegram.org"
 MAX_REPLY = 64 * 1024 * 1024  # bytes; a page of a hundred updates is far below
 
 

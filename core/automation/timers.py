@@ -137,6 +137,18 @@ def cancel_silence(tx: Transaction, lead_id: int, reason: str) -> None:
     _cancel(tx, reason, Timer.lead_id == lead_id, Timer.robot_id.in_(waiting))
 
 
+def cancel_conversations(
+    tx: Transaction, lead_id: int, conversation_ids: Collection[int], reason: str
+) -> None:
+    """What was to be said in these conversations for this lead is off."""
+    _cancel(tx, reason, Timer.lead_id == lead_id, among(Timer.conversation_id, conversation_ids))
+
+
+def call_off(tx: Transaction, timer_id: int) -> bool:
+    """A person does not want it; false when it has happened, or was called off already."""
+    return _cancel(tx, "called-off", Timer.id == timer_id) == 1
+
+
 def cancel_contacts(
     tx: Transaction, contact_ids: Collection[int], reason: str, *, only_closed: bool = False
 ) -> None:
@@ -228,9 +240,10 @@ def _state(reason: str | None) -> TimerState:
     return TimerState.FAILED if reason.startswith(FAILED) else TimerState.SKIPPED
 
 
-def _cancel(tx: Transaction, reason: str, *conditions: Any) -> None:
-    tx.connection.execute(
+def _cancel(tx: Transaction, reason: str, *conditions: Any) -> int:
+    cancelled = tx.connection.execute(
         update(Timer)
         .where(_WAITING, *conditions)
         .values(state=TimerState.CANCELLED, reason=reason, settled_at=tx.now)
     )
+    return cancelled.rowcount

@@ -43,11 +43,6 @@ def emails_in(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def email_domain(key: str) -> str:
-    """The domain of a key, in its ASCII form: `mail.ru`, `xn--80a1acny.xn--p1ai`."""
-    return key.rpartition("@")[2]
-
-
 def readable_email(key: str) -> str:
     """A key as people read it: the domain in its own letters (`info@почта.рф`)."""
     local, at, domain = key.rpartition("@")

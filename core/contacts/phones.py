@@ -75,19 +75,6 @@ def readable_phone(e164: str) -> str:
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
 
 
-def looks_like_phone(query: str) -> bool:
-    """Whether somebody who typed this into a search looks for a telephone, possibly for a part of one.
-
-    True for a whole number in whatever dress, and for five digits and more written with nothing but what
-    stands in numbers and a label before them; a date is none.
-    """
-    plain = _plain(query[:_SHORT])
-    digits = sum(map(str.isdigit, plain))
-    if 5 <= digits <= 20 and _QUERY.fullmatch(plain) and not _DATE.match(plain.strip()):
-        return True
-    return len(query) <= _SHORT and bool(phone_keys(query))
-
-
 def inspect_phone(text: str, region: str | None = "RU") -> dict[str, object]:
     """What the system understands of a text, as `openlines inspect phone` prints it.
 
@@ -168,7 +155,6 @@ _OTHER_BEFORE = re.compile(
 _MONEY_AFTER = re.compile(r" ?(?:руб|₽|€|\$|%|р\.)", re.IGNORECASE)
 _PHONE_LINK = re.compile(r"(?:wa\.me/|t\.me/|(?:phone|tel|number)=)(?:%2b|\+)?$", re.IGNORECASE)
 _LINK = re.compile(r"://|www\.|\.[a-z]{2,10}/|[?&]\w{1,30}=", re.IGNORECASE)
-_QUERY = re.compile(rf"\s*(?:{_LABEL}[ .:№]{{0,3}})?[+(]?[0-9 ()\[\].+~/-]*\s*", re.IGNORECASE)
 
 
 def _trust(text: str, run: re.Match[str]) -> bool | None:

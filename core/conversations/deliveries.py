@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy import Connection, bindparam, exists, func, not_, select, text, update
 from sqlalchemy.orm import aliased
 
-from core.channel import Cause, Moved, OutboundMessage, Outcome, Postponed, Refused, Screen, Sent, Uncertain
+from core.channel import Cause, Moved, Outcome, Postponed, Refused, Sent, Uncertain
 from core.conversations.model import Conversation, Delivery, DeliveryState
 from core.conversations.notices import tell_trouble
 from core.conversations.outcomes import (
@@ -242,6 +242,7 @@ def cancel_contact(tx: Transaction, contact_id: int, reason: str) -> None:
             Delivery.conversation_id,
             Delivery.lead_id,
             Delivery.message_id,
+            Delivery.manager_id,
             Delivery.is_automatic,
         )
         .where(_WAITING, _IN_LANE, Delivery.message_id.is_not(None), among(Delivery.lane, lanes))
@@ -397,20 +398,6 @@ def _settle_abandoned(tx: Transaction) -> None:
                 [{"id": row.id, "state": DeliveryState.WAITING, "lease_until": None, "due_at": tx.now}],
             )
             continue
-        abandoned = Claimed(
-            id=row.id,
-            account_id=row.account_id,
-            attempts=row.attempts,
-            created_at=row.created_at,
-            message=OutboundMessage("", "", Screen("")),
-            conversation_id=row.conversation_id,
-            contact_id=None,
-            lead_id=row.lead_id,
-            message_id=row.message_id,
-            manager_id=None,
-            is_automatic=row.is_automatic,
-            notice=None,
-        )
         tx.update(
             Delivery,
             [
@@ -423,7 +410,7 @@ def _settle_abandoned(tx: Transaction) -> None:
                 }
             ],
         )
-        note_uncertain(tx, abandoned)
+        note_uncertain(tx, row)
 
 
 def _write_cancelled(tx: Transaction, cancelled: Sequence[tuple[Any, str]]) -> None:
@@ -442,23 +429,9 @@ def _write_cancelled(tx: Transaction, cancelled: Sequence[tuple[Any, str]]) -> N
     )
     for row, reason in cancelled:
         if row.message_id is not None and not row.is_automatic:
-            claimed = Claimed(
-                id=row.id,
-                account_id=row.account_id,
-                attempts=row.attempts,
-                created_at=row.created_at,
-                message=OutboundMessage("", "", Screen("")),
-                conversation_id=row.conversation_id,
-                contact_id=None,
-                lead_id=row.lead_id,
-                message_id=row.message_id,
-                manager_id=None,
-                is_automatic=False,
-                notice=None,
-            )
             if reason != "excluded":
-                note_failed(tx, claimed)
-            tell_of(tx, claimed, "delivery-failed", cause=reason, reason=reason)
+                note_failed(tx, row)
+            tell_of(tx, row, "delivery-failed", cause=reason, reason=reason)
     if cancelled:
         tx.hint("settled")
         tx.hint("deliveries")  # what lay behind them in their lanes is free to go

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import bindparam, exists, select, update
 from sqlalchemy.orm import aliased
@@ -33,6 +33,23 @@ _NAME = (
     )
     .values(external_id=bindparam("name"))
 )
+
+
+class Undelivered(Protocol):
+    """What has to be known of a delivery to tell people about it: a claimed one, or its row."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def conversation_id(self) -> int | None: ...
+    @property
+    def lead_id(self) -> int | None: ...
+    @property
+    def message_id(self) -> int | None: ...
+    @property
+    def manager_id(self) -> int | None: ...
+    @property
+    def is_automatic(self) -> bool: ...
 
 
 def note_sent(tx: Transaction, arrived: Sequence[tuple[Claimed, Sequence[str]]]) -> None:
@@ -98,7 +115,7 @@ def remember_letter(
         )
 
 
-def note_failed(tx: Transaction, claimed: Claimed, *, is_certain: bool = True) -> None:
+def note_failed(tx: Transaction, claimed: Undelivered, *, is_certain: bool = True) -> None:
     """What a person wrote has not arrived: the customer still waits, and no silence of theirs can be waited for."""
     tx.record(*(AnswerFailed(lead, message, is_certain) for _, lead, message in _answer(claimed)))
 
@@ -121,14 +138,14 @@ def note_refused(tx: Transaction, claimed: Claimed, cause: str, reason: str) -> 
     tell_of(tx, claimed, "delivery-failed", cause=cause, reason=reason[:300])
 
 
-def note_uncertain(tx: Transaction, claimed: Claimed) -> None:
+def note_uncertain(tx: Transaction, claimed: Undelivered) -> None:
     """It may have arrived, or not: a person decides."""
     if claimed.manager_id is None:
         note_failed(tx, claimed, is_certain=False)
         tell_of(tx, claimed, "delivery-uncertain")
 
 
-def tell_of(tx: Transaction, claimed: Claimed, kind: str, **facts: Any) -> None:
+def tell_of(tx: Transaction, claimed: Undelivered, kind: str, **facts: Any) -> None:
     """Of a message to a customer that did not go as it should: its author learns, the history keeps it."""
     journal.note(tx, "system", kind, lead_id=claimed.lead_id, details={"delivery": claimed.id, **facts})
     tell_author(
@@ -172,7 +189,7 @@ def tell_author(
     notify(tx, readers, kind, lead_id=lead_id, conversation_id=conversation_id, silent=silent, **facts)
 
 
-def _answer(claimed: Claimed) -> tuple[tuple[int, int, int], ...]:
+def _answer(claimed: Undelivered) -> tuple[tuple[int, int, int], ...]:
     """Conversation, lead and message of what a person wrote to a customer; nothing for anything else."""
     conversation, lead, message = claimed.conversation_id, claimed.lead_id, claimed.message_id
     if claimed.is_automatic or conversation is None or lead is None or message is None:

@@ -8,11 +8,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, literal_column, or_, select, update
+from sqlalchemy import Connection, and_, func, literal_column, or_, select
 
 from core.contacts.model import Contact
-from core.conversations.model import Conversation
-from core.database import Transaction, among
+from core.database import among
 from core.desk.cursors import read_cursor, write_cursor
 from core.desk.messages import unseen_counts
 from core.language import in_language
@@ -131,15 +130,6 @@ def stage_counts(connection: Connection, pipeline_id: int) -> Mapping[int, int]:
         .group_by(Lead.stage_id)
     )
     return {row[0]: row[1] for row in rows}
-
-
-def mark_seen(tx: Transaction, conversation_id: int, message_id: int) -> None:
-    """A manager was shown this conversation up to and with this message. Never goes back."""
-    tx.connection.execute(
-        update(Conversation)
-        .where(Conversation.id == conversation_id, Conversation.seen_id < message_id)
-        .values(seen_id=message_id)
-    )
 
 
 def read_rows(connection: Connection, found: Any, language: str) -> tuple[Row, ...]:

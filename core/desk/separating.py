@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import func, select, update
 
 from core import journal, search
-from core.automation.model import Timer, TimerState
+from core.automation import timers
 from core.contacts.model import Address, Contact
 from core.contacts.people import lock_contacts
 from core.conversations.model import Conversation, Delivery, Direction, Message
@@ -325,15 +325,7 @@ def _take_along(tx: Transaction, old_lead: int, new_lead: int, conversations: Co
         )
         .values(lead_id=new_lead)
     )
-    tx.connection.execute(
-        update(Timer)
-        .where(
-            Timer.lead_id == old_lead,
-            among(Timer.conversation_id, conversations),
-            Timer.state == TimerState.WAITING,
-        )
-        .values(state=TimerState.CANCELLED, reason="separated", settled_at=tx.now)
-    )
+    timers.cancel_conversations(tx, old_lead, conversations, "separated")
 
 
 def _close_duplicate(

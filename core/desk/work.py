@@ -11,7 +11,8 @@ from typing import Any
 from sqlalchemy import select, update
 
 from core import journal
-from core.automation.model import Timer, TimerState
+from core.automation import timers
+from core.automation.model import Timer
 from core.contacts.people import lock_contacts
 from core.conversations.redrawing import redraw_cards
 from core.database import Transaction
@@ -132,12 +133,7 @@ def cancel_timer(tx: Transaction, timer_id: int, person: Person) -> None:
     Raises Refusal when it has happened or is called off already ("refused-timer-settled").
     """
     require_staff(tx, person)
-    cancelled = tx.connection.execute(
-        update(Timer)
-        .where(Timer.id == timer_id, Timer.state == TimerState.WAITING)
-        .values(state=TimerState.CANCELLED, reason="called-off", settled_at=tx.now)
-    )
-    if cancelled.rowcount != 1:
+    if not timers.call_off(tx, timer_id):
         raise Refusal("refused-timer-settled")
     timer = tx.connection.execute(select(Timer.lead_id, Timer.robot_id).where(Timer.id == timer_id)).one()
     journal.note(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections import defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -43,12 +43,9 @@ class _Waiting:
 class Intake:
     """Files what the edges bring. Returns only after the commit: then, and only then, an edge acknowledges."""
 
-    def __init__(
-        self, db: Database, store: FileStore, *, notice: Callable[[Transaction, Filed], None] | None = None
-    ):
+    def __init__(self, db: Database, store: FileStore) -> None:
         self._db = db
         self._store = store
-        self._parked_notice = notice
         self._waiting: defaultdict[AccountRef, deque[_Waiting]] = defaultdict(deque)
         self._workers: defaultdict[AccountRef, int] = defaultdict(int)
         self._tasks: set[asyncio.Task[None]] = set()

@@ -9,7 +9,7 @@ from datetime import timedelta
 from sqlalchemy import and_, literal_column, or_, select, update
 
 from core import journal
-from core.conversations.notices import notify
+from core.conversations.notices import Wish, notify, notify_all
 from core.conversations.redrawing import redraw_cards
 from core.database import BATCH, Transaction
 from core.errors import Refusal
@@ -159,11 +159,15 @@ def give_out_waiting(tx: Transaction) -> int:
             if given[row.id] is not None
         ],
     )
-    for row in changed:
-        if (manager_id := given[row.id]) is not None:
-            # One that was somebody's already has a history, which the card shows.
-            kind = "new-lead" if row.responsible_id is None else "lead-given"
-            notify(tx, [manager_id], kind, lead_id=row.id)
+    # One that was somebody's already has a history, which the card shows.
+    notify_all(
+        tx,
+        [
+            Wish(manager_id, "new-lead" if row.responsible_id is None else "lead-given", row.id)
+            for row in changed
+            if (manager_id := given[row.id]) is not None
+        ],
+    )
     if freed := [row for row in changed if row.distribution == Distribution.ALL]:
         # Each was somebody's, who has left: now it is offered to all, once for all of them.
         here = [one.id for one in managers.active(tx.connection) if one.is_available and one.is_reachable]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.contacts.phones import MAX_NUMBERS, inspect_phone, looks_like_phone, parse_phone, phone_keys
+from core.contacts.phones import MAX_NUMBERS, inspect_phone, parse_phone, phone_keys
 
 
 def keys(text: str, region: str | None = "RU") -> list[str]:
@@ -156,16 +156,6 @@ def test_what_the_system_understood_is_shown_with_all_numbers() -> None:
         "extension": "2",
         "others": ["+74956621234"],
     }
-
-
-@pytest.mark.parametrize("query", ["+7 921 5", "921 55", "тел. 8-921-5", "8 (921) 555-12-34 доб. 3", "55512"])
-def test_a_part_of_a_number_in_the_search_looks_like_a_phone(query: str) -> None:
-    assert looks_like_phone(query)
-
-
-@pytest.mark.parametrize("query", ["Анна", "1234", "12.05.2024", "anna@mail.ru", "окна 2024", ""])
-def test_words_and_dates_in_the_search_do_not(query: str) -> None:
-    assert not looks_like_phone(query)
 
 
 national_numbers = st.from_regex(r"[34789][0-9]{9}", fullmatch=True)

@@ -9,8 +9,9 @@ import pytest
 
 from core.channel import InboundFile
 from core.clock import ManualClock
+from core.conversations.model import Conversation
 from core.database import Database
-from core.desk import board, messages, work
+from core.desk import messages, work
 from core.desk.cards import Card, card, card_by_number
 from core.errors import Refusal
 from core.leads import answering, assignment
@@ -178,7 +179,7 @@ async def test_a_form_of_somebody_without_an_email_cannot_be_answered_and_the_ca
     assert without.missing == ("email",)
 
 
-async def test_what_was_shown_is_seen_and_stays_seen(database_url: str, clock: ManualClock) -> None:
+async def test_what_was_shown_is_seen(database_url: str, clock: ManualClock) -> None:
     async with a_database(database_url, clock) as database:
         await a_manager(database)
         account = await an_account(database)
@@ -187,8 +188,9 @@ async def test_what_was_shown_is_seen_and_stays_seen(database_url: str, clock: M
         lead = await read(database, lead_id)
         conversation = lead.messages[0].conversation_id
         incoming = [one for one in lead.messages if one.direction == "in"]
-        await database.transact(lambda tx: board.mark_seen(tx, conversation, incoming[1].id))
-        await database.transact(lambda tx: board.mark_seen(tx, conversation, incoming[0].id))
+        await database.transact(
+            lambda tx: tx.update(Conversation, [{"id": conversation, "seen_id": incoming[1].id}])
+        )
         later = await read(database, lead_id)
     assert (lead.unseen, later.unseen) == (3, 1)
     assert [one.is_seen for one in later.messages if one.direction == "in"] == [True, True, False]
