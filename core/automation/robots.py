@@ -163,8 +163,9 @@ def perform(tx: Transaction, runs: Sequence[Run]) -> dict[str, str | None]:
 
     Returns per run's key None when it was done, or the reason for which it was skipped: "closed", "stage-left",
     "customer-wrote", "unsubscribed", "condition", "excluded", "blocked" or why else nothing can be delivered
-    there, "no-way", "nobody", "already-said", "no-text", "answer-on-its-way", "too-many" (a machine may be
-    answering us that neither its headers nor its address gave away), or "failed: …" with the error of a robot that
+    there, "no-way", "too-many-typed" (letters to typed addresses, see `open_routes`), "nobody", "already-said",
+    "no-text", "answer-on-its-way", "too-many" (a machine may be answering us that neither its headers nor its
+    address gave away), or "failed: …" with the error of a robot that
     is set up wrongly. One that fails keeps no other from acting.
     """
     facts = _facts(tx, {run.lead_id for run in runs})

@@ -124,18 +124,25 @@ async def test_an_hour_with_more_conversations_than_are_looked_through_is_a_floo
         )
         await file(database, form, a_post(1))
         (known,) = await every(database, Conversation, Conversation.channel == "form")
+        hour = 3_600_000 << 22  # in identifiers
         for start in range(0, 5_000, 500):
-            await database.transact(partial(_others, dict(known), start))
+            await database.transact(partial(_others, dict(known), start, -hour))
+        await file(database, form, a_post(4))
+        assert await to_customers(database) == 2, "those of an hour ago are not looked at"
+        for start in range(5_000, 10_000, 500):
+            await database.transact(partial(_others, dict(known), start, 0))
         await file(database, form, a_post(2))
         assert (await reasons(database))[TOO_MANY_TYPED] == 1
         clock.advance(timedelta(hours=2))
         await file(database, form, a_post(3, clock.now()))
         assert (await reasons(database))[TOO_MANY_TYPED] == 1
-        assert await to_customers(database) == 2
+        assert await to_customers(database) == 3
 
 
-def _others(known: dict[Any, Any], start: int, tx: Transaction) -> int:
+def _others(known: dict[Any, Any], start: int, earlier: int, tx: Transaction) -> int:
     """Five hundred conversations like this one, with other people."""
-    others = [{"id": tx.new_id(), "thread": f"other {number}"} for number in range(start, start + 500)]
+    others = [
+        {"id": tx.new_id() + earlier, "thread": f"other {number}"} for number in range(start, start + 500)
+    ]
     tx.insert(Conversation, [known | other for other in others])
     return len(others)
