@@ -16,7 +16,7 @@ from tests.builders import NOON, a_database, a_manager, a_message, an_account, f
 from tests.looking import all_sent, every, the
 
 
-def pressed_start(number: int = 1, payload: str = "") -> Received:
+def pressed_start(number: int = 9_001, payload: str = "") -> Received:
     """Telegram's update for the Start button, with the payload of a link."""
     person = {"id": 777, "is_bot": False, "first_name": "Анна", "language_code": "ru"}
     message = {
@@ -54,7 +54,7 @@ async def test_who_opens_the_chat_is_greeted_and_their_first_words_are_confirmed
         assert await told(database, olga) == [("new-lead", True)]
         await all_sent(database)
         clock.advance(timedelta(minutes=1))
-        await file(database, bot, pressed_start(2))  # and again: a second tap says nothing either
+        await file(database, bot, pressed_start(9_002))  # and again: a second tap says nothing either
         await all_sent(database)
         asked = a_message("Сколько стоит доставка?", at=clock.now())
         await file(database, bot, asked)
