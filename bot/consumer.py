@@ -38,7 +38,14 @@ class Consumer:
     """Feeds the dispatcher of one managers' bot from the table `staff_update`."""
 
     def __init__(
-        self, db: Database, dispatcher: Dispatcher, bot: Bot, account_id: int, *, look: timedelta = LOOK
+        self,
+        db: Database,
+        dispatcher: Dispatcher,
+        bot: Bot,
+        account_id: int,
+        *,
+        look: timedelta = LOOK,
+        in_hand: set[asyncio.Task[None]] | None = None,
     ) -> None:
         self._db = db
         self._dispatcher = dispatcher
@@ -46,7 +53,7 @@ class Consumer:
         self._account_id = account_id
         self._look = look
         self._outage = Outage(db.clock, log)
-        self._at_work: set[asyncio.Task[None]] = set()
+        self._at_work: set[asyncio.Task[None]] = set() if in_hand is None else in_hand
 
     async def run(self) -> None:
         """Consume until cancelled; what is in hand is finished first, what is not stays in the queue."""

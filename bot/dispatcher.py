@@ -105,13 +105,14 @@ async def serve(
     texts: Texts | None = None,
     ready: Callable[[], None] = lambda: None,
     look: timedelta = LOOK,
+    in_hand: set[asyncio.Task[None]] | None = None,
 ) -> None:
     """Serve the managers until cancelled; what is in hand is finished first.
 
     `account` is the managers' bot's account, `api_url` the base of its Bot API server, `region` and `timezone`
     the line's, `language` what people are spoken to in who have not told theirs. `refile(ledger_id)` takes an
     entry of the ledger again, `recall(ledger_ids)` reads what such entries say. `ready` is called once updates are
-    being taken, `look` is how long a lost wake-up call may cost.
+    being taken, `look` is how long a lost wake-up call may cost; `in_hand` holds what is being handled.
     """
     async with AsyncExitStack() as stack:
         session = AiohttpSession(api=TelegramAPIServer.from_base(api_url))
@@ -134,7 +135,7 @@ async def serve(
         office.username = await _username(bot, clock)
         dispatcher = build(office, storage)
         ready()
-        await Consumer(db, dispatcher, bot, account.id, look=look).run()
+        await Consumer(db, dispatcher, bot, account.id, look=look, in_hand=in_hand).run()
 
 
 async def _username(bot: Bot, clock: Clock) -> str:

@@ -103,6 +103,7 @@ class Program:
     )  # what only one process does: "held" here, or "waiting"
     ready: asyncio.Event = field(default_factory=asyncio.Event)  # everything that files is up
     bot_ready: asyncio.Event = field(default_factory=asyncio.Event)  # the managers' bot answers
+    bot_in_hand: set[asyncio.Task[None]] = field(default_factory=set)  # what managers did, being handled
     _failure: OpenLinesError | None = None
 
     def stop(self) -> None:
@@ -268,6 +269,7 @@ class Program:
             recall=partial(recall, self.db, self.store, settings),
             ready=self._bot_answers,
             look=self.poll,
+            in_hand=self.bot_in_hand,
         )
 
     def _bot_answers(self) -> None:

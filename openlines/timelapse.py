@@ -172,8 +172,9 @@ class Timelapse:
         sending = len(program.worker.sending) if program.worker else 0
         calls = sum(self._telegram.counts.values())
         filing = not program.intake.is_idle
-        if waiting or sending or filing:  # it moves, that much is seen without asking the database
-            return _Sight(waiting, filing, sending, 0, 0, calls)
+        handled = len(program.bot_in_hand)
+        if waiting or sending or filing or handled:  # it moves, that much is seen without asking the database
+            return _Sight(waiting, filing, sending, handled, 0, calls)
         leaving, queued, *moments = await program.db.read(_rows_on_their_way)
         due = sum(moment is not None and moment <= now for moment in moments)
         return _Sight(0, False, leaving, queued, due, calls)

@@ -101,7 +101,7 @@ def test_marks_stay_inside_the_text_however_it_is_cut(pieces: list[tuple[str, Ma
         assert span.offset + span.length <= len(screen.text)
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(
     st.lists(st.text("абв 😀\n/", min_size=1, max_size=4000), min_size=1, max_size=10),
     st.text("ы😀", max_size=300),
@@ -121,7 +121,7 @@ def test_a_card_fits_whatever_stands_in_it_and_keeps_its_buttons(
         assert span.offset + span.length <= len(screen.text)
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(st.lists(st.text("ж😀\n/", max_size=400), max_size=PAGE), st.text("ы😀", max_size=300))
 def test_a_page_of_history_shows_each_of_its_entries_whatever_stands_in_them(
     notes: list[str], name: str
@@ -137,7 +137,7 @@ def test_a_page_of_history_shows_each_of_its_entries_whatever_stands_in_them(
     assert [len(row) for row in screen.buttons] == [2, 2]
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(
     st.text("ж😀 ", min_size=1, max_size=4000),
     st.dictionaries(st.text("к😀", min_size=1, max_size=100), st.text("з😀", max_size=4000), max_size=30),
