@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # half a second each, for the few tests that want them
     from tests.servers.smtp import SmtpServer
 
 # No deadline for an example: a machine that does something else for a moment proves nothing.
-hypothesis.settings.register_profile("openlines", deadline=None, print_blob=True)
+hypothesis.settings.register_profile("openlines", deadline=None, print_blob=True, max_examples=50)
 hypothesis.settings.load_profile("openlines")
 
 
@@ -42,6 +42,12 @@ structlog.configure(
 def clock() -> ManualClock:
     """Monday noon in Moscow, a working day in an ordinary week."""
     return ManualClock(datetime(2026, 3, 16, 9, 0, tzinfo=UTC))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole programs first: begun last, the longest of them would keep everybody waiting at the end."""
+    items.sort(key=lambda item: item.path.name not in ("test_demo_script.py", "test_processes.py"))
 
 
 # --- databases, with the schema in them -----------------------------------------------------------

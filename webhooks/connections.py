@@ -24,6 +24,7 @@ AT_WORK: web.AppKey[set[web.RequestHandler]] = web.AppKey("at work", set)
 # Seconds for a header to come, and for the next request on a connection that is kept. Well above what a telephone
 # on a bad network needs; what proxies wait for a backend's next request differs too much to be longer than all.
 HEADER = 15.0
+LINGER = 10.0  # seconds
 BODY = 60.0  # seconds for a body to come, or as long as it comes this fast:
 PACE = 1024  # bytes a second, a bad mobile connection
 MOST = 4096  # connections at once, however many descriptors there are
@@ -52,14 +53,22 @@ class Listener:
 
     @classmethod
     async def start(
-        cls, app: web.Application, host: str, port: int, *, header: float = HEADER, most: int | None = None
+        cls,
+        app: web.Application,
+        host: str,
+        port: int,
+        *,
+        header: float = HEADER,
+        most: int | None = None,
+        linger: float = LINGER,
     ) -> Listener:
         """Serve `app` there; `port` 0 takes a free one. Raises OSError when it cannot be listened on.
 
         A connection whose header is not complete within `header` seconds is closed, and so is one on which as
         long no next request comes. With `most` connections open (by default as many as the process has
         descriptors for) the one that has been silent longest gives way to the newest; when all are at work, the
-        newest is refused.
+        newest is refused. Of a body that was refused the rest is read for `linger` seconds, so that its sender gets
+        to read the answer.
         """
         runner = web.AppRunner(
             app,
@@ -67,6 +76,7 @@ class Listener:
             access_log=None,
             shutdown_timeout=10,
             keepalive_timeout=header,
+            lingering_time=linger,
             auto_decompress=False,  # a kilobyte would become a gigabyte before anybody has looked at it
             logger=_logger,
         )

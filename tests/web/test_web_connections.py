@@ -74,7 +74,7 @@ async def listening(
             telegram_secret=SECRET.encode(),
             patience=patience,
         )
-        listener = await Listener.start(build(edge), "127.0.0.1", 0, header=header, most=most)
+        listener = await Listener.start(build(edge), "127.0.0.1", 0, header=header, most=most, linger=0.5)
         try:
             yield Line(listener.port, form)
         finally:
