@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, exists, func, or_, select, update
@@ -160,7 +161,12 @@ def send_again(tx: Transaction, person: Person, delivery_id: int) -> int:
 def wait_still(tx: Transaction, lead_id: int, message_id: int) -> None:
     """An answer has failed: the customer of an open lead waits for one as before, and it was no first answer."""
     failed = select(Message.sent_at).where(Message.id == message_id).scalar_subquery()
-    heard = select(func.min(Message.sent_at)).where(*_heard_answers(lead_id)).scalar_subquery()
+    written = select(func.min(Message.sent_at)).where(*_heard_answers(lead_id))
+    spoken = select(func.min(journal.Journal.at)).where(*_calls(lead_id))
+    answers: list[datetime | None] = [
+        tx.connection.execute(first).scalar_one() for first in (written, spoken)
+    ]
+    heard = min((moment for moment in answers if moment is not None), default=None)
     tx.connection.execute(
         update(Lead).where(Lead.id == lead_id, Lead.first_answer_at == failed).values(first_answer_at=heard)
     )
@@ -173,9 +179,7 @@ def wait_again(tx: Transaction, lead_id: int) -> None:
     To speak with them on the telephone is an answer too.
     """
     written = select(func.max(Message.id)).where(*_heard_answers(lead_id))
-    spoken = select(func.max(journal.Journal.id)).where(
-        journal.Journal.lead_id == lead_id, journal.Journal.verb == "called"
-    )
+    spoken = select(func.max(journal.Journal.id)).where(*_calls(lead_id))
     answered = max(tx.connection.execute(last).scalar_one() or 0 for last in (written, spoken))
     since = tx.connection.execute(
         select(func.min(Message.sent_at)).where(
@@ -205,6 +209,10 @@ def _heard_answers(lead_id: int) -> tuple[ColumnElement[bool], ...]:
         Message.is_automatic.is_(False),
         or_(~lost, again),  # sent again by hand, or written in the network's own app
     )
+
+
+def _calls(lead_id: int) -> tuple[ColumnElement[bool], ...]:
+    return (journal.Journal.lead_id == lead_id, journal.Journal.verb == "called")
 
 
 def _lead(tx: Transaction, lead_id: int) -> Any:

@@ -16,6 +16,7 @@ from core.channel import Cause, Outcome, Postponed, Refused, Uncertain
 from core.clock import ManualClock
 from core.conversations.model import Delivery
 from core.database import Database
+from core.desk.work import called
 from core.leads.answering import Draft, reply, send_again
 from core.leads.model import Lead
 from core.lines.accounts import AccountRef
@@ -109,6 +110,18 @@ async def test_a_second_answer_that_fails_leaves_the_first_one_standing(asked: A
     asked_at = asked.clock.now()
     await asked.answer(Refused(Cause.MALFORMED, "Bad Request"))
     assert await asked.waits_since() == (asked_at, NOON)
+
+
+async def test_a_call_stays_the_first_answer_when_a_letter_before_it_turns_out_lost(asked: Asked) -> None:
+    await asked.database.transact(
+        partial(reply, person=asked.olga, lead_id=asked.lead, draft=Draft("500 рублей"))
+    )
+    asked.clock.advance(timedelta(minutes=1))
+    called_at = asked.clock.now()
+    await asked.database.transact(partial(called, lead_id=asked.lead, person=asked.olga))
+    asked.network.answers["777"] = [Refused(Cause.MALFORMED, "Bad Request")]
+    await asked.pass_time(timedelta(seconds=1))
+    assert await asked.waits_since() == (None, called_at)
 
 
 @pytest.mark.parametrize("known_by", ["another conversation", "a letter dated before the question"])
