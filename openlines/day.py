@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any, TypeAlias
 
@@ -86,7 +86,7 @@ class Day:
 
     def heard(self, person: Person, text: str) -> int:
         """How many messages with this text the line has sent to somebody."""
-        return sum(text in m.text for m in person.chat(self.cast.line) if m.from_bot)
+        return _said(person.chat(self.cast.line), text)
 
     async def sends_form(self, key: str, **fields: str) -> tuple[int, Json]:
         """The site's page posts its form; the status and what it was told."""
@@ -102,6 +102,10 @@ class Day:
     @property
     def managers(self) -> tuple[Person, Person]:
         return self.cast.boris, self.cast.maria
+
+    def told(self, manager: Person, text: str) -> int:
+        """How many messages with this text the managers' bot has sent to one of them."""
+        return _said(manager.chat(self.cast.staff), text)
 
     def card(self, text: str, action: Action, *, of: Person | None = None) -> tuple[Person, Message]:
         """The newest message with this text and such a button, and whose it is. Raises LookupError for none."""
@@ -150,6 +154,10 @@ class Day:
     async def leads_of(self, name: str) -> int:
         """How many leads a person has had."""
         return sum(name in str(lead["contact_name"]) for lead in await self.rows("leads"))
+
+
+def _said(chat: Sequence[Message], text: str) -> int:
+    return sum(text in message.text for message in chat if message.from_bot)
 
 
 def button(message: Message, action: Action, text: str = "") -> str | None:
