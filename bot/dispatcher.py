@@ -102,7 +102,6 @@ async def serve(
     store: FileStore,
     refile: Refile,
     recall: Recall,
-    texts: Texts | None = None,
     ready: Callable[[], None] = lambda: None,
     look: timedelta = LOOK,
     in_hand: set[asyncio.Task[None]] | None = None,
@@ -122,7 +121,7 @@ async def serve(
         stack.push_async_callback(storage.close)
         office = Office(
             db=db,
-            texts=texts or Texts(default=language),
+            texts=Texts(default=language),
             clock=clock,
             account=account,
             store=store,
@@ -132,6 +131,7 @@ async def serve(
             timezone=timezone,
         )
         stack.push_async_callback(_leave_background, office)
+        await asyncio.to_thread(office.texts.read)
         office.username = await _username(bot, clock)
         dispatcher = build(office, storage)
         ready()

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.resources import files
-from importlib.resources.abc import Traversable
 from zoneinfo import ZoneInfo
 
 from babel import Locale
@@ -23,20 +22,20 @@ class MissingText(LookupError):
 
 
 class Texts:
-    """Every message of every language, read once from `bot/locales/<language>/*.ftl`."""
+    """Every message of every language: `bot/locales/<language>/*.ftl`, read once in the life of a process."""
 
-    def __init__(self, folder: Traversable | None = None, default: str = "ru") -> None:
-        root = folder if folder is not None else files("bot") / "locales"
+    def __init__(self, default: str = "ru") -> None:
         self.default = default if default in LANGUAGES else "en"
-        self.bundles: Mapping[str, FluentBundle] = {
-            language: _bundle(root / language, language) for language in LANGUAGES
-        }
+
+    def read(self) -> None:
+        """Read all languages now, which takes a quarter of a second: else the first who is spoken to waits for it."""
+        for language in LANGUAGES:
+            _bundle(language)
 
     def words(self, language: str | None, timezone: str, now: datetime) -> Words:
         """The voice for one reader at one moment. An unknown language gets the default one."""
-        spoken = language if language in self.bundles else self.default
-        assert spoken is not None  # noqa: S101 - `default` is one of ours, `language` was found
-        return Words(self.bundles[spoken], spoken, ZoneInfo(timezone), now)
+        spoken = language if language in LANGUAGES else self.default
+        return Words(_bundle(spoken), spoken, ZoneInfo(timezone), now)
 
 
 @dataclass(frozen=True)
@@ -115,9 +114,10 @@ class Words:
         return Locale.parse(self.language)
 
 
-def _bundle(folder: Traversable, language: str) -> FluentBundle:
+@cache
+def _bundle(language: str) -> FluentBundle:
     bundle = FluentBundle([language], use_isolating=False)  # Telegram shows the isolating marks as boxes
-    for file in sorted(folder.iterdir(), key=lambda file: file.name):
+    for file in sorted((files("bot") / "locales" / language).iterdir(), key=lambda file: file.name):
         if file.name.endswith(".ftl"):
             bundle.add_resource(FluentResource(file.read_text(encoding="utf-8")))
     return bundle

@@ -134,7 +134,7 @@ class Program:
             edges.append(("bot", self._serve_bot))
         if "worker" in self.parts:
             self.worker = self._build_worker()
-            works.append(("worker", self.worker.run))
+            works.append(("worker", partial(self._work, self.worker)))
         running = [asyncio.create_task(self._guarded(*edge)) for edge in edges]
         finishing = [asyncio.create_task(self._guarded(*work)) for work in works]
         try:
@@ -276,6 +276,13 @@ class Program:
         account = self.accounts.of_managers
         log.info("the managers' bot answers", bot=account and account.scope)
         self.bot_ready.set()
+
+    async def _work(self, worker: Worker) -> None:
+        if (
+            self.accounts.of_managers is not None
+        ):  # by a thread: the edges are to listen, and no notice is to wait
+            await asyncio.to_thread(Texts().read)
+        await worker.run()
 
     def _build_worker(self) -> Worker:
         channels: dict[int, Channel] = {}

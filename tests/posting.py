@@ -114,14 +114,19 @@ def clock_sleepers(clock: ManualClock) -> list[datetime]:
     return [moment for moment, _, woken in clock._sleepers if not woken.done()]
 
 
-async def pass_time(clock: ManualClock, span: timedelta, *workers: Worker) -> None:
-    """Let time pass from one due instant to the next, each fully served before the hands move on."""
+async def pass_time(
+    clock: ManualClock, span: timedelta, *workers: Worker, leap: timedelta = timedelta()
+) -> None:
+    """Let time pass from one due instant to the next, each fully served before the hands move on.
+
+    With a `leap` the hands move on by no less: whoever wants to wake sooner is late by that much at most.
+    """
     end = clock.now() + span
     while True:
         await quiet(clock, *workers)
         following = clock.next_wake
         if following is None or following >= end:
             break
-        clock.advance_to(following)
+        clock.advance_to(min(end, max(following, clock.now() + leap)))
     clock.advance_to(end)
     await quiet(clock, *workers)

@@ -50,10 +50,10 @@ class Asked:
         await self.pass_time(timedelta(seconds=1))
 
     async def pass_time(self, span: timedelta) -> None:
-        """The program runs so long; timers fire, messages go."""
+        """The program runs so long; timers fire, messages go, to an hour."""
         channels = {self.bot.id: self.network}
-        async with at_work(self.database, channels, self.folder, poll=timedelta(hours=1)) as worker:
-            await pass_time(self.clock, span, worker)
+        async with at_work(self.database, channels, self.folder, poll=DAY) as worker:
+            await pass_time(self.clock, span, worker, leap=DAY / 24)
 
     async def waits_since(self) -> tuple[datetime | None, datetime | None]:
         """Since when she waits, and when she was first answered."""

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import aiohttp
 import pytest
 
 from sandbox.messages import Message
 from sandbox.people import Person
-from tests.bot.programs import FORM_KEY, Story, a_story
+from tests.bot.programs import FORM_KEY, Story
 
 pytestmark = pytest.mark.timeout(120)
-
-
-@pytest.fixture
-async def story(tmp_path: Path) -> AsyncIterator[Story]:
-    async with a_story(tmp_path) as told:
-        yield told
 
 
 async def from_the_site(story: Story, **fields: str) -> None:

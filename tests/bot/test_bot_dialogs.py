@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -17,15 +15,9 @@ from core.journal import Journal
 from sandbox.faults import HangUp, Refuse
 from sandbox.messages import Message
 from sandbox.people import Person
-from tests.bot.programs import Story, a_story
+from tests.bot.programs import Story
 
 pytestmark = pytest.mark.timeout(120)
-
-
-@pytest.fixture
-async def story(tmp_path: Path) -> AsyncIterator[Story]:
-    async with a_story(tmp_path) as told:
-        yield told
 
 
 async def a_lead(story: Story, text: str = "Здравствуйте, сколько стоит сайт?") -> tuple[Person, Message]:

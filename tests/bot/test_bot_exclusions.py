@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
-
 from sandbox.messages import Message
-from tests.bot.programs import Story, a_story
+from tests.bot.programs import Story
 
 TEN_DIGITS = 7771234567  # a Telegram id that would make a telephone
-
-
-@pytest.fixture
-async def story(tmp_path: Path) -> AsyncIterator[Story]:
-    async with a_story(tmp_path) as told:
-        yield told
 
 
 def labels(message: Message) -> list[str]:

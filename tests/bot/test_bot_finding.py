@@ -2,19 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
-
 from sandbox.messages import Message
-from tests.bot.programs import Story, a_story
-
-
-@pytest.fixture
-async def story(tmp_path: Path) -> AsyncIterator[Story]:
-    async with a_story(tmp_path) as told:
-        yield told
+from tests.bot.programs import Story
 
 
 def labels(message: Message) -> list[str]:

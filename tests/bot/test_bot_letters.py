@@ -104,9 +104,9 @@ def labels(message: Message) -> list[str]:
 
 
 @pytest.fixture
-async def story(tmp_path: Path, smtp_server: SmtpServer) -> AsyncIterator[Story]:
+async def story(folder: Path, smtp_server: SmtpServer) -> AsyncIterator[Story]:
     """A line with a mailbox."""
-    async with a_story(tmp_path, email=a_mailbox(smtp_server)) as told:
+    async with a_story(folder, email=a_mailbox(smtp_server)) as told:
         yield told
 
 
@@ -276,8 +276,8 @@ async def test_where_no_letter_can_go_is_said_before_one_is_written(
     assert len(await asyncio.to_thread(smtp_server.wait_for, 2)) == 2  # the confirmation and the answer
 
 
-async def test_without_a_mailbox_nobody_is_offered_to_write_letters(tmp_path: Path) -> None:
-    async with a_story(tmp_path) as story:
+async def test_without_a_mailbox_nobody_is_offered_to_write_letters(folder: Path) -> None:
+    async with a_story(folder) as story:
         await from_the_site(story, name="Анна", email="anna@example.org", message="Перезвоните")
         card = await story.admin.sees(story.staff, "Новый лид № 1")
         assert "✉️ Письмо" not in labels(card)

@@ -21,17 +21,10 @@ from tests.bot.programs import ADMIN, LINE_TOKEN, HurriedClock, Story, a_story, 
 pytestmark = pytest.mark.timeout(120)
 
 
-@pytest.fixture
-async def story(tmp_path: Path) -> AsyncIterator[Story]:
-    """One bot for customers and managers."""
-    async with a_story(tmp_path) as told:
-        yield told
-
-
 @pytest.fixture(params=[False, True], ids=["one bot", "two bots"])
-async def either_story(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Story]:
+async def either_story(request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[Story]:
     """With one bot for both, and with a bot of the managers' own."""
-    async with a_story(tmp_path, own_staff_bot=request.param) as told:
+    async with a_story(folder, own_staff_bot=request.param) as told:
         yield told
 
 
@@ -417,8 +410,8 @@ async def test_somebody_removed_is_a_stranger_with_dead_buttons(either_story: St
     assert "Борис" not in used.text
 
 
-async def test_a_stranger_at_the_managers_own_bot_gets_one_polite_sentence(tmp_path: Path) -> None:
-    async with a_story(tmp_path, own_staff_bot=True) as story:
+async def test_a_stranger_at_the_managers_own_bot_gets_one_polite_sentence(folder: Path) -> None:
+    async with a_story(folder, own_staff_bot=True) as story:
         stranger = story.telegram.person(555, "Ник", language_code="en")
         answer = await story.answer(stranger, await stranger.writes(story.staff, "hi"))
         assert answer.text.startswith("Hello! This bot is for the staff only.")
@@ -482,24 +475,24 @@ async def test_an_update_the_library_refuses_is_still_heard(story: Story) -> Non
     await story.admin.sees(story.staff, "Вы отошли")
 
 
-async def test_a_bug_is_an_apology_with_a_reference_and_nothing_internal(tmp_path: Path) -> None:
-    async with a_story(tmp_path) as story:
-        with closing(sqlite3.connect(tmp_path / "openlines.db")) as database:
+async def test_a_bug_is_an_apology_with_a_reference_and_nothing_internal(folder: Path) -> None:
+    async with a_story(folder) as story:
+        with closing(sqlite3.connect(folder / "openlines.db")) as database:
             database.execute("ALTER TABLE exclusion RENAME TO gone")
         answer = await story.answer(story.admin, await story.admin.writes(story.staff, "/exclusions"))
         assert "Что-то пошло не так" in answer.text
         assert "exclusion" not in answer.text
-        with closing(sqlite3.connect(tmp_path / "openlines.db")) as database:
+        with closing(sqlite3.connect(folder / "openlines.db")) as database:
             database.execute("ALTER TABLE gone RENAME TO exclusion")
         answer = await story.answer(story.admin, await story.admin.writes(story.staff, "/exclusions"))
         assert "Список пуст" in answer.text
 
 
 async def test_without_redis_a_dialog_is_refused_and_a_reply_to_the_card_still_works(
-    tmp_path: Path, redis_server: object
+    folder: Path, redis_server: object
 ) -> None:
     url = str(getattr(redis_server, "url"))  # noqa: B009 - the fixture's type lives with the tests' servers
-    async with a_story(tmp_path, redis_url=url) as story:
+    async with a_story(folder, redis_url=url) as story:
         anna = a_customer(story)
         await anna.writes(story.line, "Здравствуйте")
         card = await story.admin.sees(story.staff, "Новый лид")

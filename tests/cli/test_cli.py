@@ -459,7 +459,7 @@ def test_what_is_understood_of_an_input_is_printed_and_nothing_is_stored(
 
 
 @given(st.binary(max_size=200), st.sampled_from(INPUTS))
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_junk_is_described_too(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, junk: bytes, kind: str
 ) -> None:

@@ -51,7 +51,7 @@ def damaged(draw: st.DrawFn) -> bytes:
 
 
 @given(damaged())
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 def test_a_damaged_letter_is_read_as_far_as_it_goes(raw: bytes) -> None:
     letter = read_letter(raw)
     interpret(letter, frozenset())  # outside of the guard that would park it

@@ -404,12 +404,12 @@ def _is_read_or_refused(body: bytes, content_type: str) -> None:
 
 
 @given(st.binary(max_size=300) | pieces.map(b"".join), content_types)
-@settings(max_examples=300)
+@settings(max_examples=100)
 def test_any_bytes_are_read_or_refused(body: bytes, content_type: str) -> None:
     _is_read_or_refused(body, content_type)
 
 
 @given(forms)
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_any_json_is_read_or_refused(form: object) -> None:
     _is_read_or_refused(json.dumps(form).encode(), JSON)

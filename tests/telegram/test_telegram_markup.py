@@ -34,7 +34,7 @@ def visible(text: str) -> str:
     return "".join(re.sub("[\x00\ud800-\udfff]", "\ufffd", text).split())
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=200)
 @given(marked_texts(), st.integers(2, 40))
 def test_parts_fit_and_together_hold_everything_visible(marked: tuple[str, list[Span]], limit: int) -> None:
     text, spans = marked
@@ -46,7 +46,7 @@ def test_parts_fit_and_together_hold_everything_visible(marked: tuple[str, list[
         assert all(0 <= span.offset < span.offset + span.length <= len(part.text) for span in part.spans)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=200)
 @given(marked_texts(), st.integers(2, 40))
 def test_every_marked_character_keeps_its_mark(marked: tuple[str, list[Span]], limit: int) -> None:
     text, spans = marked
@@ -60,7 +60,7 @@ def test_every_marked_character_keeps_its_mark(marked: tuple[str, list[Span]], l
         assert "".join(map(visible, pieces)) == before
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=200)
 @given(marked_texts(), st.integers(2, 40))
 @example(
     ("??????????\u200d", [Span(Markup.BOLD, 0, 10)]), 10
@@ -77,7 +77,7 @@ def test_a_mark_that_fits_into_a_part_is_never_cut(marked: tuple[str, list[Span]
     assert sum(len(part.spans) for part in split(text, [span], limit)) <= 1
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100)
 @given(marked_texts())
 @example(("😀 жирно", [Span(Markup.BOLD, 2, 5)]))
 def test_entities_mark_the_same_characters_in_utf16(marked: tuple[str, list[Span]]) -> None:

@@ -180,6 +180,8 @@ async def test_when_all_connections_are_at_work_the_newest_is_told_to_come_later
         working[0][1].write(b" " * 97 + b"}}")  # no JSON, but whole: its connection is free again
         assert (await working[0][0].readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 400")
         assert (await line.hears(a_post(JSON)))[0] == 202
+        for _, writer in working:  # else the edge would wait for them when it closes, as it should
+            writer.transport.abort()
 
 
 @pytest.mark.parametrize("path", [FORM, HOOK])

@@ -208,7 +208,7 @@ _bodies = st.one_of(
 
 
 @given(_bodies, _kinds, st.text(st.characters(codec="latin-1", exclude_categories=["Cc"]), max_size=50))
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_no_bytes_break_the_form(web: Web, body: bytes, kind: str, key: str) -> None:
     headers = KEYED | {"Content-Type": kind, "Idempotency-Key": key.strip()}
     async with web.client.post(FORM, data=body, headers=headers) as answer:
