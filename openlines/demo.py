@@ -191,6 +191,11 @@ def demo_settings(
 async def come_to_work(db: Database, cast: Cast) -> None:
     """Борис opens the bot as the settings' admin, Мария comes in by an invitation."""
     await cast.boris.starts(cast.staff)
+    await come_by_invitation(db, cast)
+
+
+async def come_by_invitation(db: Database, cast: Cast) -> None:
+    """Мария is invited from the console and opens the link."""
     invitation = await db.transact(lambda tx: managers.invite(tx, "console", name=cast.maria.first_name))
     await cast.maria.starts(cast.staff, invitation)
 
