@@ -46,6 +46,8 @@ _LAST = (
     .group_by(Lead.contact_id)
 )
 _STAGES = select(Lead.id, Lead.stage_id, Lead.visit_id, Lead.outcome).where(among(Lead.id, "leads"))
+# A timer of the lead that fires at this very moment must be settled before anybody looks whether one still waits.
+_STAGES_HELD = _STAGES.order_by(Lead.id).with_for_update()
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +184,7 @@ def _run(robot: RobotRef, event: StageEntered) -> Run:
 def _await_silence(tx: Transaction, answered: Sequence[Answered]) -> None:
     """We have answered: robots that wait for the customer's silence count from now."""
     asked = {"leads": {event.lead_id for event in answered}}
-    leads = {row.id: row for row in tx.connection.execute(_STAGES, asked)}
+    leads = {row.id: row for row in tx.connection.execute(_STAGES_HELD, asked)}
     robots = robots_of(tx, {lead.stage_id for lead in leads.values()})
     timers.schedule_unsaid(
         tx,

@@ -10,12 +10,16 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
+from sqlalchemy.util import await_only
 
+from core.automation import timers
 from core.automation.model import Timer
-from core.channel import Cause, Outcome, Postponed, Refused, Uncertain
+from core.channel import Cause, Outcome, Postponed, Refused, Sent, Uncertain
 from core.clock import ManualClock
+from core.conversations import deliveries
 from core.conversations.model import Delivery
-from core.database import Database
+from core.database import Database, Reading, Transaction
 from core.desk.work import called
 from core.leads.answering import Draft, reply, send_again
 from core.leads.model import Lead
@@ -122,6 +126,44 @@ async def test_a_call_stays_the_first_answer_when_a_letter_before_it_turns_out_l
     asked.network.answers["777"] = [Refused(Cause.MALFORMED, "Bad Request")]
     await asked.pass_time(timedelta(seconds=1))
     assert await asked.waits_since() == (None, called_at)
+
+
+async def test_an_answer_that_arrives_while_its_follow_up_is_due_is_followed_by_another(
+    postgres_url: str, clock: ManualClock
+) -> None:
+    async with a_database(postgres_url, clock) as database:
+        bot, olga = await an_account(database), await a_manager(database)
+        lead = await a_lead(database, bot)
+        await all_sent(database)
+        await database.transact(partial(reply, person=olga, lead_id=lead, draft=Draft("ответ")))
+        (claimed,) = await database.transact(lambda tx: deliveries.claim(tx, 1, None))
+        await database.transact(lambda tx: tx.connection.execute(update(Timer).values(due_at=tx.now)))
+        fired, go_on = asyncio.Event(), asyncio.Event()
+
+        def fire(tx: Transaction) -> int:
+            count = timers.fire(tx)
+            fired.set()
+            await_only(go_on.wait())  # the transaction stays open meanwhile
+            return count
+
+        def held_up(connection: Reading) -> bool:
+            asked = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            return bool(connection.exec_driver_sql(asked).scalar_one())
+
+        firing = asyncio.create_task(database.transact(fire))
+        await fired.wait()
+        arriving = asyncio.create_task(
+            database.transact(lambda tx: deliveries.settle(tx, [(claimed, Sent(("1",)))]))
+        )
+        while not await database.read(held_up):  # noqa: ASYNC110 - the server tells nobody
+            await asyncio.sleep(0.01)
+        go_on.set()
+        assert await firing == 1
+        await arriving
+        assert [(row["state"], row["reason"]) for row in await every(database, Timer)] == [
+            ("skipped", "answer-on-its-way"),
+            ("waiting", None),
+        ]
 
 
 @pytest.mark.parametrize("known_by", ["another conversation", "a letter dated before the question"])
