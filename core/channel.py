@@ -277,22 +277,8 @@ class Fetched:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Capabilities:
-    """What a network can do; the core reads it instead of asking which network it is."""
-
-    max_text: int  # characters of one message in the network's units; longer texts are split by the channel
-    starts_conversations: bool = False  # may write to a person who has not written first
-    repeats_safely: bool = False  # the same key sent twice arrives once
-    buttons: bool = False
-    answers: bool = True  # false: a one-way channel such as a site form; answers need another address
-    reply_window: timedelta | None = None  # None: may always reply
-
-
 class Channel(Protocol):
     """One account of one network, able to send. Expected failures are outcomes, not exceptions."""
-
-    capabilities: Capabilities
 
     async def send(self, message: OutboundMessage) -> Outcome:
         """Deliver one message.

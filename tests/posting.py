@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from core.channel import (
-    Capabilities,
     Channel,
     Fetched,
     FileSink,
@@ -29,8 +28,6 @@ from core.worker import Post, Worker
 
 class Network:
     """One account of a network. `answer` decides what becomes of each message; it may wait."""
-
-    capabilities = Capabilities(max_text=4096)
 
     def __init__(self) -> None:
         self.sent: list[OutboundMessage] = []

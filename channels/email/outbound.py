@@ -12,7 +12,6 @@ from channels.email.composing import Enclosure, NotALetter, Outgoing, compose
 from channels.email.identity import MailIdentity
 from channels.email.smtp import SmtpPost
 from core.channel import (
-    Capabilities,
     Cause,
     Fetched,
     FileSink,
@@ -38,8 +37,6 @@ class EmailChannel:
     in follow-ups leads; without it they carry none. `trouble` hears why nothing goes out, and None when it
     does again.
     """
-
-    capabilities = Capabilities(max_text=1_000_000, starts_conversations=True)
 
     def __init__(
         self,
@@ -127,8 +124,6 @@ class EmailChannel:
 
 class ReceivingOnly:
     """A mailbox that letters only come into: whoever answers is told `why` the answer cannot go out."""
-
-    capabilities = EmailChannel.capabilities
 
     def __init__(self, why: str) -> None:
         self._why = why

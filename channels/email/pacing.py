@@ -10,7 +10,6 @@ from datetime import timedelta
 
 from channels.limits import PATIENCE, Limits, Rate
 from core.channel import (
-    Capabilities,
     Channel,
     Fetched,
     FileSink,
@@ -29,14 +28,11 @@ BURST = 20  # a morning's follow-ups to one provider, before the gap holds
 class PacedEmail:
     """A mail channel that keeps the pace. Short waits are waited out, longer ones go back to the queue."""
 
-    capabilities: Capabilities
-
     def __init__(self, channel: Channel, limits: Limits, clock: Clock, address: str) -> None:
         self._channel = channel
         self._limits = limits
         self._clock = clock
         self._address = address
-        self.capabilities = channel.capabilities
 
     async def send(self, message: OutboundMessage) -> Outcome:
         """As the channel itself, in time."""

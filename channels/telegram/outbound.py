@@ -13,7 +13,6 @@ from channels.telegram.media import MAX_DOWNLOAD
 from channels.telegram.outcomes import lost_its_file, lost_its_reply, outcome_of, wants_a_document
 from channels.telegram.plan import Step, as_documents, destination, plan, to_call
 from core.channel import (
-    Capabilities,
     Cause,
     Fetched,
     FileSink,
@@ -38,8 +37,6 @@ class TelegramChannel:
     `locate` finds a file of the attachment store by its `OutboundFile.path`; `max_upload` is the server's
     limit in bytes: a Bot API server of one's own takes 2,000 MB.
     """
-
-    capabilities = Capabilities(max_text=4096, buttons=True)
 
     def __init__(
         self, api: BotApi, locate: Callable[[str], Path] = Path, max_upload: int = MAX_UPLOAD

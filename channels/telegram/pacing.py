@@ -10,7 +10,6 @@ from datetime import timedelta
 
 from channels.limits import PATIENCE, Limits, Rate
 from core.channel import (
-    Capabilities,
     Channel,
     Fetched,
     FileSink,
@@ -31,14 +30,11 @@ CHAT_GAP, CHAT_BURST = timedelta(seconds=1), 3
 class PacedTelegram:
     """A Telegram channel that keeps the pace. Short waits are waited out, longer ones go back to the queue."""
 
-    capabilities: Capabilities
-
     def __init__(self, channel: Channel, limits: Limits, clock: Clock, bot_id: str) -> None:
         self._channel = channel
         self._limits = limits
         self._clock = clock
         self._bot = bot_id
-        self.capabilities = channel.capabilities
 
     async def send(self, message: OutboundMessage) -> Outcome:
         """As the channel itself, in time. An album counts as one message per file."""

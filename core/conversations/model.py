@@ -20,7 +20,11 @@ class Direction(StrEnum):
 
 
 class DeliveryState(StrEnum):
-    """Where an outgoing message is. States only move forward; the last line of each row is final."""
+    """Where an outgoing message is: waiting, sending, sent; or refused, uncertain, cancelled.
+
+    It waits again when the network puts it off or moves it. What was uncertain becomes sent when the network or the
+    letter itself proves it; what was sent is refused when it comes back. Only networks that tell of it go further.
+    """
 
     WAITING = "waiting"
     SENDING = "sending"  # claimed by a worker until `lease_until`

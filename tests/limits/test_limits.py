@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from channels.limits import KEYS, PATIENCE, ProcessLimits, Rate
 from channels.telegram.pacing import BOT_BURST, BOT_GAP, GROUP_BURST, GROUP_GAP, PacedTelegram
 from core.channel import (
-    Capabilities,
     Fetched,
     FileSink,
     OutboundFile,
@@ -42,8 +41,6 @@ class HastyClock:
 
 class Network:
     """Takes what it is given and remembers when; says what it was told to say."""
-
-    capabilities = Capabilities(max_text=4096)
 
     def __init__(self, clock: HastyClock, *says: Outcome) -> None:
         self.clock, self.says, self.sent = clock, list(says), list[datetime]()

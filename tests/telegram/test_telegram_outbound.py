@@ -456,16 +456,6 @@ async def test_files_that_cannot_be_fetched_say_why_and_leave_the_sink_open(line
 # --- the shape -----------------------------------------------------------------------------------
 
 
-def test_the_channel_says_what_it_can_do() -> None:
-    can = TelegramChannel.capabilities
-    assert (can.max_text, can.buttons, can.starts_conversations, can.repeats_safely) == (
-        4096,
-        True,
-        False,
-        False,
-    )
-
-
 def test_the_plan_of_a_message_does_not_depend_on_what_has_arrived() -> None:
     files = tuple(OutboundFile("photo", str(n), reference=f"f{n}") for n in range(12))
     message = OutboundMessage("k", "7", Screen("я" * 9000), files=files, reply_to="5")
