@@ -23,7 +23,7 @@ def figures(*, quick: bool) -> Iterator[Figure]:
 
 def growth(*, quick: bool) -> Iterator[Figure]:
     """Memory of the web part from message 20,000 on."""
-    count, limit = (10_000, 10.0) if quick else (100_000, 100.0)
+    count, limit = (10_000, 10.0) if quick else (100_000, 300.0)
     with ExitStack() as stack:
         (ground,), place = stack.enter_context(postgres_grounds(FEW)), stack.enter_context(folder())
         web, port = stack.enter_context(web_part(ground.url, place))
