@@ -2,7 +2,8 @@
 
 Milliseconds since 2024 (41 bits), the process's node (10 bits), a counter (12 bits). Making them here and not
 in the database lets a whole batch be written without asking for anything back. They come from the machine's
-own time, never from the clock of a test, and are no order of messages: that is `sent_at`.
+own time, never from the clock of a test. Of one conversation, what was filed later has the greater one; when it was
+said is `sent_at`.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ class Ids:
     def runs(self) -> Iterator[int]:
         """Identifiers for one transaction, without end, each greater than the one before.
 
-        They are drawn in runs, so those of two transactions at once are no order between the two.
+        They are drawn in runs, so those of two transactions at once are no order between the two, unless one of them
+        begins a new run when it has got what the other one held (`Transaction.come_after`).
         """
         while True:
             first = self._draw(RUN)

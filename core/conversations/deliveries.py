@@ -19,6 +19,7 @@ from core.channel import Cause, Moved, Outcome, Postponed, Refused, Sent, Uncert
 from core.conversations.model import Conversation, Delivery, DeliveryState
 from core.conversations.notices import tell_trouble
 from core.conversations.outcomes import (
+    hold_answered,
     note_failed,
     note_refused,
     note_sent,
@@ -90,8 +91,11 @@ _ABANDONED = (
     .limit(64)
     .with_for_update(skip_locked=True)
 )
-_IN_HAND = select(Delivery.id, Delivery.state, Delivery.attempts, Delivery.error).where(
-    among(Delivery.id, "ids")
+_IN_HAND = (
+    select(Delivery.id, Delivery.state, Delivery.attempts, Delivery.error)
+    .where(among(Delivery.id, "ids"))
+    .order_by(Delivery.id)
+    .with_for_update()
 )
 _OF_LEADS = select(Conversation.id).where(among(Conversation.lead_id, "leads"))
 
@@ -149,6 +153,7 @@ def settle(tx: Transaction, results: Sequence[tuple[Claimed, Outcome]]) -> None:
     Of a delivery whose lease has run out only its arrival is news: what was uncertain has been sent after
     all.
     """
+    hold_answered(tx, [claimed for claimed, _ in results])
     asked = {"ids": [claimed.id for claimed, _ in results]}
     now = {row.id: row for row in tx.connection.execute(_IN_HAND, asked)}
     rows: list[dict[str, Any]] = []

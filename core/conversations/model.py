@@ -19,6 +19,9 @@ class Direction(StrEnum):
     OUT = "out"
 
 
+WAITING_FOR_TOPIC = "state = 'waiting' AND topic IS NOT NULL"
+
+
 class DeliveryState(StrEnum):
     """Where an outgoing message is: waiting, sending, sent; or refused, uncertain, cancelled.
 
@@ -178,9 +181,7 @@ class Delivery(Model):
 
     __table_args__ = (
         partial_index("ix_delivery_due", "due_at", "id", where="state = 'waiting'"),
-        partial_index(
-            "uq_delivery_topic", "topic", where="state = 'waiting' AND topic IS NOT NULL", unique=True
-        ),
+        partial_index("uq_delivery_topic", "topic", where=WAITING_FOR_TOPIC, unique=True),
         partial_index("ix_delivery_lane", "lane", "id", where="state IN ('waiting', 'sending')"),
         partial_index("ix_delivery_sending", "lease_until", where="state = 'sending'"),
         partial_index("ix_delivery_uncertain", "account_id", "id", where="state = 'uncertain'"),

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, column, select, table, text, update
 
-from core.conversations.model import Delivery, DeliveryState
+from core.conversations.model import WAITING_FOR_TOPIC, Delivery, DeliveryState
 from core.database import Transaction, among
 from core.lines.accounts import WHOLE, is_in_parts, note_alive, note_trouble
 from core.lines.model import Account
@@ -65,8 +65,8 @@ def notify_all(tx: Transaction, wishes: Sequence[Wish]) -> None:
         return  # no managers' bot: a line of forms and letters only, worked elsewhere
     readers = {wish.manager_id for wish in wishes}
     reachable = {row[0] for row in tx.connection.execute(_REACHABLE, {"managers": readers})}
-    tx.insert_ignoring(
-        Delivery,
+    wish_deliveries(
+        tx,
         [
             waiting_delivery(
                 tx,
@@ -83,7 +83,16 @@ def notify_all(tx: Transaction, wishes: Sequence[Wish]) -> None:
             if wish.manager_id in reachable
         ],
     )
-    tx.hint("deliveries")
+
+
+def wish_deliveries(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
+    """Put these rows of `waiting_delivery` down. A topic that waits already stays one row.
+
+    That row may be about to leave, in words made before this transaction's news can be seen: then another is needed.
+    """
+    tx.insert_or_hold(Delivery, rows, "topic", WAITING_FOR_TOPIC)
+    if rows:
+        tx.hint("deliveries")
 
 
 def waiting_delivery(

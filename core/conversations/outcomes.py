@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import bindparam, exists, select, update
+from sqlalchemy import bindparam, column, exists, select, table, update
 from sqlalchemy.orm import aliased
 
 from core import journal
@@ -15,12 +15,15 @@ from core.conversations.notices import notify, notify_admins, responsible_of
 from core.conversations.preparing import Claimed
 from core.conversations.shown import OF_NOTICES
 from core.conversations.threads import letter_key
-from core.database import Transaction
+from core.database import Id, Transaction, among
 from core.events import Answered, AnswerFailed, ContactClosed, ManagerLeft
 from core.staff import managers
 from core.staff.managers import set_reachable
 
 _OFFERS = ("new-lead", "lead-given")
+# Leads stand above this room, so only a column of theirs is named here.
+_LEAD = table("lead", column("id", Id))
+_LEADS = select(_LEAD.c.id).where(among(_LEAD.c.id, "leads")).order_by(_LEAD.c.id).with_for_update()
 _TAKEN = aliased(Message)  # a network that counts anew must not stop what is sent from being settled
 _NAME = (
     update(Message)
@@ -50,6 +53,13 @@ class Undelivered(Protocol):
     def manager_id(self) -> int | None: ...
     @property
     def is_automatic(self) -> bool: ...
+
+
+def hold_answered(tx: Transaction, settled: Sequence[Claimed]) -> None:
+    """Take hold of the leads that were answered, before the deliveries: everybody takes locks in this order."""
+    leads = {lead_id for claimed in settled for _, lead_id, _ in _answer(claimed)}
+    if leads and not tx.is_sqlite:
+        tx.connection.execute(_LEADS, {"leads": leads})
 
 
 def note_sent(tx: Transaction, arrived: Sequence[tuple[Claimed, Sequence[str]]]) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select, text
 
 from core.conversations.model import Delivery, DeliveryState, Shown
-from core.conversations.notices import waiting_delivery
+from core.conversations.notices import waiting_delivery, wish_deliveries
 from core.conversations.shown import OF_NOTICES
 from core.database import Transaction, among
 from core.staff.model import Manager
@@ -80,9 +80,7 @@ def redraw_cards(tx: Transaction, lead_ids: Collection[int], *, but_of: int | No
         for row in tx.connection.execute(_ON_THE_WAY, {"leads": lead_ids, "lanes": lanes})
         if row.notice["kind"] in OF_NOTICES
     ]
-    tx.insert_ignoring(Delivery, rows)
-    if rows:
-        tx.hint("deliveries")
+    wish_deliveries(tx, rows)
 
 
 def message_of(connection: Connection, delivery_id: int) -> int | None:

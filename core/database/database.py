@@ -184,7 +184,7 @@ class Database:
     def _attempt(self, connection: Connection, work: Work[T], asked: _Asked) -> tuple[T, Transaction]:
         asked.is_committing = False
         with connection.begin():
-            tx = Transaction(connection, self.clock.now(), self._new_id.runs().__next__)
+            tx = Transaction(connection, self.clock.now(), self._new_id.runs)
             result = work(tx)
             if inspect.iscoroutine(result):
                 result.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from operator import itemgetter
 from typing import Any, cast
@@ -22,15 +22,25 @@ class Transaction:
     `hint`s and `after_commit` calls, which all vanish with a rollback.
     """
 
-    def __init__(self, connection: Connection, now: datetime, new_id: Callable[[], int]) -> None:
+    def __init__(
+        self, connection: Connection, now: datetime, runs_of_ids: Callable[[], Iterator[int]]
+    ) -> None:
         self.connection = connection
         self.now = now
-        self.new_id = new_id
+        self._runs_of_ids = runs_of_ids
+        self.new_id = runs_of_ids().__next__
         self.is_sqlite = connection.dialect.name == "sqlite"
         self.after_commit: list[Callable[[], None]] = []
         self.hints: set[str] = set()
         self.rounds: Counter[int] = Counter()  # how often each item has changed in answer to rules
         self._events: list[Event] = []
+
+    def come_after(self) -> None:
+        """Make the identifiers from here on greater than all that this process has made meanwhile.
+
+        For what is locked only now, and was another transaction's until a moment ago.
+        """
+        self.new_id = self._runs_of_ids().__next__
 
     def record(self, *events: Event) -> None:
         """Note what has happened; automation answers it before the commit."""
@@ -59,6 +69,23 @@ class Transaction:
     def insert_ignoring(self, model: type[Model], rows: Sequence[Mapping[str, Any]]) -> None:
         """Like `insert`, but a row whose unique key is already there is left out in silence."""
         self._insert(model, rows, " ON CONFLICT DO NOTHING")
+
+    def insert_or_hold(
+        self, model: type[Model], rows: Sequence[Mapping[str, Any]], key: str, where: str
+    ) -> None:
+        """Like `insert`, but a row that the partial unique index (`key`, `where`) has already is held until the commit.
+
+        Whoever is at work on that row is waited for. When they have taken it out of the index, ours goes in: so
+        either they see what this transaction has done, or a row remains that tells of it.
+        """
+        if self.is_sqlite:  # nobody else is at work
+            self.insert_ignoring(model, rows)
+            return
+        named = sorted((row for row in rows if row[key] is not None), key=itemgetter(key))
+        once = {row[key]: row for row in named}  # one statement may hold a row once
+        free = [row for row in rows if row[key] is None]
+        held = f" ON CONFLICT ({key}) WHERE {where} DO UPDATE SET {key} = excluded.{key}"
+        self._insert(model, [*free, *once.values()], held)
 
     def _insert(self, model: type[Model], rows: Sequence[Mapping[str, Any]], ending: str) -> None:
         if not rows:

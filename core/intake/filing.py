@@ -113,6 +113,8 @@ class _File:
         self.people.load(keys, self.threads.contact_ids)
         if self.threads.reread():
             self.people.load(keys, self.threads.contact_ids)
+        # What managers have seen of a conversation is remembered by the last message, so a later one has a greater id.
+        self.tx.come_after()
         known = self._recognised(let_in)
         if self.ask_gate:
             self.gate.load({key for person in known.values() for key in person})

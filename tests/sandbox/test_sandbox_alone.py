@@ -35,7 +35,7 @@ async def test_a_port_that_is_taken_is_said_in_a_line_and_nothing_is_left_open()
             await second.start()
         assert second.world.http is None, "its session is closed and gone"
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-X", "dev", "-m", "sandbox", "--port", str(first.port),
+            sys.executable, "-W", "always::ResourceWarning", "-m", "sandbox", "--port", str(first.port),
             stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         _, said = await process.communicate()
