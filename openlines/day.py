@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any, TypeAlias
@@ -21,6 +22,7 @@ from sandbox.people import Person
 from sandbox.telegram import TelegramSandbox
 
 _SOON = timedelta(seconds=4)
+_PATIENCE = 60.0  # seconds of real time, on a machine that has much else to do
 
 Scene: TypeAlias = Callable[["Day"], Awaitable[None]]
 
@@ -143,6 +145,15 @@ class Day:
         """Everything of one kind, as `openlines export` gives it."""
         page, _ = export.PAGES[what]
         return [row for _, row in await self.lapse.program.db.read(lambda connection: page(connection, 0))]
+
+    async def filed(self, text: str) -> None:
+        """Wait until a message is in the books: Telegram, which is away, cannot tell what it has still to give.
+
+        Raises TimeoutError when it is not.
+        """
+        async with asyncio.timeout(_PATIENCE):
+            while all(m["text"] != text for m in await self.rows("messages")):  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.01)
 
     async def lead(self, name: str) -> dict[str, Any]:
         """The newest lead of a person, by name. Raises LookupError when there is none."""

@@ -90,6 +90,7 @@ async def outage(day: Day) -> None:
     line.updates.end_poll()
     await manager.writes(line, "Смета готова: 276 тысяч.", reply_to=card)
     await anna.writes(line, "Вы куда-то пропали?")
+    await day.filed("Вы куда-то пропали?")
     await day.passes(timedelta(minutes=5))
     day.transcript.remark("the program is stopped, and started again on the same database")
     await day.lapse.stop()
