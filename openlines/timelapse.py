@@ -30,6 +30,9 @@ _CALM = 3  # looks in a row that must see the same quiet
 # Looks in a row without any movement: what is left waits for the clock. They are counted and not timed, since on
 # a busy machine they take as much longer as everything else does.
 _STILL = 12
+_STILL_AT_WORK = (
+    250  # such looks while it files or serves managers: it waits for the machine then, not for the clock
+)
 _PASSED_OVER = 3  # looks of the program itself, a second apart, that leave what is due where it is
 _BEHIND = timedelta(seconds=45)  # how long to wait then
 _HOPELESS = 120.0  # seconds of real time
@@ -49,6 +52,11 @@ class _Sight:
     @property
     def is_quiet(self) -> bool:
         return not self.due and self.is_passed_over
+
+    @property
+    def is_at_work(self) -> bool:
+        """Something is being filed, or what a manager did is in hand."""
+        return self.filing or self.queued > 0
 
     @property
     def is_passed_over(self) -> bool:
@@ -129,7 +137,7 @@ class Timelapse:
                 before, calm, still, steps = sight, 0, 0, 0
             elif sight.is_quiet:
                 calm += 1
-            elif (still := still + 1) >= _STILL:
+            elif (still := still + 1) >= (_STILL_AT_WORK if sight.is_at_work else _STILL):
                 # A pause between messages, a wait that Telegram has asked for: it is the clock's turn.
                 self._advance(min(self._clock.next_wake or self._clock.now(), self._clock.now() + LEAP))
                 steps, still = steps + sight.is_passed_over, 0

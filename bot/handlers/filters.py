@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from aiogram import F
@@ -11,8 +12,11 @@ from aiogram.types import CallbackQuery, Message
 
 from bot.callbacks import Action, tap
 from bot.office import Office
-from core.conversations.shown import look_up
+from core.conversations.shown import is_on_its_way, look_up
 from core.staff.managers import Person
+
+_ANSWERED_AT_ONCE = timedelta(seconds=40)  # less than a manager's update may take
+_LOOK = timedelta(seconds=0.2)
 
 
 class On(Filter):
@@ -32,13 +36,24 @@ class ToShown(Filter):
     A reply to the question of an unfinished dialog is for the dialog.
     """
 
-    async def __call__(self, message: Message, office: Office, state: FSMContext) -> bool | dict[str, Any]:
+    async def __call__(
+        self, message: Message, office: Office, state: FSMContext, person: Person | None = None
+    ) -> bool | dict[str, Any]:
         replied = message.reply_to_message
-        if replied is None or await _is_question(state, replied.message_id):
+        if person is None or replied is None or await _is_question(state, replied.message_id):
             return False
-        about = await office.db.read(
-            lambda connection: look_up(connection, office.account.id, message.chat.id, replied.message_id)
-        )
+        # Who answers at once may be quicker than Telegram's word to us that what they answer has arrived.
+        until = office.clock.now() + _ANSWERED_AT_ONCE
+        while True:
+            about, is_coming = await office.db.read(
+                lambda connection: (
+                    look_up(connection, office.account.id, message.chat.id, replied.message_id),
+                    is_on_its_way(connection, person.id),
+                )
+            )
+            if about is not None or not is_coming or office.clock.now() > until:
+                break
+            await office.clock.sleep_until(office.clock.now() + _LOOK)
         return {"about": about} if about is not None and about.lead_id is not None else False
 
 

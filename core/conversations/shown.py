@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, select, text
 
-from core.conversations.model import Conversation, Delivery, Shown
+from core.conversations.model import Conversation, Delivery, DeliveryState, Shown
 from core.database import Transaction
 
 
@@ -86,6 +86,16 @@ def look_up(
         )
     ).first()
     return ShownMessage(row[3] or row[0], row[1], row[2], row[4]) if row else None
+
+
+def is_on_its_way(connection: Connection, manager_id: int) -> bool:
+    """Whether something is being sent to a manager at this moment: they may have it already, and we not know so."""
+    sending = select(Delivery.id).where(
+        Delivery.lane == f"staff:{manager_id}",
+        text("delivery.state IN ('waiting', 'sending')"),  # in the words of the index over lanes
+        Delivery.state == DeliveryState.SENDING,
+    )
+    return connection.execute(sending.limit(1)).first() is not None
 
 
 def place_of(connection: Connection, account_id: int, chat_id: int, delivery_id: int) -> int | None:

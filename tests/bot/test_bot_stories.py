@@ -78,6 +78,19 @@ async def test_an_answer_to_a_lead_nobody_had_takes_it_and_says_so(story: Story)
     await story.telegram.until(lambda: reactions(again) == ["👌"])
 
 
+async def test_who_answers_before_telegram_has_told_us_that_the_card_came_is_understood(story: Story) -> None:
+    held = story.telegram.hold("sendMessage", where=lambda call: "Новый лид" in str(call.params.get("text")))
+    anna = a_customer(story)
+    await anna.writes(story.line, "Здравствуйте, вы открыты?")
+    card = await story.admin.sees(story.staff, "Новый лид № 1")
+    sent = await story.admin.writes(story.staff, "Да, до восьми", reply_to=card)
+    await story.telegram.until(lambda: not story.staff.pending)
+    await asyncio.sleep(0.3)  # six of the hurried clock's: time enough to be told that nobody knows what it answers
+    held.release()
+    await anna.sees(story.line, "Да, до восьми")
+    await story.telegram.until(lambda: reactions(sent) == ["👌"])
+
+
 async def test_quick_answers_arrive_in_the_order_they_were_written(story: Story) -> None:
     anna = a_customer(story)
     await anna.writes(story.line, "Расскажите")

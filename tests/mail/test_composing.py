@@ -114,6 +114,8 @@ def test_marks_never_change_the_words_nor_open_a_tag_of_a_stranger(
     assert "<script" not in html
     assert "javascript:" not in html.replace("javascript:alert(1)" if "javascript:" in text else "\x00", "")
     shown = "".join(join(read_html(html)).split())
+    for span in marks:  # whoever reads a letter as text is shown where a link leads
+        shown = shown.replace(f"({span.url})", "")
     assert shown == "".join(join(read_html(to_html(Screen(text)))).split())
     plain = to_plain(screen)
     for word in text.split():
