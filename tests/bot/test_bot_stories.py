@@ -85,7 +85,7 @@ async def test_who_answers_before_telegram_has_told_us_that_the_card_came_is_und
     card = await story.admin.sees(story.staff, "Новый лид № 1")
     sent = await story.admin.writes(story.staff, "Да, до восьми", reply_to=card)
     await story.telegram.until(lambda: not story.staff.pending)
-    await asyncio.sleep(0.3)  # six of the hurried clock's: time enough to be told that nobody knows what it answers
+    await asyncio.sleep(0.3)  # six of the hurried clock's: time enough to be told that it is unknown
     held.release()
     await anna.sees(story.line, "Да, до восьми")
     await story.telegram.until(lambda: reactions(sent) == ["👌"])
