@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -78,6 +79,13 @@ async def the(database: Database, model: type[Model], *where: Any) -> RowMapping
 async def robot_id(database: Database, name: str) -> int:
     """A robot of the preset, by its name."""
     return int((await the(database, Robot, Robot.name == name))["id"])
+
+
+async def until_one_waits(database: Database) -> None:
+    """Return when a transaction waits for another one's lock; PostgreSQL tells that to whoever asks."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    while not await database.read(lambda c: c.exec_driver_sql(waiting).scalar_one()):  # noqa: ASYNC110 - nobody else tells
+        await asyncio.sleep(0.01)
 
 
 async def all_sent(database: Database) -> None:

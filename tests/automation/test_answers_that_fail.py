@@ -19,7 +19,7 @@ from core.channel import Cause, Outcome, Postponed, Refused, Sent, Uncertain
 from core.clock import ManualClock
 from core.conversations import deliveries
 from core.conversations.model import Delivery
-from core.database import Database, Reading, Transaction
+from core.database import Database, Transaction
 from core.desk.work import called
 from core.leads.answering import Draft, reply, send_again
 from core.leads.model import Lead
@@ -27,7 +27,7 @@ from core.lines.accounts import AccountRef
 from core.staff.managers import Person
 from core.worker import fire_due
 from tests.builders import NOON, a_database, a_lead, a_manager, a_message, an_account, email, file, telegram
-from tests.looking import all_sent, every, the
+from tests.looking import all_sent, every, the, until_one_waits
 from tests.posting import Network, at_work, pass_time, quiet, until
 
 DAY = timedelta(days=1)
@@ -146,17 +146,12 @@ async def test_an_answer_that_arrives_while_its_follow_up_is_due_is_followed_by_
             await_only(go_on.wait())  # the transaction stays open meanwhile
             return count
 
-        def held_up(connection: Reading) -> bool:
-            asked = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-            return bool(connection.exec_driver_sql(asked).scalar_one())
-
         firing = asyncio.create_task(database.transact(fire))
         await fired.wait()
         arriving = asyncio.create_task(
             database.transact(lambda tx: deliveries.settle(tx, [(claimed, Sent(("1",)))]))
         )
-        while not await database.read(held_up):  # noqa: ASYNC110 - the server tells nobody
-            await asyncio.sleep(0.01)
+        await until_one_waits(database)
         go_on.set()
         assert await firing == 1
         await arriving

@@ -25,6 +25,7 @@ from core.conversations.routes import TOO_MANY_TYPED, TYPED_AT_MOST
 from core.database import Database, Transaction
 from core.leads.answering import Draft, reply
 from core.leads.model import Lead
+from core.lines.accounts import AccountRef
 from tests.builders import NOON, a_database, a_manager, an_account, file
 from tests.looking import every
 
@@ -35,6 +36,13 @@ LINE = MailIdentity("sales@company.example", b"secret", name="Ромашка")
 def a_post(number: int, at: datetime = NOON, **fields: str) -> Received:
     fields = {"email": f"victim{number}@third.example", "message": f"Вопрос {number}"} | fields
     return normalise(json.dumps(fields).encode(), "application/json", at)
+
+
+async def a_form_and_a_mailbox(database: Database) -> AccountRef:
+    """A line whose site has a form, and which can answer by letter; returns the form."""
+    form = await an_account(database, "form", "main")
+    await an_account(database, "email", "sales@x.ru")
+    return form
 
 
 async def letters(database: Database) -> list[email.message.EmailMessage]:
@@ -56,10 +64,7 @@ async def test_nothing_that_was_typed_beside_an_address_goes_there_as_a_subject(
     database_url: str, clock: ManualClock
 ) -> None:
     async with a_database(database_url, clock) as database:
-        form, _ = (
-            await an_account(database, "form", "main"),
-            await an_account(database, "email", "sales@x.ru"),
-        )
+        form = await a_form_and_a_mailbox(database)
         await file(database, form, a_post(1, subject=BAIT, name="evil.example", message=BAIT))
         (letter,) = await letters(database)
         assert letter["To"] == "victim1@third.example"
@@ -75,10 +80,7 @@ async def test_beyond_a_hundred_new_addresses_an_hour_a_typed_one_gets_no_letter
     database_url: str, clock: ManualClock
 ) -> None:
     async with a_database(database_url, clock) as database:
-        form, _ = (
-            await an_account(database, "form", "main"),
-            await an_account(database, "email", "sales@x.ru"),
-        )
+        form = await a_form_and_a_mailbox(database)
         posts = [a_post(number) for number in range(TYPED_AT_MOST + 30)]
         for start in range(0, len(posts), 40):  # within a batch and from one to the next
             await file(database, form, *posts[start : start + 40])
@@ -118,10 +120,7 @@ async def test_an_hour_with_more_conversations_than_are_looked_through_is_a_floo
     sqlite_url: str, clock: ManualClock
 ) -> None:
     async with a_database(sqlite_url, clock) as database:
-        form, _ = (
-            await an_account(database, "form", "main"),
-            await an_account(database, "email", "sales@x.ru"),
-        )
+        form = await a_form_and_a_mailbox(database)
         await file(database, form, a_post(1))
         (known,) = await every(database, Conversation, Conversation.channel == "form")
         hour = 3_600_000 << 22  # in identifiers

@@ -23,7 +23,7 @@ from core.intake.booking import Parcel
 from core.intake.filing import file_batch
 from core.lines.accounts import AccountRef
 from tests.builders import a_lead, a_message, an_account, an_admin, file
-from tests.looking import all_sent
+from tests.looking import all_sent, until_one_waits
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -80,12 +80,6 @@ class Told:
         )
         return "\n".join(one.message.screen.text for one in claimed)
 
-    async def until_one_waits(self) -> None:
-        """Until a transaction waits for another, which PostgreSQL tells to whoever asks."""
-        asked = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-        while not await self.database.read(lambda c: c.exec_driver_sql(asked).scalar_one()):  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-
 
 @pytest.fixture
 async def line(postgres_url: str, clock: ManualClock) -> AsyncIterator[Told]:
@@ -116,7 +110,7 @@ async def test_a_message_that_comes_while_the_words_are_made_is_told_next(line: 
     claiming = asyncio.create_task(line.claimed(go_on))
     await line.is_rendered.wait()
     writing = asyncio.create_task(line.writes("два"))
-    await line.until_one_waits()
+    await until_one_waits(line.database)
     go_on.set()
     (first,) = await claiming
     assert "раз" in first.message.screen.text
