@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import time
 from collections import Counter
@@ -47,8 +48,23 @@ class Line:
 
     async def file(self, seconds: float) -> int:
         """Let 64 callers file for so long, each the next message as soon as its last is filed; returns how many."""
-        messages = _messages(int(FASTEST * seconds))
-        waiting, done = iter(messages), len(self.latencies)
+        with _ahead(int(FASTEST * seconds)) as messages:
+            return await self._file(iter(messages), seconds)
+
+    async def file_beside(self, seconds: float) -> list[float]:
+        """The same with a manager at work beside it: how long, in seconds, each of his taps took."""
+        kept = list(self.rates), list(self.latencies)
+        with _ahead(int(FASTEST * seconds)) as messages:
+            stop = asyncio.Event()
+            manager = asyncio.create_task(self._taps(stop))
+            await self._file(iter(messages), seconds)
+            stop.set()
+            took = await manager
+        self.rates[:], self.latencies[:] = kept  # slowed down by the taps: not what is shown as filing
+        return took
+
+    async def _file(self, waiting: Iterator[Received], seconds: float) -> int:
+        done = len(self.latencies)
 
         async def caller() -> None:
             for message in waiting:
@@ -66,6 +82,18 @@ class Line:
         count = len(self.latencies) - done
         self.rates.append(count / (time.perf_counter() - began))
         return count
+
+    async def _taps(self, stop: asyncio.Event) -> list[float]:
+        """Take one lead after the other, as a manager does who taps the button of every card."""
+        person = (await self.database.read(managers.active))[0]
+        took = list[float]()
+        while not stop.is_set():
+            lead_id = self.leads.pop()
+            began = time.perf_counter()
+            await self.database.transact(partial(take, lead_id=lead_id, person=person))
+            took.append(time.perf_counter() - began)
+            await asyncio.sleep(BETWEEN_TAPS)
+        return took
 
 
 def figures(*, quick: bool) -> Iterator[Figure]:
@@ -93,7 +121,7 @@ async def _measured(
         after = [await _rows(ground) for ground in (few, raw)]
         ours_wrote, floor_wrote = (now - then for now, then in zip(after, before, strict=True))
         assert ours_wrote == floor_wrote, (ours_wrote - floor_wrote, floor_wrote - ours_wrote)
-        taps, _ = await asyncio.gather(_taps(ours, stop := asyncio.Event()), _busy(ours, seconds * 2, stop))
+        taps = await ours.file_beside(seconds * 5)
     return [
         Figure(
             f"first messages filed, {database}",
@@ -122,26 +150,6 @@ async def _measured(
     ]
 
 
-async def _taps(line: Line, stop: asyncio.Event) -> list[float]:
-    """Take one lead after the other, as a manager does who taps the button of every card."""
-    person = (await line.database.read(managers.active))[0]
-    took = list[float]()
-    while not stop.is_set():
-        lead_id = line.leads.pop()
-        began = time.perf_counter()
-        await line.database.transact(partial(take, lead_id=lead_id, person=person))
-        took.append(time.perf_counter() - began)
-        await asyncio.sleep(BETWEEN_TAPS)
-    return took
-
-
-async def _busy(line: Line, seconds: float, stop: asyncio.Event) -> None:
-    kept = list(line.rates), list(line.latencies)
-    await line.file(seconds)
-    line.rates[:], line.latencies[:] = kept  # slowed down by the taps: not what is shown as filing
-    stop.set()
-
-
 async def _rows(ground: Ground) -> Counter[str]:
     """How many rows there are in every table that a first message adds to."""
 
@@ -165,12 +173,24 @@ def _messages(count: int) -> list[Received]:
     return [normalise(update, body, now, BOT) for update, body in zip(updates, raw, strict=True)]
 
 
-async def _file_raw(floor: Floor, count: int) -> float:
+@contextmanager
+def _ahead(count: int) -> Iterator[list[Received]]:
+    """Messages made beforehand. No line holds so many at once, so the collector does not go through them each time."""
     messages = _messages(count)
-    began = time.perf_counter()
-    for start in range(0, len(messages), CALLERS):
-        await floor.file(messages[start : start + CALLERS])
-    return len(messages) / (time.perf_counter() - began)
+    gc.collect()
+    gc.freeze()
+    try:
+        yield messages
+    finally:
+        gc.unfreeze()
+
+
+async def _file_raw(floor: Floor, count: int) -> float:
+    with _ahead(count) as messages:
+        began = time.perf_counter()
+        for start in range(0, len(messages), CALLERS):
+            await floor.file(messages[start : start + CALLERS])
+        return len(messages) / (time.perf_counter() - began)
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text, or_
+from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text, or_, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.database import Id, Model, partial_index
@@ -215,3 +215,7 @@ class Shown(Model):
 
 # What people said to each other: an out-of-office answer neither names a thread nor carries it on.
 SPOKEN = or_(Message.direction == Direction.OUT, Message.is_automatic.is_(False))
+
+# What is with a network at this moment: a handful, however much waits. In the words of the index over leases, and
+# with its column, so that it is read and not the index over lanes, which holds what waits too.
+SENDING_NOW = text("delivery.state = 'sending' AND delivery.lease_until IS NOT NULL")

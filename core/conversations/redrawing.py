@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, text
 
-from core.conversations.model import Delivery, DeliveryState, Shown
+from core.conversations.model import SENDING_NOW, Delivery, DeliveryState, Shown
 from core.conversations.notices import waiting_delivery, wish_deliveries
 from core.conversations.shown import OF_NOTICES
 from core.database import Transaction, among
@@ -46,14 +46,15 @@ _LIVE = (
 )
 
 # A card that is with the network at this moment is not on any screen yet, and shows the lead as it was.
-_WORKING = select(Manager.id).where(Manager.is_active, Manager.id != bindparam("but"))
-_ON_THE_WAY = select(
-    Delivery.id, Delivery.account_id, Delivery.lead_id, Delivery.manager_id, Delivery.notice
-).where(
-    text("delivery.state IN ('waiting', 'sending')"),  # in the words of the index over lanes
-    among(Delivery.lane, "lanes"),
-    Delivery.state == DeliveryState.SENDING,
-    among(Delivery.lead_id, "leads"),
+_ON_THE_WAY = (
+    select(Delivery.id, Delivery.account_id, Delivery.lead_id, Delivery.manager_id, Delivery.notice)
+    .join(Manager, Manager.id == Delivery.manager_id)
+    .where(
+        SENDING_NOW,
+        among(Delivery.lead_id, "leads"),
+        Manager.is_active,
+        Manager.id != bindparam("but"),
+    )
 )
 
 
@@ -74,10 +75,9 @@ def redraw_cards(tx: Transaction, lead_ids: Collection[int], *, but_of: int | No
         )
         for row in tx.connection.execute(_LIVE, asked)
     ]
-    lanes = [f"staff:{row.id}" for row in tx.connection.execute(_WORKING, asked)]
     rows += [
         _edit(tx, f"redraw:{row.id}", row, delivery_id=row.id)
-        for row in tx.connection.execute(_ON_THE_WAY, {"leads": lead_ids, "lanes": lanes})
+        for row in tx.connection.execute(_ON_THE_WAY, asked)
         if row.notice["kind"] in OF_NOTICES
     ]
     wish_deliveries(tx, rows)

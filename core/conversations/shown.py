@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import Connection, delete, select, text
+from sqlalchemy import Connection, delete, select
 
-from core.conversations.model import Conversation, Delivery, DeliveryState, Shown
+from core.conversations.model import SENDING_NOW, Conversation, Delivery, Shown
 from core.database import Transaction
 
 
@@ -90,11 +90,7 @@ def look_up(
 
 def is_on_its_way(connection: Connection, manager_id: int) -> bool:
     """Whether something is being sent to a manager at this moment: they may have it already, and we not know so."""
-    sending = select(Delivery.id).where(
-        Delivery.lane == f"staff:{manager_id}",
-        text("delivery.state IN ('waiting', 'sending')"),  # in the words of the index over lanes
-        Delivery.state == DeliveryState.SENDING,
-    )
+    sending = select(Delivery.id).where(SENDING_NOW, Delivery.lane == f"staff:{manager_id}")
     return connection.execute(sending.limit(1)).first() is not None
 
 

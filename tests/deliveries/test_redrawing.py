@@ -16,7 +16,7 @@ from core.conversations.model import Delivery
 from core.conversations.notices import notify
 from core.conversations.preparing import NoticeRow, Rendered
 from core.conversations.redrawing import AT_ONCE, message_of, redraw_cards
-from core.conversations.shown import ShownAs, ShownMessage, remember
+from core.conversations.shown import ShownAs, ShownMessage, is_on_its_way, remember
 from core.database import Database, Reading, Transaction
 from core.desk import work
 from core.leads.assignment import hand_over, take
@@ -173,29 +173,37 @@ async def test_one_deed_draws_anew_so_many_cards_at_most_the_latest_first(
     assert set(range(50, 101)) <= set(edits)
 
 
-async def test_looking_for_the_cards_of_a_lead_does_not_look_through_all_that_was_ever_shown(
+async def test_looking_for_the_cards_of_a_lead_does_not_look_through_all_that_was_ever_shown_or_waits(
     sqlite_url: str, clock: ManualClock
 ) -> None:
+    """After an outage thousands of notices may wait for a manager, and every tap looks for what is being sent."""
     async with a_database(sqlite_url, clock) as database:
         bot = await an_account(database)
         olga = await a_manager(database)
         lead = await a_lead(database, bot)
         asked: list[tuple[str, Any]] = []
 
-        def look(tx: Transaction) -> str:
+        def look(tx: Transaction) -> list[str]:
             def note(_c: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
                 asked.append((statement, parameters))
 
             event.listen(tx.connection, "before_cursor_execute", note)
             take(tx, lead, olga)
+            is_on_its_way(tx.connection, olga.id)
             event.remove(tx.connection, "before_cursor_execute", note)
-            ((statement, parameters),) = [one for one in asked if "FROM shown" in one[0]]
-            rows = tx.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-            return "\n".join(str(row[-1]) for row in rows)
+            explained = [
+                tx.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+                for statement, parameters in asked
+                if "FROM shown" in statement or "FROM delivery" in statement
+            ]
+            return ["\n".join(str(row[-1]) for row in rows) for rows in explained]
 
-        plan = await database.transact(look)
-    assert "ix_shown_lead" in plan, plan
-    assert "SCAN shown" not in plan, plan
+        shown, *with_the_network = await database.transact(look)
+    assert "ix_shown_lead" in shown, shown
+    assert "SCAN shown" not in shown, shown
+    assert len(with_the_network) == 2
+    for plan in with_the_network:
+        assert "SEARCH delivery USING INDEX ix_delivery_sending" in plan, plan
 
 
 async def test_a_rules_move_and_a_customers_return_draw_the_cards_anew_as_well(
