@@ -1,7 +1,8 @@
 """Where the edges hand things over: everything that has arrived meanwhile is filed together, then acknowledged.
 
-No timer: while one transaction commits, the next batch gathers. A batch that fails is halved until the bad message
-stands alone; that one is parked with its raw form and the error, and the rest goes on.
+While one transaction commits, the next batch gathers. Who comes alone is filed at once; after a crowd the next is
+waited for, a moment, so that it is filed together and not by halves. A batch that fails is halved until the bad
+message stands alone; that one is parked with its raw form and the error, and the rest goes on.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import asyncio
 import zlib
 from collections import defaultdict, deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -32,6 +34,8 @@ log = structlog.get_logger("intake")
 TELL_PARKED = timedelta(minutes=10)  # what was parked within this time has been told already
 BATCH_BYTES = 1024 * 1024
 IN_HAND_POSTGRESQL = 2  # batches at once: while one waits for its commit, the other is decided
+CROWD = 8  # so many in one batch, and as many are expected in the next
+GATHERING = 0.015  # seconds; a batch takes a third of that before its first message
 
 
 @dataclass(slots=True)
@@ -40,24 +44,40 @@ class _Waiting:
     filed: asyncio.Future[Filed]
 
 
-class Intake:
-    """Files what the edges bring. Returns only after the commit: then, and only then, an edge acknowledges."""
+@dataclass(slots=True)
+class _Queue:
+    """What waits to be filed for one account."""
 
-    def __init__(self, db: Database, store: FileStore) -> None:
+    waiting: deque[_Waiting] = field(default_factory=deque)
+    in_hand: int = 0  # batches
+    expected: int = 0  # messages: as many as were filed together before
+    has_come: asyncio.Event = field(default_factory=asyncio.Event)  # as many as expected
+
+
+class Intake:
+    """Files what the edges bring. Returns only after the commit: then, and only then, an edge acknowledges.
+
+    `gathering` are the seconds that the next of a crowd are waited for.
+    """
+
+    def __init__(self, db: Database, store: FileStore, *, gathering: float = GATHERING) -> None:
         self._db = db
         self._store = store
-        self._waiting: defaultdict[AccountRef, deque[_Waiting]] = defaultdict(deque)
-        self._workers: defaultdict[AccountRef, int] = defaultdict(int)
+        self._queues: defaultdict[AccountRef, _Queue] = defaultdict(_Queue)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._in_hand = 1 if db.is_sqlite else IN_HAND_POSTGRESQL
+        self._gathering = gathering
+        self._hands = 1 if db.is_sqlite else IN_HAND_POSTGRESQL
 
     async def file(self, account: AccountRef, received: Received, context: str | None = None) -> Filed:
         """File one thing, together with whatever else has arrived for the account meanwhile."""
         waiting = _Waiting(await self._parcel(received, context), asyncio.get_running_loop().create_future())
-        self._waiting[account].append(waiting)
-        if self._workers[account] < self._in_hand:
-            self._workers[account] += 1
-            task = asyncio.create_task(self._drain(account))
+        queue = self._queues[account]
+        queue.waiting.append(waiting)
+        if len(queue.waiting) >= queue.expected:
+            queue.has_come.set()
+        if queue.in_hand < self._hands:
+            queue.in_hand += 1
+            task = asyncio.create_task(self._drain(account, queue))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return await waiting.filed
@@ -92,15 +112,13 @@ class Intake:
         stored = await self._store.put(await asyncio.to_thread(zlib.compress, received.raw, 1))
         return Parcel(received, None, stored.sha256, context)
 
-    async def _drain(self, account: AccountRef) -> None:
-        queue = self._waiting[account]
+    async def _drain(self, account: AccountRef, queue: _Queue) -> None:
         try:
-            while queue:
-                batch: list[_Waiting] = []
-                size = 0
-                while queue and len(batch) < BATCH and size < BATCH_BYTES:
-                    batch.append(queue.popleft())
-                    size += len(batch[-1].parcel.received.raw)
+            while queue.waiting:
+                await self._gather(queue)
+                if not (batch := _next_batch(queue)):
+                    break  # the other hand has taken what we gathered
+                queue.expected = len(batch)
                 try:
                     results = await self._file(account, [waiting.parcel for waiting in batch], None)
                 except Exception as error:  # noqa: BLE001 - each edge hears it and does not acknowledge
@@ -112,7 +130,14 @@ class Intake:
                     if not waiting.filed.done():
                         waiting.filed.set_result(filed)
         finally:
-            self._workers[account] -= 1
+            queue.in_hand -= 1
+
+    async def _gather(self, queue: _Queue) -> None:
+        if queue.expected < CROWD or len(queue.waiting) >= queue.expected:
+            return
+        queue.has_come.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(queue.has_come.wait(), self._gathering)
 
     async def _file(
         self, account: AccountRef, parcels: Sequence[Parcel], cursor: dict[str, Any] | None
@@ -148,6 +173,15 @@ class Intake:
         bad = Received(received.external_id, received.raw, Unreadable(complaint(error)))
         parked = Parcel(bad, parcel.body, parcel.sha256, parcel.context)
         return (await self._db.transact(partial(_file_page, account, [parked], cursor)))[0]
+
+
+def _next_batch(queue: _Queue) -> list[_Waiting]:
+    batch: list[_Waiting] = []
+    size = 0
+    while queue.waiting and len(batch) < BATCH and size < BATCH_BYTES:
+        batch.append(queue.waiting.popleft())
+        size += len(batch[-1].parcel.received.raw)
+    return batch
 
 
 def _file_page(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -23,6 +23,7 @@ from core.contacts.model import Contact
 from core.conversations.model import Attachment, Conversation, Delivery, Message, MessageVersion
 from core.database import Database, Transaction
 from core.desk.joining import merge
+from core.events import CustomerWrote, Event
 from core.files import FileStore
 from core.intake.balance import entries_by_state
 from core.intake.booking import CLICK_WINDOW
@@ -566,6 +567,31 @@ async def test_posts_that_arrive_meanwhile_are_filed_together_each_with_its_own_
         rows = {row["id"]: row["text"] for row in await every(database, Message, Message.direction == "in")}
         assert (await book(database)).received == 60
     assert [rows[one.message_id or 0] for one in filed] == [f"{n}" for n in range(60)]
+
+
+async def test_who_comes_again_in_a_crowd_is_filed_together_and_who_comes_alone_does_not_wait(
+    sqlite_url: str, clock: ManualClock, tmp_path: Path
+) -> None:
+    """Whoever is answered together comes back together, but never in the very same moment."""
+    batches: list[int] = []
+
+    def react(_: Transaction, events: Sequence[Event]) -> None:
+        batches.append(sum(isinstance(event, CustomerWrote) for event in events))
+
+    async with Database.opened(sqlite_url, clock=clock, react=react) as database:
+        form = await an_account(database, "form", "main")
+        intake = Intake(database, FileStore(tmp_path), gathering=60)
+
+        async def post(turn: int) -> None:
+            for _ in range(turn):
+                await asyncio.sleep(0)
+            await intake.file(form, a_message("Сколько стоит?", phone(f"+791612345{turn:02}")))
+
+        await post(0)
+        await asyncio.gather(*(post(0) for _ in range(20)))
+        await asyncio.gather(*(post(turn) for turn in range(20)))
+        await intake.close()
+    assert batches == [1, 20, 20]
 
 
 async def test_the_place_of_reading_moves_with_what_was_read(
