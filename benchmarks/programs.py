@@ -45,17 +45,21 @@ class Child:
             time.sleep(0.005)
 
 
+def surroundings() -> dict[str, str]:
+    """What a program of ours is started with: no settings, and its bytecode kept as that of an installed one is."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("OPENLINES_")}
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
+    return env | {"PYTHONPYCACHEPREFIX": str(CACHE / "bytecode")}
+
+
 @contextmanager
 def running(module: str, *arguments: str, settings: Mapping[str, str], said: Path) -> Iterator[Child]:
     """`python -m module` with these settings and no others; ended at the end of the block."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith("OPENLINES_")}
-    env.pop("PYTHONDONTWRITEBYTECODE", None)  # installed programs come with their bytecode
-    env["PYTHONPYCACHEPREFIX"] = str(CACHE / "bytecode")
     with said.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
             cwd=ROOT,
-            env=env | dict(settings),
+            env=surroundings() | dict(settings),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -1,4 +1,7 @@
-"""The program from a cold start: how soon it answers, files, and talks to a manager; and what it weighs at rest."""
+"""The program from a cold start: how soon it answers, files, and talks to a manager; and what it weighs at rest.
+
+Beside each time stands what no program in its place could do without: Python itself, or importing its libraries.
+"""
 
 from __future__ import annotations
 
@@ -12,38 +15,62 @@ from pathlib import Path
 from benchmarks.customers import FORM_KEY, TOKEN, form_post
 from benchmarks.figures import Figure, Promise
 from benchmarks.ground import folder
-from benchmarks.programs import ROOT, Child, answers, running
+from benchmarks.programs import ROOT, Child, answers, running, surroundings
 from sandbox.telegram import TelegramSandbox
 from tests.servers.process import free_port
 
 ADMIN = 900_001
+LIBRARIES = "import sqlalchemy.ext.asyncio, aiosqlite, aiohttp.web, pydantic_settings, alembic"
+BOT = f"{LIBRARIES}, aiogram"
 REST = 3.0  # seconds after which a started program has nothing to do any more
 
 
 def figures(*, quick: bool) -> Iterator[Figure]:
     """`--help`, ready to file, the bot answers, memory without and with the bot."""
     rounds = 2 if quick else 5
-    yield Figure("openlines --help", "s", Promise(below=0.4), [_help() for _ in range(rounds)])
-    first, again, resting = zip(*(_ready() for _ in range(rounds)), strict=True)
+    took, bare = zip(*((_help(), _python("pass")) for _ in range(rounds)), strict=True)
+    yield Figure("openlines --help", "s", Promise(below=0.4), took, bare, note="floor: Python itself")
+    first, again, resting, bare = zip(*((*_ready(), _python(LIBRARIES)) for _ in range(rounds)), strict=True)
     yield Figure(
         "cold start until the first form is filed",
         "s",
         Promise(below=1.5),
         first,
-        note="a new folder: the schema is made on the way",
+        bare,
+        note="a new folder: the schema is made on the way; floor: importing the libraries alone",
     )
-    yield Figure("… started again, its schema there", "s", Promise(below=1.5), again)
+    yield Figure("… started again, its schema there", "s", Promise(below=1.5), again, bare)
     yield Figure("memory at rest without the bot", "MB", Promise(below=100), resting, note="started again")
-    answered, resting = zip(*(asyncio.run(_bot_answers()) for _ in range(rounds)), strict=True)
-    yield Figure("cold start until the bot answers a manager", "s", Promise(below=6), answered)
+    answered, resting, bare = zip(
+        *((*asyncio.run(_bot_answers()), _python(BOT)) for _ in range(rounds)), strict=True
+    )
+    yield Figure(
+        "cold start until the bot answers a manager",
+        "s",
+        Promise(below=6),
+        answered,
+        bare,
+        note="floor: importing the same libraries and aiogram alone",
+    )
     yield Figure("memory at rest with the bot", "MB", Promise(below=260), resting)
 
 
 def _help() -> float:
     began = time.perf_counter()
     subprocess.run(
-        [sys.executable, "-m", "openlines", "--help"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL
+        [sys.executable, "-m", "openlines", "--help"],
+        cwd=ROOT,
+        env=surroundings(),
+        check=True,
+        stdout=subprocess.DEVNULL,
     )
+    return time.perf_counter() - began
+
+
+def _python(code: str) -> float:
+    """Seconds of a Python that does this and no more."""
+    began = time.perf_counter()
+    subprocess.run([sys.executable, "-c", code], env=surroundings(), check=True)
     return time.perf_counter() - began
 
 

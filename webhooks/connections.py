@@ -110,6 +110,9 @@ async def in_time(request: web.Request, seconds: float = BODY, pace: int = PACE)
     a slow network arrives, and who only holds the connection open is sent away. Raises `InvalidInput` 408.
     """
     loop, content = asyncio.get_running_loop(), request.content
+    if content.is_eof():  # as most: it came with the header
+        yield
+        return
     limit, timer = asyncio.timeout(None), None
 
     def look(before: int) -> None:
