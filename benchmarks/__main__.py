@@ -11,13 +11,14 @@ from functools import partial
 
 import structlog
 
-from benchmarks import edges, filing, letters, sending, starting, timers
+from benchmarks import edges, filing, letters, screens, sending, starting, timers
 from benchmarks.figures import Figure, machine, table
 from tests.servers.process import NotAvailable
 
 STORIES: dict[str, Callable[..., Iterator[Figure]]] = {
     "filing": filing.figures,
     "http": edges.figures,
+    "screens": screens.figures,
     "timers": timers.figures,
     "deliveries": sending.figures,
     "start": starting.figures,

@@ -105,13 +105,26 @@ def figures(*, quick: bool) -> Iterator[Figure]:
         yield from asyncio.run(_measured("PostgreSQL, fsync on", 2_000, grounds, quick=quick))
 
 
+@asynccontextmanager
+async def line_at_work(ground: Ground) -> AsyncIterator[Line]:
+    """The line of a database, its caches warm."""
+    with folder() as store:
+        async with opened(ground) as (database, account):
+            line = Line(database, account, Intake(database, FileStore(store)))
+            line.warmed = await line.file(WARM)
+            line.rates.clear()
+            line.latencies.clear()
+            yield line
+            await line.intake.close()
+
+
 async def _measured(
     database: str, at_least: float, grounds: Sequence[Ground], *, quick: bool
 ) -> list[Figure]:
     few, raw, many = grounds
     rounds, seconds = (3, 0.7) if quick else (7, 1.2)
     before = [await _rows(ground) for ground in (few, raw)]
-    async with _line(few) as ours, _line(many) as large, _floor(raw) as floor:
+    async with line_at_work(few) as ours, line_at_work(many) as large, _floor(raw) as floor:
         await _file_raw(floor, ours.warmed)
         floor_rates = list[float]()
         for _ in range(rounds):
@@ -191,18 +204,6 @@ async def _file_raw(floor: Floor, count: int) -> float:
         for start in range(0, len(messages), CALLERS):
             await floor.file(messages[start : start + CALLERS])
         return len(messages) / (time.perf_counter() - began)
-
-
-@asynccontextmanager
-async def _line(ground: Ground) -> AsyncIterator[Line]:
-    with folder() as store:
-        async with opened(ground) as (database, account):
-            line = Line(database, account, Intake(database, FileStore(store)))
-            line.warmed = await line.file(WARM)
-            line.rates.clear()
-            line.latencies.clear()
-            yield line
-            await line.intake.close()
 
 
 @asynccontextmanager
