@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from aiogram import Bot, Router
+from aiogram import Router
 from aiogram.filters import Command, CommandObject
-from aiogram.fsm.context import FSMContext
 from aiogram.types import CallbackQuery, Message
 
 from bot.callbacks import Action, Tap
+from bot.chat import Chat
 from bot.handlers.deeds import Deed
 from bot.handlers.dialogue import leave
 from bot.handlers.errors import Toast
 from bot.handlers.exclusions import Admins, taken_again
 from bot.handlers.filters import On
-from bot.handlers.showing import redraw, show
-from bot.office import Office
 from bot.screens.staff import (
     filed_state,
     invitation_screen,
@@ -23,7 +21,6 @@ from bot.screens.staff import (
     managers_screen,
     parked_screen,
 )
-from bot.texts import Words
 from core.channel import Screen
 from core.database import Reading
 from core.desk.accounts import accounts
@@ -49,98 +46,82 @@ _ADMIN_WORDS = ("admin", "админ", "администратор")
 
 
 @router.message(Command("ledger", ignore_case=True), Admins())
-async def ledger(message: Message, bot: Bot, office: Office, words: Words, state: FSMContext) -> None:
+async def ledger(_: Message, chat: Chat) -> None:
     """Today's balance of every account, and what is parked."""
-    await leave(office, bot, state, words)
-    await show(office, bot, message.chat.id, await _ledger(office, words))
+    await leave(chat)
+    await chat.show(await _ledger(chat))
 
 
 @router.message(Command("managers", ignore_case=True), Admins())
-async def people(message: Message, bot: Bot, office: Office, words: Words, state: FSMContext) -> None:
+async def people(_: Message, chat: Chat) -> None:
     """Who works here."""
-    await leave(office, bot, state, words)
-    await show(office, bot, message.chat.id, await _people(office, words))
+    await leave(chat)
+    await chat.show(await _people(chat))
 
 
 @router.message(Command("invite", ignore_case=True), Admins())
-async def invite(
-    message: Message,
-    command: CommandObject,
-    bot: Bot,
-    office: Office,
-    words: Words,
-    person: Person,
-    state: FSMContext,
-    deed: Deed,
-) -> None:
+async def invite(_: Message, command: CommandObject, chat: Chat, person: Person, deed: Deed) -> None:
     """A one-time link for a manager; `/invite admin` for an admin."""
-    await leave(office, bot, state, words)
+    await leave(chat)
     role = Role.ADMIN if (command.args or "").strip().lower() in _ADMIN_WORDS else Role.MANAGER
-    await show(office, bot, message.chat.id, await _invite(office, words, person, role, deed))
+    await chat.show(await _invite(chat, person, role, deed))
 
 
 @router.callback_query(On(*_ACTIONS), Admins())
 async def tapped(
-    callback: CallbackQuery,
-    tap: Tap,
-    bot: Bot,
-    office: Office,
-    words: Words,
-    person: Person,
-    toast: Toast,
-    deed: Deed,
+    callback: CallbackQuery, tap: Tap, chat: Chat, person: Person, toast: Toast, deed: Deed
 ) -> None:
     """The buttons of these screens."""
     match tap.action:
         case Action.LEDGER:
-            await redraw(office, bot, callback, await _ledger(office, words))
+            await chat.redraw(callback, await _ledger(chat))
         case Action.PARKED:
-            await redraw(office, bot, callback, await _parked(office, words, tap.id(0)))
+            await chat.redraw(callback, await _parked(chat, tap.id(0)))
         case Action.REPLAY:
-            filed = await taken_again(office, tap.id(0))
-            toast.say(words("replayed", state=filed_state(words, filed.state)), alert=True)
-            await redraw(office, bot, callback, await _parked(office, words, 0))
+            filed = await taken_again(chat, tap.id(0))
+            toast.say(chat.words("replayed", state=filed_state(chat.words, filed.state)), alert=True)
+            await chat.redraw(callback, await _parked(chat, 0))
         case Action.INVITE:
             role = Role.ADMIN if tap.id(0) else Role.MANAGER
-            await show(office, bot, callback.from_user.id, await _invite(office, words, person, role, deed))
+            await chat.show(await _invite(chat, person, role, deed))
         case Action.MANAGERS:
-            await redraw(office, bot, callback, await _people(office, words))
+            await chat.redraw(callback, await _people(chat))
         case Action.MANAGER | Action.REMOVE:
-            other = await _manager(office, tap.id(0))
-            screen = manager_screen(words, other, person, asks=tap.action is Action.REMOVE)
-            await redraw(office, bot, callback, screen)
+            other = await _manager(chat, tap.id(0))
+            screen = manager_screen(chat.words, other, person, asks=tap.action is Action.REMOVE)
+            await chat.redraw(callback, screen)
         case Action.REMOVE_SURELY:
-            other = await _manager(office, tap.id(0))
+            other = await _manager(chat, tap.id(0))
             await deed(lambda tx: managers.remove(tx, person, other.id))
-            toast.say(words("manager-removed", name=other.name))
-            await redraw(office, bot, callback, await _people(office, words))
+            toast.say(chat.words("manager-removed", name=other.name))
+            await chat.redraw(callback, await _people(chat))
 
 
-async def _ledger(office: Office, words: Words) -> Screen:
+async def _ledger(chat: Chat) -> Screen:
     def read(connection: Reading) -> Screen:
-        today = {balance.account_id: balance for balance in balances(connection, words.now.date())}
-        return ledger_screen(words, accounts(connection), today, parked.counts(connection))
+        today = {balance.account_id: balance for balance in balances(connection, chat.words.now.date())}
+        return ledger_screen(chat.words, accounts(connection), today, parked.counts(connection))
 
-    return await office.db.read(read)
-
-
-async def _parked(office: Office, words: Words, after: int) -> Screen:
-    page = await office.db.read(lambda connection: parked.parked(connection, after or None, 6))
-    return parked_screen(words, page)
+    return await chat.read(read)
 
 
-async def _people(office: Office, words: Words) -> Screen:
-    return managers_screen(words, await office.db.read(managers.active))
+async def _parked(chat: Chat, after: int) -> Screen:
+    page = await chat.read(lambda connection: parked.parked(connection, after or None, 6))
+    return parked_screen(chat.words, page)
 
 
-async def _invite(office: Office, words: Words, person: Person, role: Role, deed: Deed) -> Screen:
+async def _people(chat: Chat) -> Screen:
+    return managers_screen(chat.words, await chat.read(managers.active))
+
+
+async def _invite(chat: Chat, person: Person, role: Role, deed: Deed) -> Screen:
     payload = await deed(lambda tx: managers.invite(tx, person.actor, role=role))
-    link = f"https://t.me/{office.username}?start={payload}"
-    return invitation_screen(words, link, INVITATION_LIFE.days, is_admin=role is Role.ADMIN)
+    link = f"https://t.me/{chat.office.username}?start={payload}"
+    return invitation_screen(chat.words, link, INVITATION_LIFE.days, is_admin=role is Role.ADMIN)
 
 
-async def _manager(office: Office, manager_id: int) -> Person:
-    for person in await office.db.read(managers.active):
+async def _manager(chat: Chat, manager_id: int) -> Person:
+    for person in await chat.read(managers.active):
         if person.id == manager_id:
             return person
     raise Refusal("refused-manager-gone")

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from aiogram import Bot, Router
+from aiogram import Router
 from aiogram.filters import Command
-from aiogram.fsm.context import FSMContext
 from aiogram.types import CallbackQuery, Message
 
 from bot.callbacks import Action, data
+from bot.chat import Chat
 from bot.handlers.deeds import Deed
 from bot.handlers.dialogue import leave
 from bot.handlers.filters import On
-from bot.handlers.showing import redraw, show
-from bot.office import Office
 from bot.screens.lists import list_data
 from bot.texts import Words
 from core.channel import Button, Screen
@@ -25,37 +23,29 @@ router = Router(name="availability")
 
 
 @router.message(Command("away", ignore_case=True))
-async def away(
-    message: Message, bot: Bot, office: Office, words: Words, person: Person, state: FSMContext, deed: Deed
-) -> None:
+async def away(_: Message, chat: Chat, person: Person, deed: Deed) -> None:
     """No new leads until /back."""
-    await leave(office, bot, state, words)
-    await show(office, bot, message.chat.id, await _away(words, person, deed))
+    await leave(chat)
+    await chat.show(await _away(chat.words, person, deed))
 
 
 @router.message(Command("back", ignore_case=True))
-async def back(
-    message: Message, bot: Bot, office: Office, words: Words, person: Person, state: FSMContext, deed: Deed
-) -> None:
+async def back(_: Message, chat: Chat, person: Person, deed: Deed) -> None:
     """New leads again; those that waited for anybody are given out at once."""
-    await leave(office, bot, state, words)
-    await show(office, bot, message.chat.id, await _back(words, person, deed))
+    await leave(chat)
+    await chat.show(await _back(chat.words, person, deed))
 
 
 @router.callback_query(On(Action.AWAY))
-async def away_tapped(
-    callback: CallbackQuery, bot: Bot, office: Office, words: Words, person: Person, deed: Deed
-) -> None:
+async def away_tapped(callback: CallbackQuery, chat: Chat, person: Person, deed: Deed) -> None:
     """No new leads, by button."""
-    await redraw(office, bot, callback, await _away(words, person, deed))
+    await chat.redraw(callback, await _away(chat.words, person, deed))
 
 
 @router.callback_query(On(Action.BACK))
-async def back_tapped(
-    callback: CallbackQuery, bot: Bot, office: Office, words: Words, person: Person, deed: Deed
-) -> None:
+async def back_tapped(callback: CallbackQuery, chat: Chat, person: Person, deed: Deed) -> None:
     """New leads again, by button."""
-    await redraw(office, bot, callback, await _back(words, person, deed))
+    await chat.redraw(callback, await _back(chat.words, person, deed))
 
 
 async def _away(words: Words, person: Person, deed: Deed) -> Screen:

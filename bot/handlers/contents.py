@@ -8,12 +8,11 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from aiogram import Bot
 from aiogram.exceptions import TelegramBadRequest
 from aiogram.types import File, Message, MessageEntity
 from pydantic import ValidationError
 
-from bot.office import Office
+from bot.chat import Chat
 from core.channel import Markup, OutboundFile, Span
 from core.conversations.routes import routes
 from core.errors import Refusal
@@ -47,12 +46,7 @@ _MARKS = {
 
 
 async def draft_of(
-    office: Office,
-    bot: Bot,
-    message: Message,
-    conversation_id: int | None,
-    message_id: int | None,
-    staff_update_id: int,
+    chat: Chat, message: Message, conversation_id: int | None, message_id: int | None, staff_update_id: int
 ) -> tuple[Draft, tuple[int, ...]]:
     """The message as an answer in this conversation, an album with all its parts, and the updates that are in it.
 
@@ -60,11 +54,11 @@ async def draft_of(
     else, and where there is no conversation yet, its bytes are fetched into the store. Raises Refusal for what
     cannot be sent to a customer, and for a file too large to fetch.
     """
-    is_ours = await _is_ours(office, conversation_id)
-    draft, updates = await _part(office, bot, message, is_ours), [staff_update_id]
-    for update_id, part in await _rest_of_album(office, message, staff_update_id):
+    is_ours = await _is_ours(chat, conversation_id)
+    draft, updates = await _part(chat, message, is_ours), [staff_update_id]
+    for update_id, part in await _rest_of_album(chat, message, staff_update_id):
         try:
-            further = await _part(office, bot, Message.model_validate(part), is_ours)
+            further = await _part(chat, Message.model_validate(part), is_ours)
         except ValidationError as error:  # it stays in the queue, where it is looked at more plainly
             log.warning("a part of an album is not as the library expects", why=error.error_count())
             continue
@@ -114,11 +108,11 @@ def _spans(text: str, entities: Sequence[MessageEntity]) -> tuple[Span, ...]:
     return tuple(spans)
 
 
-async def _part(office: Office, bot: Bot, message: Message, is_ours: bool) -> Draft:
+async def _part(chat: Chat, message: Message, is_ours: bool) -> Draft:
     text, spans = text_of(message)
     files: tuple[OutboundFile, ...] = ()
     if kind := _kind(message):
-        files = (await _file(office, bot, message, kind, is_ours),)
+        files = (await _file(chat, message, kind, is_ours),)
     elif not text:
         raise Refusal("refused-content")
     return Draft(text=text, spans=spans, files=files)
@@ -136,7 +130,7 @@ def _together(draft: Draft, further: Draft) -> Draft:
 
 
 async def _rest_of_album(
-    office: Office, message: Message, staff_update_id: int
+    chat: Chat, message: Message, staff_update_id: int
 ) -> tuple[tuple[int, dict[str, Any]], ...]:
     """The further parts, which follow at once but one by one."""
     album = message.media_group_id
@@ -144,9 +138,9 @@ async def _rest_of_album(
         return ()
     parts: tuple[tuple[int, dict[str, Any]], ...] = ()
     for _ in range(_LOOKS):
-        await office.clock.sleep_until(office.clock.now() + _SETTLED)
+        await chat.office.clock.sleep_until(chat.office.clock.now() + _SETTLED)
         known = parts
-        parts = await office.db.read(lambda connection: album_parts(connection, staff_update_id, album))
+        parts = await chat.read(lambda connection: album_parts(connection, staff_update_id, album))
         if parts and len(parts) == len(known):
             break
     return parts
@@ -156,16 +150,16 @@ def _kind(message: Message) -> str | None:
     return next((kind for kind in _KINDS if getattr(message, kind, None)), None)
 
 
-async def _is_ours(office: Office, conversation_id: int | None) -> bool:
+async def _is_ours(chat: Chat, conversation_id: int | None) -> bool:
     """Whether the answer goes out through this very bot."""
     if conversation_id is None:
         return False
-    ways = await office.db.read(lambda connection: routes(connection, [conversation_id]))
+    ways = await chat.read(lambda connection: routes(connection, [conversation_id]))
     way = ways.get(conversation_id)
-    return way is not None and way.account_id == office.account.id
+    return way is not None and way.account_id == chat.office.account.id
 
 
-async def _file(office: Office, bot: Bot, message: Message, kind: str, is_ours: bool) -> OutboundFile:
+async def _file(chat: Chat, message: Message, kind: str, is_ours: bool) -> OutboundFile:
     media = message.photo[-1] if message.photo and kind == "photo" else getattr(message, kind)
     name = getattr(media, "file_name", None) or _name(kind)
     media_type = getattr(media, "mime_type", None)
@@ -173,25 +167,25 @@ async def _file(office: Office, bot: Bot, message: Message, kind: str, is_ours: 
         return OutboundFile(kind, name, reference=media.file_id, media_type=media_type)
     if (media.file_size or 0) > LARGEST:
         raise Refusal("refused-file-too-large")
-    sha256 = await _fetch(office, bot, media.file_id)
+    sha256 = await _fetch(chat, media.file_id)
     # Elsewhere there are no stickers and no round videos: they go as what they are.
     elsewhere = {"sticker": "document", "video_note": "video", "animation": "video"}.get(kind, kind)
     return OutboundFile(elsewhere, name, path=sha256, media_type=media_type)
 
 
-async def _fetch(office: Office, bot: Bot, file_id: str) -> str:
+async def _fetch(chat: Chat, file_id: str) -> str:
     try:
-        file: File = await bot.get_file(file_id)
+        file: File = await chat.bot.get_file(file_id)
     except TelegramBadRequest as error:
         key = "refused-file-too-large" if "too big" in error.message else "refused-file-unavailable"
         raise Refusal(key) from error
     if file.file_path is None:
         raise Refusal("refused-file-unavailable")
-    sink = office.store.sink()
+    sink = chat.office.store.sink()
     finished = False
     try:
-        url = bot.session.api.file_url(bot.token, file.file_path)
-        async for chunk in bot.session.stream_content(url, timeout=60, chunk_size=65536):
+        url = chat.bot.session.api.file_url(chat.bot.token, file.file_path)
+        async for chunk in chat.bot.session.stream_content(url, timeout=60, chunk_size=65536):
             await sink.write(chunk)
         fetched = await sink.close()
         finished = True

@@ -11,16 +11,13 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from aiogram import Bot
 from aiogram.exceptions import TelegramAPIError
-from aiogram.fsm.context import FSMContext
 from aiogram.fsm.state import State
 from aiogram.types import Message
 
 from bot.callbacks import Action, data
+from bot.chat import Chat
 from bot.dialogs import FRESH, Writing
-from bot.handlers.showing import show, strip
-from bot.office import Office
 from bot.screens.cards import contact_name
 from bot.texts import Words
 from core.channel import Button, Screen
@@ -41,11 +38,7 @@ _LEFT = {  # what a question says when it has been left
 
 
 async def ask(
-    office: Office,
-    bot: Bot,
-    state: FSMContext,
-    words: Words,
-    chat_id: int,
+    chat: Chat,
     meant: State,
     content: Mapping[str, Any],
     question: str,
@@ -56,47 +49,44 @@ async def ask(
 
     `rows` are further buttons above Cancel.
     """
+    state, words = chat.state, chat.words
     earlier, before = await state.get_state(), await state.get_data()
     await state.clear()
-    asked = await show(office, bot, chat_id, Screen(question, (), (*rows, cancel_row(words))), about)
+    asked = await chat.show(Screen(question, (), (*rows, cancel_row(words))), about)
     await state.set_data({**content, "at": words.now.isoformat(), "asked": asked.message_id})
     await state.set_state(meant)
-    await _close(office, bot, words, chat_id, earlier, before)
+    await _close(chat, earlier, before)
 
 
-async def answered(
-    office: Office, bot: Bot, chat_id: int, state: FSMContext, now: datetime
-) -> dict[str, Any] | None:
+async def answered(chat: Chat) -> dict[str, Any] | None:
     """What the dialog was about; it is over. None when the person has long forgotten it, or it is lost.
 
     It ends before anything is done: were it the other way round, a failure between would make the next message
     an answer too.
     """
-    content = await state.get_data()
-    await state.clear()
+    content = await chat.state.get_data()
+    await chat.state.clear()
     if isinstance(asked := content.get("asked"), int):
-        await strip(office, bot, chat_id, asked)
+        await chat.strip(asked)
     begun = content.get("at")
-    if not isinstance(begun, str) or now - datetime.fromisoformat(begun) > FRESH:
+    if not isinstance(begun, str) or chat.words.now - datetime.fromisoformat(begun) > FRESH:
         return None
     return content
 
 
-async def stands(
-    office: Office, bot: Bot, chat_id: int, state: FSMContext, words: Words, content: Mapping[str, Any]
-) -> None:
+async def stands(chat: Chat, content: Mapping[str, Any]) -> None:
     """What was answered could not be used: the question of `content` waits for another try."""
-    await state.set_data(dict(content))
-    await state.set_state(Writing.answer)
+    await chat.state.set_data(dict(content))
+    await chat.state.set_state(Writing.answer)
     if isinstance(asked := content.get("asked"), int):
-        await strip(office, bot, chat_id, asked, [cancel_row(words)])
+        await chat.strip(asked, [cancel_row(chat.words)])
 
 
-async def expect_album(state: FSMContext, message: Message, about: ShownMessage) -> None:
+async def expect_album(chat: Chat, message: Message, about: ShownMessage) -> None:
     """Telegram gives each part of an album as a message of its own; the others follow at once."""
     if message.media_group_id:
         with suppress(Refusal):  # the answer itself is on its way; it must not be called refused
-            await state.set_data(
+            await chat.state.set_data(
                 {
                     "album": message.media_group_id,
                     "lead": about.lead_id,
@@ -105,17 +95,17 @@ async def expect_album(state: FSMContext, message: Message, about: ShownMessage)
             )
 
 
-async def leave(office: Office, bot: Bot, state: FSMContext, words: Words) -> None:
+async def leave(chat: Chat) -> None:
     """The person does something else: an unfinished dialog is over, and its question says so.
 
     Where it cannot be ended, that is no obstacle.
     """
-    meant, content = await state.get_state(), await state.get_data()
+    meant, content = await chat.state.get_state(), await chat.state.get_data()
     try:
-        await state.clear()
+        await chat.state.clear()
     except Refusal:
         return  # it goes on, and so does its question
-    await _close(office, bot, words, state.key.chat_id, meant, content)
+    await _close(chat, meant, content)
 
 
 def cancel_row(words: Words) -> tuple[Button, ...]:
@@ -123,21 +113,19 @@ def cancel_row(words: Words) -> tuple[Button, ...]:
     return (Button(words("button-cancel"), data(Action.CANCEL)),)
 
 
-async def _close(
-    office: Office, bot: Bot, words: Words, chat_id: int, meant: str | None, content: Mapping[str, Any]
-) -> None:
+async def _close(chat: Chat, meant: str | None, content: Mapping[str, Any]) -> None:
     asked = content.get("asked")
     if meant is None or not isinstance(asked, int):
         return
-    text = await _left(office, words, meant, content)
+    text = await _left(chat, meant, content)
     try:
-        await bot.edit_message_text(text, chat_id=chat_id, message_id=asked, request_timeout=_QUICK)
+        await chat.bot.edit_message_text(text, chat_id=chat.id, message_id=asked, request_timeout=_QUICK)
     except TelegramAPIError as error:
         log.info("a question that was left cannot be changed", why=error.message)
 
 
-async def _left(office: Office, words: Words, meant: str, content: Mapping[str, Any]) -> str:
-    key, lead_id = _LEFT.get(meant), content.get("lead")
-    if key is not None and lead_id is not None and (shown := await office.card(int(lead_id), words)):
+async def _left(chat: Chat, meant: str, content: Mapping[str, Any]) -> str:
+    key, lead_id, words = _LEFT.get(meant), content.get("lead"), chat.words
+    if key is not None and lead_id is not None and (shown := await chat.office.card(int(lead_id), words)):
         return words(key, name=contact_name(words, shown), number=shown.number)
     return words("cancelled")

@@ -13,15 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from aiogram import BaseMiddleware, Bot
+from aiogram import BaseMiddleware
 from aiogram.exceptions import TelegramAPIError, TelegramBadRequest, TelegramNetworkError, TelegramServerError
 from aiogram.types import CallbackQuery, Message, TelegramObject
 
-from bot.callbacks import Action, Tap, tap
-from bot.handlers.showing import redraw, say
-from bot.office import Office
+from bot.callbacks import Action, tap
+from bot.chat import Chat
+from bot.handlers.inbox import redraw_card
 from bot.rich import shortened
-from bot.screens.cards import card_screen, shown_as
 from bot.texts import MissingText, Words
 from core.errors import Refusal
 from core.staff.managers import Person
@@ -77,18 +76,18 @@ class Answering(BaseMiddleware):
         if not isinstance(event, CallbackQuery):
             return await handler(event, data)
         toast = data["toast"] = Toast()
-        words: Words = data["words"]
+        chat: Chat = data["chat"]
         try:
             return await handler(event, data)
         except Refusal as refusal:
-            toast.say(sentence(words, refusal), alert=True)
-            await _redraw_card(event, data)
+            toast.say(sentence(chat.words, refusal), alert=True)
+            await _show_as_it_is(chat, event, data.get("person"))
         except (TelegramNetworkError, TelegramServerError, Overtaken):
             raise
         except Exception:
             reference = secrets.token_hex(3)
             log.exception("a tap failed", reference=reference, person_id=event.from_user.id)
-            toast.say(words("sorry", reference=reference), alert=True)
+            toast.say(chat.words("sorry", reference=reference), alert=True)
         finally:
             await _answer(event, toast)
         return None
@@ -105,20 +104,18 @@ class Apologising(BaseMiddleware):
     ) -> Any:
         if not isinstance(event, Message):
             return await handler(event, data)
-        office: Office = data["office"]
-        bot: Bot = data["bot"]
-        words: Words = data["words"]
+        chat: Chat = data["chat"]
         try:
             return await handler(event, data)
         except Refusal as refusal:
-            text = sentence(words, refusal)
+            text = sentence(chat.words, refusal)
         except (TelegramNetworkError, TelegramServerError, Overtaken):
             raise
         except Exception:
             reference = secrets.token_hex(3)
             log.exception("a message was not handled", reference=reference, person_id=event.chat.id)
-            text = words("sorry", reference=reference)
-        return await say(office, bot, event.chat.id, text, reply_to=event.message_id)
+            text = chat.words("sorry", reference=reference)
+        return await chat.say(text, reply_to=event.message_id)
 
 
 def sentence(words: Words, refusal: Refusal) -> str:
@@ -139,14 +136,10 @@ async def _answer(callback: CallbackQuery, toast: Toast) -> None:
         log.warning("a tap could not be answered", why=error.message)
 
 
-async def _redraw_card(callback: CallbackQuery, data: dict[str, Any]) -> None:
+async def _show_as_it_is(chat: Chat, callback: CallbackQuery, person: Person | None) -> None:
     """A button that no longer applies: show the card as it is now."""
-    office: Office = data["office"]
-    words: Words = data["words"]
-    person: Person | None = data.get("person")
-    read: Tap | None = tap(callback.data)
+    read = tap(callback.data)
     if person is None or read is None or read.action not in _LEADS:
         return
-    if (shown := await office.card(read.id(0), words)) is not None:
-        about = shown_as(shown)
-        await redraw(office, data["bot"], callback, card_screen(words, shown, person), about)
+    if (shown := await chat.office.card(read.id(0), chat.words)) is not None:
+        await redraw_card(chat, callback, person, shown)

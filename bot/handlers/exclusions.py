@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from aiogram import Bot, Router
+from aiogram import Router
 from aiogram.filters import BaseFilter, Command, CommandObject
-from aiogram.fsm.context import FSMContext
-from aiogram.types import (
-    CallbackQuery,
-    Message,
-    MessageOriginHiddenUser,
-    MessageOriginUser,
-    TelegramObject,
-)
+from aiogram.types import CallbackQuery, Message, MessageOriginHiddenUser, MessageOriginUser, TelegramObject
 
 from bot.callbacks import Action, Tap
+from bot.chat import Chat
 from bot.dialogs import Writing
 from bot.handlers.asked import asked_by, asked_in, meant_by
 from bot.handlers.contents import text_of
@@ -23,8 +17,6 @@ from bot.handlers.deeds import Deed
 from bot.handlers.dialogue import answered, ask, leave
 from bot.handlers.errors import Toast
 from bot.handlers.filters import On
-from bot.handlers.showing import redraw, rekey, say, show
-from bot.office import Office
 from bot.screens.exclusions import (
     exclusion_screen,
     exclusions_screen,
@@ -35,7 +27,6 @@ from bot.screens.exclusions import (
     sought_screen,
     verdict_screen,
 )
-from bot.texts import Words
 from core.channel import Button, Screen
 from core.desk import exclusion_lookup, exclusions
 from core.desk.exclusion_entries import Entry
@@ -62,209 +53,155 @@ class Admins(BaseFilter):
 
 
 @router.message(Command("exclude", ignore_case=True), Admins())
-async def exclude(
-    message: Message,
-    command: CommandObject,
-    bot: Bot,
-    office: Office,
-    words: Words,
-    person: Person,
-    state: FSMContext,
-    deed: Deed,
-) -> None:
+async def exclude(message: Message, command: CommandObject, chat: Chat, person: Person, deed: Deed) -> None:
     """`/exclude +7…; comment`, several lines at once, or the question whom."""
-    await leave(office, bot, state, words)
+    await leave(chat)
     if written := (command.args or "").strip():
-        results = await _add(office, words, person, deed, written)
-        await _results(office, bot, words, message, results)
+        results = await _add(chat, person, deed, written)
+        await _results(chat, message, results)
     else:
-        await _ask_whom(office, bot, state, words, message.chat.id)
+        await _ask_whom(chat)
 
 
 @dialog.message(Writing.exclusion, Admins())
-async def exclude_answered(
-    message: Message, bot: Bot, office: Office, words: Words, person: Person, state: FSMContext, deed: Deed
-) -> None:
+async def exclude_answered(message: Message, chat: Chat, person: Person, deed: Deed) -> None:
     """Lines for the list, or a forwarded message of the person themselves."""
-    await answered(office, bot, message.chat.id, state, words.now)
+    await answered(chat)
     match message.forward_origin:
         case MessageOriginUser(sender_user=sender):
             pattern = Pattern("telegram", str(sender.id))
             results = await deed(lambda tx: exclusions.add_pattern(tx, person, pattern))
         case MessageOriginHiddenUser():
-            await say(office, bot, message.chat.id, words("exclude-hidden"), reply_to=message.message_id)
+            await chat.say(chat.words("exclude-hidden"), reply_to=message.message_id)
             return
         case _:
-            results = await _add(office, words, person, deed, text_of(message)[0])
-    await _results(office, bot, words, message, results)
+            results = await _add(chat, person, deed, text_of(message)[0])
+    await _results(chat, message, results)
 
 
 @router.message(Command("exclusions", ignore_case=True), Admins())
-async def listing(
-    message: Message,
-    command: CommandObject,
-    bot: Bot,
-    office: Office,
-    words: Words,
-    state: FSMContext,
-) -> None:
+async def listing(message: Message, command: CommandObject, chat: Chat) -> None:
     """The list, or what of it fits `/exclusions …`."""
-    await leave(office, bot, state, words)
+    await leave(chat)
     query = (command.args or "").strip()[:_LONGEST]
-    screen = await _page(office, words, query)
-    await show(office, bot, message.chat.id, screen, reply_to=message.message_id if query else None)
+    screen = await _page(chat, query)
+    await chat.show(screen, reply_to=message.message_id if query else None)
 
 
 @router.message(Command("include", ignore_case=True), Admins())
-async def include(
-    message: Message,
-    command: CommandObject,
-    bot: Bot,
-    office: Office,
-    words: Words,
-    person: Person,
-    state: FSMContext,
-    deed: Deed,
-) -> None:
+async def include(message: Message, command: CommandObject, chat: Chat, person: Person, deed: Deed) -> None:
     """`/include …` takes that off the list, or the question what."""
-    await leave(office, bot, state, words)
+    await leave(chat)
     if query := (command.args or "").strip():
-        await _include(office, bot, words, message, person, deed, query)
+        await _include(chat, message, person, deed, query)
     else:
-        await ask(office, bot, state, words, message.chat.id, Writing.inclusion, {}, words("include-how"))
+        await ask(chat, Writing.inclusion, {}, chat.words("include-how"))
 
 
 @dialog.message(Writing.inclusion, Admins())
-async def include_answered(
-    message: Message, bot: Bot, office: Office, words: Words, person: Person, state: FSMContext, deed: Deed
-) -> None:
+async def include_answered(message: Message, chat: Chat, person: Person, deed: Deed) -> None:
     """What comes off the list, or a forwarded message of the person themselves."""
-    await answered(office, bot, message.chat.id, state, words.now)
-    await _include(office, bot, words, message, person, deed, meant_by(message))
+    await answered(chat)
+    await _include(chat, message, person, deed, meant_by(message))
 
 
 @router.message(Command("check", ignore_case=True), Admins())
-async def check(
-    message: Message,
-    command: CommandObject,
-    bot: Bot,
-    office: Office,
-    words: Words,
-    state: FSMContext,
-) -> None:
+async def check(message: Message, command: CommandObject, chat: Chat) -> None:
     """`/check …`: would this be stopped, and whom would it cover? Nothing is changed."""
-    await leave(office, bot, state, words)
+    await leave(chat)
     if written := (command.args or "").strip():
-        await _check(office, bot, words, message, written)
+        await _check(chat, message, written)
     else:
-        await ask(office, bot, state, words, message.chat.id, Writing.check, {}, words("check-how"))
+        await ask(chat, Writing.check, {}, chat.words("check-how"))
 
 
 @dialog.message(Writing.check, Admins())
-async def check_answered(message: Message, bot: Bot, office: Office, words: Words, state: FSMContext) -> None:
+async def check_answered(message: Message, chat: Chat) -> None:
     """Whom to try, or a forwarded message of theirs."""
-    await answered(office, bot, message.chat.id, state, words.now)
+    await answered(chat)
     if isinstance(message.forward_origin, MessageOriginHiddenUser):
-        await say(office, bot, message.chat.id, words("exclude-hidden"), reply_to=message.message_id)
+        await chat.say(chat.words("exclude-hidden"), reply_to=message.message_id)
         return
-    await _check(office, bot, words, message, meant_by(message))
+    await _check(chat, message, meant_by(message))
 
 
 @router.callback_query(On(*_LOOKS), Admins())
-async def looked(
-    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, state: FSMContext
-) -> None:
+async def looked(callback: CallbackQuery, tap: Tap, chat: Chat) -> None:
     """The list, page by page, and one of its entries."""
     match tap.action:
         case Action.EXCLUSIONS:
             query = asked_by(callback)[:_LONGEST] if tap.id(1) else ""
-            await redraw(office, bot, callback, await _page(office, words, query, tap.id(0)))
+            await chat.redraw(callback, await _page(chat, query, tap.id(0)))
         case Action.EXCLUSION:
-            entry = await _entry(office, tap.id(0))
-            await redraw(office, bot, callback, exclusion_screen(words, entry, sought=bool(tap.id(1))))
+            entry = await _entry(chat, tap.id(0))
+            await chat.redraw(callback, exclusion_screen(chat.words, entry, sought=bool(tap.id(1))))
         case Action.EXCLUDE_WRITE:
-            await _ask_whom(office, bot, state, words, callback.from_user.id)
+            await _ask_whom(chat)
 
 
 @router.callback_query(On(*_ADDS), Admins())
-async def added(
-    callback: CallbackQuery,
-    tap: Tap,
-    bot: Bot,
-    office: Office,
-    words: Words,
-    person: Person,
-    deed: Deed,
-    state: FSMContext,
-) -> None:
+async def added(callback: CallbackQuery, tap: Tap, chat: Chat, person: Person, deed: Deed) -> None:
     """Who wrote a forwarded message, or was checked a moment ago, is put on the list."""
     if tap.action is Action.EXCLUDE_SENDER:
         pattern = Pattern("telegram", str(tap.id(0)))
         results = await deed(lambda tx: exclusions.add_pattern(tx, person, pattern))
     elif written := asked_by(callback):
-        results = await _add(office, words, person, deed, written)
+        results = await _add(chat, person, deed, written)
     else:  # what was checked is gone
-        await _ask_whom(office, bot, state, words, callback.from_user.id)
+        await _ask_whom(chat)
         return
-    screen = results_screen(words, results)
-    await show(office, bot, callback.from_user.id, screen, reply_to=asked_in(callback))
+    screen = results_screen(chat.words, results)
+    await chat.show(screen, reply_to=asked_in(callback))
 
 
 @router.callback_query(On(*_CHANGES), Admins())
 async def changed(
-    callback: CallbackQuery,
-    tap: Tap,
-    bot: Bot,
-    office: Office,
-    words: Words,
-    person: Person,
-    deed: Deed,
-    toast: Toast,
+    callback: CallbackQuery, tap: Tap, chat: Chat, person: Person, deed: Deed, toast: Toast
 ) -> None:
     """One entry gets another end, comes off the list, or goes back on it."""
     exclusion_id = tap.id(0)
     match tap.action:
         case Action.CHANGE_EXCLUSION:
             end = datetime.fromtimestamp(tap.id(1), UTC) if 0 < tap.id(1) < 1 << 37 else None
-            now = await _entry(office, exclusion_id)
-            comment = _comment_for(office, words, now, asked_by(callback))
+            now = await _entry(chat, exclusion_id)
+            comment = _comment_for(chat, now, asked_by(callback))
             entry = await deed(lambda tx: exclusions.change(tx, person, exclusion_id, end, comment))
-            toast.say(words("exclude-changed", pattern=pattern_of(words, entry)))
-            await _below(office, bot, callback, exclusion_screen(words, entry))
+            toast.say(chat.words("exclude-changed", pattern=pattern_of(chat.words, entry)))
+            await _below(chat, callback, exclusion_screen(chat.words, entry))
         case Action.LIFT:
             entry = await deed(lambda tx: exclusions.lift(tx, person, exclusion_id))
-            still = await _still_stopping(office, words, entry)
-            screen = lifted_screen(words, entry, still)
-            toast.say(lifted_line(words, entry, still))
+            still = await _still_stopping(chat, entry)
+            screen = lifted_screen(chat.words, entry, still)
+            toast.say(lifted_line(chat.words, entry, still))
             if tap.id(1):
-                await _below(office, bot, callback, screen)
+                await _below(chat, callback, screen)
             else:
-                await redraw(office, bot, callback, screen)
+                await chat.redraw(callback, screen)
         case Action.PUT_BACK:
             entry = await deed(lambda tx: exclusions.put_back(tx, person, exclusion_id))
-            toast.say(words("exclude-put-back", pattern=pattern_of(words, entry)))
-            await redraw(office, bot, callback, exclusion_screen(words, entry))
+            toast.say(chat.words("exclude-put-back", pattern=pattern_of(chat.words, entry)))
+            await chat.redraw(callback, exclusion_screen(chat.words, entry))
 
 
-async def taken_again(office: Office, ledger_id: int) -> Filed:
+async def taken_again(chat: Chat, ledger_id: int) -> Filed:
     """An entry of the ledger, taken again. Raises Refusal when its raw form is gone, or it needs no second try."""
-    filed = await office.refile(ledger_id)
+    filed = await chat.office.refile(ledger_id)
     if filed is None:
         raise Refusal("refused-gone")
     return filed
 
 
-async def _ask_whom(office: Office, bot: Bot, state: FSMContext, words: Words, chat_id: int) -> None:
-    question = f"{words('exclude-how')}\n\n{words('exclude-example')}"
-    await ask(office, bot, state, words, chat_id, Writing.exclusion, {}, question)
+async def _ask_whom(chat: Chat) -> None:
+    question = f"{chat.words('exclude-how')}\n\n{chat.words('exclude-example')}"
+    await ask(chat, Writing.exclusion, {}, question)
 
 
-async def _add(office: Office, words: Words, person: Person, deed: Deed, written: str) -> tuple[Result, ...]:
+async def _add(chat: Chat, person: Person, deed: Deed, written: str) -> tuple[Result, ...]:
     """Whom it covers is read first: among many addresses that takes longer than others should wait for a write."""
-    region, timezone = office.region, office.timezone
-    covered = await office.db.read(
+    region, timezone = chat.office.region, chat.office.timezone
+    covered = await chat.read(
         lambda connection: exclusions.covered_by(
-            connection, written, region=region, now=words.now, timezone=timezone
+            connection, written, region=region, now=chat.words.now, timezone=timezone
         )
     )
     return await deed(
@@ -272,81 +209,77 @@ async def _add(office: Office, words: Words, person: Person, deed: Deed, written
     )
 
 
-async def _results(
-    office: Office, bot: Bot, words: Words, message: Message, results: tuple[Result, ...]
-) -> None:
+async def _results(chat: Chat, message: Message, results: tuple[Result, ...]) -> None:
     """As an answer to what was written: its buttons read the rest of it there."""
-    screen = results_screen(words, results)
-    await show(office, bot, message.chat.id, screen, reply_to=message.message_id)
+    screen = results_screen(chat.words, results)
+    await chat.show(screen, reply_to=message.message_id)
 
 
-async def _include(
-    office: Office, bot: Bot, words: Words, message: Message, person: Person, deed: Deed, query: str
-) -> None:
+async def _include(chat: Chat, message: Message, person: Person, deed: Deed, query: str) -> None:
     """Only the very pattern is lifted at once; whatever else may be meant is shown with its buttons."""
     query = query[:_LONGEST]
-    sought = await office.db.read(
-        lambda connection: exclusion_lookup.seek(connection, query, office.region, words.now)
+    sought = await chat.read(
+        lambda connection: exclusion_lookup.seek(connection, query, chat.office.region, chat.words.now)
     )
     if (exact := sought.exact) is not None:
         entry = await deed(lambda tx: exclusions.lift(tx, person, exact.id))
-        screen = lifted_screen(words, entry, await _still_stopping(office, words, entry))
+        screen = lifted_screen(chat.words, entry, await _still_stopping(chat, entry))
     else:
-        screen = sought_screen(words, sought, query)
-    await show(office, bot, message.chat.id, screen, reply_to=message.message_id)
+        screen = sought_screen(chat.words, sought, query)
+    await chat.show(screen, reply_to=message.message_id)
 
 
-async def _check(office: Office, bot: Bot, words: Words, message: Message, written: str) -> None:
-    verdict = await office.db.read(
+async def _check(chat: Chat, message: Message, written: str) -> None:
+    verdict = await chat.read(
         lambda connection: exclusion_lookup.would_stop(
-            connection, written, office.region, words.now, timezone=office.timezone
+            connection, written, chat.office.region, chat.words.now, timezone=chat.office.timezone
         )
     )
-    screen = verdict_screen(words, verdict)
-    await show(office, bot, message.chat.id, screen, reply_to=message.message_id)
+    screen = verdict_screen(chat.words, verdict)
+    await chat.show(screen, reply_to=message.message_id)
 
 
-async def _page(office: Office, words: Words, query: str, after: int = 0) -> Screen:
-    page = await office.db.read(
+async def _page(chat: Chat, query: str, after: int = 0) -> Screen:
+    page = await chat.read(
         lambda connection: exclusion_lookup.page(
-            connection, words.now, after=after or None, query=query or None, region=office.region
+            connection, chat.words.now, after=after or None, query=query or None, region=chat.office.region
         )
     )
-    return exclusions_screen(words, page, query, is_later=bool(after))
+    return exclusions_screen(chat.words, page, query, is_later=bool(after))
 
 
-async def _still_stopping(office: Office, words: Words, entry: Entry) -> tuple[Entry, ...]:
-    return await office.db.read(
-        lambda connection: exclusion_lookup.still_stopping(connection, entry, words.now)
+async def _still_stopping(chat: Chat, entry: Entry) -> tuple[Entry, ...]:
+    return await chat.read(
+        lambda connection: exclusion_lookup.still_stopping(connection, entry, chat.words.now)
     )
 
 
-async def _below(office: Office, bot: Bot, callback: CallbackQuery, screen: Screen) -> None:
+async def _below(chat: Chat, callback: CallbackQuery, screen: Screen) -> None:
     """A screen below the one tapped, whose other buttons are still needed; the tapped one has done its work."""
-    await show(office, bot, callback.from_user.id, screen)
+    await chat.show(screen)
     message = callback.message
     if isinstance(message, Message) and message.reply_markup is not None:
         left = [
             tuple(Button(b.text, b.callback_data, b.url) for b in row if b.callback_data != callback.data)
             for row in message.reply_markup.inline_keyboard
         ]
-        await rekey(office, bot, callback, left)
+        await chat.rekey(callback, left)
 
 
-def _comment_for(office: Office, words: Words, entry: Entry, written: str) -> str | None:
+def _comment_for(chat: Chat, entry: Entry, written: str) -> str | None:
     """The comment that stood beside this pattern in what was written, if that can still be read."""
     try:
-        lines = exclusions.read_lines(written, office.region, words.now, office.timezone)
+        lines = exclusions.read_lines(written, chat.office.region, chat.words.now, chat.office.timezone)
     except Refusal:
         return None
     comments = [one.comment for _, one in lines if isinstance(one, Wanted) and one.pattern == entry.pattern]
     return next((comment for comment in reversed(comments) if comment), None)
 
 
-async def _entry(office: Office, exclusion_id: int) -> Entry:
+async def _entry(chat: Chat, exclusion_id: int) -> Entry:
     """One entry of the list, if it still holds."""
-    now = office.clock.now()
-    entry = await office.db.read(lambda connection: exclusion_lookup.entry(connection, exclusion_id, now))
+    now = chat.office.clock.now()
+    entry = await chat.read(lambda connection: exclusion_lookup.entry(connection, exclusion_id, now))
     if entry is None:
         raise Refusal("refused-exclusion-gone")
     return entry

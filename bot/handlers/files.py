@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import structlog
-from aiogram import Bot, Router
+from aiogram import Router
 from aiogram.exceptions import TelegramBadRequest
 from aiogram.types import CallbackQuery, FSInputFile, Message
 
 from bot.callbacks import Action, Tap, data
+from bot.chat import Chat
 from bot.handlers.errors import Toast
 from bot.handlers.filters import On
-from bot.handlers.showing import patiently, rekey, show
-from bot.office import Office
 from bot.screens.cards import shown_about
 from bot.texts import Words
 from core.channel import Button, Screen
-from core.conversations.shown import remember
 from core.desk import messages
 from core.desk.messages import File
 
@@ -27,34 +25,30 @@ PAGE = 10  # files that are sent at once
 
 
 @router.callback_query(On(Action.FILES))
-async def show_files(
-    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, toast: Toast
-) -> None:
+async def show_files(callback: CallbackQuery, tap: Tap, chat: Chat, toast: Toast) -> None:
     """Send the latest files of a lead, page by page; a reply to a file goes to the customer."""
-    card = await office.card_there(tap.id(0), words)
+    card = await chat.card(tap.id(0))
     lead_id, before = card.id, tap.id(1) or None
-    files, earlier = await office.db.read(
+    files, earlier = await chat.read(
         lambda connection: messages.files(connection, lead_id, before, limit=PAGE)
     )
     if before is not None:
-        await rekey(office, bot, callback, ())  # tapped once, shown once
+        await chat.rekey(callback, ())  # tapped once, shown once
     sent: list[int] = []
     failed: list[File] = []
     for file in files:
-        message = await _send(office, bot, callback.from_user.id, file)
+        message = await _send(chat, file)
         if message is None:
             failed.append(file)
         else:
             sent.append(message.message_id)
     if sent:
-        await office.db.transact(
-            lambda tx: remember(tx, office.account.id, callback.from_user.id, sent, shown_about(card))
-        )
+        await chat.remember(sent, shown_about(card))
     if earlier:
-        more = Button(words("button-files-earlier"), data(Action.FILES, lead_id, files[0].id))
-        text = words("files-earlier", number=card.number, count=earlier)
-        await show(office, bot, callback.from_user.id, Screen(text, (), ((more,),)), shown_about(card))
-    if answer := _complaint(words, files, failed):
+        more = Button(chat.words("button-files-earlier"), data(Action.FILES, lead_id, files[0].id))
+        text = chat.words("files-earlier", number=card.number, count=earlier)
+        await chat.show(Screen(text, (), ((more,),)), shown_about(card))
+    if answer := _complaint(chat.words, files, failed):
         toast.say(answer, alert=True)
 
 
@@ -67,38 +61,38 @@ def _complaint(words: Words, files: Sequence[File], failed: Sequence[File]) -> s
     return words("files-missing", count=len(failed)) if failed else ""
 
 
-async def _send(office: Office, bot: Bot, chat_id: int, file: File) -> Message | None:
+async def _send(chat: Chat, file: File) -> Message | None:
     """One file, by Telegram's own reference where it came through this bot, else from the store."""
     media: str | FSInputFile
-    if file.reference and file.account_id == office.account.id:
+    if file.reference and file.account_id == chat.office.account.id:
         media = file.reference
-    elif file.sha256 and office.store.path(file.sha256).exists():
-        media = FSInputFile(office.store.path(file.sha256), file.name or file.kind)
+    elif file.sha256 and chat.office.store.path(file.sha256).exists():
+        media = FSInputFile(chat.office.store.path(file.sha256), file.name or file.kind)
     else:
         return None
     try:
-        return await patiently(office, lambda: _call(bot, chat_id, file.kind, media))
+        return await chat.patiently(lambda: _call(chat, file.kind, media))
     except TelegramBadRequest as error:
         log.info("a file cannot be shown as it is", kind=file.kind, why=error.message)
     if not isinstance(media, FSInputFile):
         return None
-    return await patiently(office, lambda: bot.send_document(chat_id, media))
+    return await chat.patiently(lambda: chat.bot.send_document(chat.id, media))
 
 
-async def _call(bot: Bot, chat_id: int, kind: str, media: str | FSInputFile) -> Message:
+async def _call(chat: Chat, kind: str, media: str | FSInputFile) -> Message:
     match kind:
         case "photo":
-            return await bot.send_photo(chat_id, media)
+            return await chat.bot.send_photo(chat.id, media)
         case "video":
-            return await bot.send_video(chat_id, media)
+            return await chat.bot.send_video(chat.id, media)
         case "audio":
-            return await bot.send_audio(chat_id, media)
+            return await chat.bot.send_audio(chat.id, media)
         case "voice":
-            return await bot.send_voice(chat_id, media)
+            return await chat.bot.send_voice(chat.id, media)
         case "video_note":
-            return await bot.send_video_note(chat_id, media)
+            return await chat.bot.send_video_note(chat.id, media)
         case "animation":
-            return await bot.send_animation(chat_id, media)
+            return await chat.bot.send_animation(chat.id, media)
         case "sticker":
-            return await bot.send_sticker(chat_id, media)
-    return await bot.send_document(chat_id, media)
+            return await chat.bot.send_sticker(chat.id, media)
+    return await chat.bot.send_document(chat.id, media)

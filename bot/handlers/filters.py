@@ -11,7 +11,7 @@ from aiogram.fsm.context import FSMContext
 from aiogram.types import CallbackQuery, Message
 
 from bot.callbacks import Action, tap
-from bot.office import Office
+from bot.chat import Chat
 from core.conversations.shown import is_on_its_way, look_up
 from core.staff.managers import Person
 
@@ -37,23 +37,24 @@ class ToShown(Filter):
     """
 
     async def __call__(
-        self, message: Message, office: Office, state: FSMContext, person: Person | None = None
+        self, message: Message, chat: Chat, person: Person | None = None
     ) -> bool | dict[str, Any]:
         replied = message.reply_to_message
-        if person is None or replied is None or await _is_question(state, replied.message_id):
+        if person is None or replied is None or await _is_question(chat.state, replied.message_id):
             return False
         # Who answers at once may be quicker than Telegram's word to us that what they answer has arrived.
-        until = office.clock.now() + _ANSWERED_AT_ONCE
+        clock = chat.office.clock
+        until = clock.now() + _ANSWERED_AT_ONCE
         while True:
-            about, is_coming = await office.db.read(
+            about, is_coming = await chat.read(
                 lambda connection: (
-                    look_up(connection, office.account.id, message.chat.id, replied.message_id),
+                    look_up(connection, chat.office.account.id, chat.id, replied.message_id),
                     is_on_its_way(connection, person.id),
                 )
             )
-            if about is not None or not is_coming or office.clock.now() > until:
+            if about is not None or not is_coming or clock.now() > until:
                 break
-            await office.clock.sleep_until(office.clock.now() + _LOOK)
+            await clock.sleep_until(clock.now() + _LOOK)
         return {"about": about} if about is not None and about.lead_id is not None else False
 
 

@@ -11,15 +11,12 @@ import asyncio
 from datetime import timedelta
 
 import structlog
-from aiogram import Bot
 from aiogram.exceptions import TelegramAPIError, TelegramBadRequest
 from aiogram.types import Message, ReactionTypeEmoji
 
-from bot.handlers.showing import patiently, say, show
-from bot.office import Office
+from bot.chat import Chat
 from bot.rich import plain
 from bot.screens.letters import envelope_lines
-from bot.texts import Words
 from core.channel import Screen
 from core.conversations.deliveries import state_of
 from core.conversations.shown import ShownMessage
@@ -43,10 +40,7 @@ _MARKS = {"refused": "👎", "cancelled": "👎", "uncertain": "🤔"}  # of tho
 
 
 def follow(
-    office: Office,
-    bot: Bot,
-    words: Words,
-    chat_id: int,
+    chat: Chat,
     delivery_id: int,
     *,
     message_id: int | None = None,
@@ -57,15 +51,13 @@ def follow(
 
     On the manager's message `message_id` by a reaction; with `line` in a line of its own, which begins so.
     """
-    task = asyncio.create_task(_follow(office, bot, words, chat_id, delivery_id, message_id, line, about))
-    office.background.add(task)
-    task.add_done_callback(office.background.discard)
+    task = asyncio.create_task(_follow(chat, delivery_id, message_id, line, about))
+    chat.office.background.add(task)
+    task.add_done_callback(chat.office.background.discard)
 
 
 async def follow_answer(
-    office: Office,
-    bot: Bot,
-    words: Words,
+    chat: Chat,
     message: Message,
     delivery_id: int,
     *,
@@ -76,83 +68,64 @@ async def follow_answer(
     """Follow what a manager has just written; beneath it stands what went with it: whom and about what a letter goes
     to, and that a lead nobody had taken, as its card was `before`, is theirs now.
     """
-    lines = [envelope_lines(words, envelope)] if envelope else []
+    lines = [envelope_lines(chat.words, envelope)] if envelope else []
     if before.awaits_taking:
-        now = await office.card(before.id, words)
-        lines.append(words("reply-took", number=before.number, stage=plain(now.stage_title) if now else ""))
-    follow(
-        office,
-        bot,
-        words,
-        message.chat.id,
-        delivery_id,
-        message_id=message.message_id,
-        line="\n".join(lines),
-        about=about,
-    )
+        now = await chat.office.card(before.id, chat.words)
+        lines.append(
+            chat.words("reply-took", number=before.number, stage=plain(now.stage_title) if now else "")
+        )
+    follow(chat, delivery_id, message_id=message.message_id, line="\n".join(lines), about=about)
 
 
 async def _follow(
-    office: Office,
-    bot: Bot,
-    words: Words,
-    chat_id: int,
-    delivery_id: int,
-    message_id: int | None,
-    line: str,
-    about: ShownMessage | None,
+    chat: Chat, delivery_id: int, message_id: int | None, line: str, about: ShownMessage | None
 ) -> None:
     try:
         shown: Message | None = None
-        marked = message_id is not None and await _react(office, bot, chat_id, message_id, "✍")
-        begun = office.clock.now()
-        state = await _state(office, delivery_id)
+        marked = message_id is not None and await _react(chat, message_id, "✍")
+        begun = chat.office.clock.now()
+        state = await _state(chat, delivery_id)
         if line or not marked:
-            said = words(_SETTLED.get(state, "reply-sending"))
-            shown = await _line(office, bot, chat_id, said, line, message_id, about)
-        while (state := await _state(office, delivery_id)) not in _SETTLED:
-            now = office.clock.now()
+            said = chat.words(_SETTLED.get(state, "reply-sending"))
+            shown = await _line(chat, said, line, message_id, about)
+        while (state := await _state(chat, delivery_id)) not in _SETTLED:
+            now = chat.office.clock.now()
             if now - begun > ENOUGH:
                 return
             if shown is None and now - begun >= SOON:
-                shown = await _line(office, bot, chat_id, words("reply-slow"), line, message_id, about)
-            await office.db.hints.wait("settled", office.clock, now + _LOOK)
+                shown = await _line(chat, chat.words("reply-slow"), line, message_id, about)
+            await chat.office.db.hints.wait("settled", chat.office.clock, now + _LOOK)
         if message_id is not None and marked:
-            await _react(office, bot, chat_id, message_id, _MARKS.get(state, "👌"))
+            await _react(chat, message_id, _MARKS.get(state, "👌"))
         if shown is not None:
-            await _edit(office, bot, shown, _joined(words(_SETTLED[state]), line))
+            await _edit(chat, shown, _joined(chat.words(_SETTLED[state]), line))
     except TelegramAPIError as error:
         log.warning("an answer's fate cannot be shown", delivery_id=delivery_id, why=type(error).__name__)
     except Exception:
         log.exception("following an answer failed", delivery_id=delivery_id)
 
 
-async def _state(office: Office, delivery_id: int) -> str:
-    return (await office.db.read(lambda connection: state_of(connection, delivery_id)))[0]
+async def _state(chat: Chat, delivery_id: int) -> str:
+    return (await chat.read(lambda connection: state_of(connection, delivery_id)))[0]
 
 
 async def _line(
-    office: Office,
-    bot: Bot,
-    chat_id: int,
-    state: str,
-    line: str,
-    message_id: int | None,
-    about: ShownMessage | None,
+    chat: Chat, state: str, line: str, message_id: int | None, about: ShownMessage | None
 ) -> Message:
-    return await show(office, bot, chat_id, Screen(_joined(state, line)), about, reply_to=message_id)
+    return await chat.show(Screen(_joined(state, line)), about, reply_to=message_id)
 
 
 def _joined(state: str, line: str) -> str:
     return f"{state}\n{line}" if line else state
 
 
-async def _react(office: Office, bot: Bot, chat_id: int, message_id: int, emoji: str) -> bool:
+async def _react(chat: Chat, message_id: int, emoji: str) -> bool:
     """False where reactions are not to be had: on an old Bot API server, or a message deleted meanwhile."""
     try:
-        await patiently(
-            office,
-            lambda: bot.set_message_reaction(chat_id, message_id, reaction=[ReactionTypeEmoji(emoji=emoji)]),
+        await chat.patiently(
+            lambda: chat.bot.set_message_reaction(
+                chat.id, message_id, reaction=[ReactionTypeEmoji(emoji=emoji)]
+            )
         )
     except TelegramAPIError as error:
         log.info("no reaction", why=error.message)
@@ -160,12 +133,11 @@ async def _react(office: Office, bot: Bot, chat_id: int, message_id: int, emoji:
     return True
 
 
-async def _edit(office: Office, bot: Bot, shown: Message, text: str) -> None:
+async def _edit(chat: Chat, shown: Message, text: str) -> None:
     try:
-        await patiently(
-            office,
-            lambda: bot.edit_message_text(text, chat_id=shown.chat.id, message_id=shown.message_id),
+        await chat.patiently(
+            lambda: chat.bot.edit_message_text(text, chat_id=chat.id, message_id=shown.message_id)
         )
     except TelegramBadRequest as error:
         if "is not modified" not in error.message:
-            await say(office, bot, shown.chat.id, text)
+            await chat.say(text)

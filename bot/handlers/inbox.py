@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import re
 
-from aiogram import Bot, Router
+from aiogram import Router
 from aiogram.filters import Command, CommandObject
-from aiogram.fsm.context import FSMContext
 from aiogram.types import CallbackQuery, Message
 
 from bot.callbacks import Action, Tap
+from bot.chat import Chat
 from bot.dialogs import Writing
 from bot.handlers.contents import text_of
 from bot.handlers.dialogue import answered, ask, leave
 from bot.handlers.filters import On
-from bot.handlers.showing import redraw, show
-from bot.office import Office
 from bot.screens.cards import card_screen, shown_as
 from bot.screens.lists import VIEWS, list_screen, lists_row, stages_screen
-from bot.texts import Words
 from core.channel import Screen
 from core.database import Reading
 from core.desk import board
@@ -34,53 +31,39 @@ _NUMBER = re.compile(r"(?:лид|lead)?\s*[#№]?\s*([0-9]{1,9})", re.IGNORECASE
 
 
 @router.message(Command("leads", ignore_case=True))
-async def leads(
-    message: Message, bot: Bot, office: Office, words: Words, person: Person, state: FSMContext
-) -> None:
+async def leads(_: Message, chat: Chat, person: Person) -> None:
     """Who waits, or one's own leads when nobody does."""
-    await leave(office, bot, state, words)
-    counts = await office.db.read(lambda connection: board.counts(connection, person))
+    await leave(chat)
+    counts = await chat.read(lambda connection: board.counts(connection, person))
     view = View.WAITING if counts.get(View.WAITING) else View.MINE
-    await show(office, bot, message.chat.id, await _list(office, words, person, view))
+    await chat.show(await _list(chat, person, view))
 
 
 @router.message(Command("lead", re.compile(r"lead_?([0-9]{1,9})$", re.IGNORECASE), ignore_case=True))
-async def lead(
-    message: Message,
-    command: CommandObject,
-    bot: Bot,
-    office: Office,
-    words: Words,
-    person: Person,
-    state: FSMContext,
-) -> None:
+async def lead(_: Message, command: CommandObject, chat: Chat, person: Person) -> None:
     """`/lead 12`, `/lead12`: that lead's card; or the question which."""
-    await leave(office, bot, state, words)
+    await leave(chat)
     written = command.regexp_match[1] if command.regexp_match else command.args
-    await _show_numbered(office, bot, state, words, person, message.chat.id, written)
+    await _show_numbered(chat, person, written)
 
 
 @dialog.message(Writing.lead)
-async def lead_answered(
-    message: Message, bot: Bot, office: Office, words: Words, person: Person, state: FSMContext
-) -> None:
+async def lead_answered(message: Message, chat: Chat, person: Person) -> None:
     """The answer to the question which lead."""
-    await answered(office, bot, message.chat.id, state, words.now)
-    await _show_numbered(office, bot, state, words, person, message.chat.id, text_of(message)[0])
+    await answered(chat)
+    await _show_numbered(chat, person, text_of(message)[0])
 
 
 @router.callback_query(On(Action.LIST))
-async def page(
-    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person
-) -> None:
+async def page(callback: CallbackQuery, tap: Tap, chat: Chat, person: Person) -> None:
     """A page of a list, in place of the one before."""
     view = VIEWS[min(tap.id(0), len(VIEWS) - 1)]
-    screen = await _list(office, words, person, view, tap.text(1) or None, tap.id(2) or None)
-    await redraw(office, bot, callback, screen)
+    screen = await _list(chat, person, view, tap.text(1) or None, tap.id(2) or None)
+    await chat.redraw(callback, screen)
 
 
 @router.callback_query(On(Action.STAGE_LISTS))
-async def stages(callback: CallbackQuery, bot: Bot, office: Office, words: Words) -> None:
+async def stages(callback: CallbackQuery, chat: Chat) -> None:
     """The open stages, each with its number of leads."""
 
     def read(connection: Reading) -> Screen:
@@ -88,26 +71,22 @@ async def stages(callback: CallbackQuery, bot: Bot, office: Office, words: Words
         counts: dict[int, int] = {}
         for pipeline_id in {stage.pipeline_id for stage in known}:
             counts |= board.stage_counts(connection, pipeline_id)
-        return stages_screen(words, [stage for stage in known if not stage.is_closing], counts)
+        return stages_screen(chat.words, [stage for stage in known if not stage.is_closing], counts)
 
-    await redraw(office, bot, callback, await office.db.read(read))
+    await chat.redraw(callback, await chat.read(read))
 
 
 @router.callback_query(On(Action.OPEN))
-async def open_card(
-    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person
-) -> None:
+async def open_card(_: CallbackQuery, tap: Tap, chat: Chat, person: Person) -> None:
     """A card below the list or the notice it was opened from, which stays."""
-    shown = await office.card_there(tap.id(0), words)
-    await show_card(office, bot, callback.from_user.id, words, person, shown)
+    shown = await chat.card(tap.id(0))
+    await show_card(chat, person, shown)
 
 
 @router.callback_query(On(Action.CARD))
-async def card_again(
-    callback: CallbackQuery, tap: Tap, bot: Bot, office: Office, words: Words, person: Person
-) -> None:
+async def card_again(callback: CallbackQuery, tap: Tap, chat: Chat, person: Person) -> None:
     """Back to the card from one of its choices, as it is now."""
-    await redraw_card(office, bot, callback, words, person, tap.id(0))
+    await redraw_card(chat, callback, person, await chat.card(tap.id(0)))
 
 
 def lead_number(written: str | None) -> int | None:
@@ -116,69 +95,55 @@ def lead_number(written: str | None) -> int | None:
     return int(found[1]) if found else None
 
 
-async def lead_numbered(office: Office, words: Words, number: int) -> Card | None:
+async def lead_numbered(chat: Chat, number: int) -> Card | None:
     """The card of the lead with this number."""
-    return await office.db.read(
+    return await chat.read(
         lambda connection: card_by_number(
             connection,
             number,
-            now=words.now,
-            language_default=office.texts.default,
-            language=words.language,
+            now=chat.words.now,
+            language_default=chat.office.texts.default,
+            language=chat.words.language,
         )
     )
 
 
-async def show_card(
-    office: Office, bot: Bot, chat_id: int, words: Words, person: Person, shown: Card
-) -> None:
+async def show_card(chat: Chat, person: Person, shown: Card) -> None:
     """Send a card; a reply to it goes to its customer."""
     about = shown_as(shown)
-    await show(office, bot, chat_id, card_screen(words, shown, person), about)
+    await chat.show(card_screen(chat.words, shown, person), about)
 
 
-async def redraw_card(
-    office: Office, bot: Bot, callback: CallbackQuery, words: Words, person: Person, lead_id: int
-) -> None:
-    """Draw the card as it is now in place of the message whose button was tapped."""
-    shown = await office.card_there(lead_id, words)
-    about = shown_as(shown)
-    await redraw(office, bot, callback, card_screen(words, shown, person), about)
+async def redraw_card(chat: Chat, callback: CallbackQuery, person: Person, shown: Card) -> None:
+    """Draw a card in place of the message whose button was tapped."""
+    await chat.redraw(callback, card_screen(chat.words, shown, person), shown_as(shown))
 
 
-async def _show_numbered(
-    office: Office,
-    bot: Bot,
-    state: FSMContext,
-    words: Words,
-    person: Person,
-    chat_id: int,
-    written: str | None,
-) -> None:
+async def _show_numbered(chat: Chat, person: Person, written: str | None) -> None:
     if (number := lead_number(written)) is None:
-        row = lists_row(words)
-        await ask(office, bot, state, words, chat_id, Writing.lead, {}, words("lead-which"), rows=(row,))
+        row = lists_row(chat.words)
+        await ask(chat, Writing.lead, {}, chat.words("lead-which"), rows=(row,))
         return
-    if (shown := await lead_numbered(office, words, number)) is None:
+    if (shown := await lead_numbered(chat, number)) is None:
         raise Refusal("refused-lead-gone")
-    await show_card(office, bot, chat_id, words, person, shown)
+    await show_card(chat, person, shown)
 
 
 async def _list(
-    office: Office,
-    words: Words,
-    person: Person,
-    view: View,
-    after: str | None = None,
-    stage_id: int | None = None,
+    chat: Chat, person: Person, view: View, after: str | None = None, stage_id: int | None = None
 ) -> Screen:
     def read(connection: Reading) -> Screen:
         stage = all_stages(connection).get(stage_id) if stage_id else None
         shown = View.MINE if view is View.STAGE and stage is None else view
         page = board.leads_page(
-            connection, person=person, view=shown, language=words.language, stage_id=stage_id, after=after
+            connection,
+            person=person,
+            view=shown,
+            language=chat.words.language,
+            stage_id=stage_id,
+            after=after,
         )
         counts = board.counts(connection, person)
-        return list_screen(words, shown, page, counts, person, stage=stage, is_later=after is not None)
+        return list_screen(chat.words, shown, page, counts, person, stage=stage, is_later=after is not None)
 
-    return await office.db.read(read)
+    return await chat.read(read)

@@ -8,13 +8,14 @@ from typing import Any
 from aiogram import BaseMiddleware
 from aiogram.types import TelegramObject, User
 
+from bot.chat import Chat
 from bot.handlers.deeds import Deed
 from bot.office import Office
 from core.staff.managers import by_telegram
 
 
 class Who(BaseMiddleware):
-    """Gives handlers `person` (None for a stranger), `words`, and the update's one `deed`."""
+    """Gives handlers the `chat`, the `person` in it (None for a stranger), and the update's one `deed`."""
 
     async def __call__(
         self,
@@ -29,7 +30,8 @@ class Who(BaseMiddleware):
         person = await office.db.read(lambda connection: by_telegram(connection, user.id))
         language = person.language if person else language_of_user(user)
         deed = Deed(office.db, data["staff_update_id"])
-        data |= {"person": person, "words": office.words(language), "deed": deed}
+        chat = Chat(office, data["bot"], user.id, office.words(language), data["state"])
+        data |= {"chat": chat, "person": person, "deed": deed}
         return await handler(event, data)
 
 

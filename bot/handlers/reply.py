@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from aiogram import Bot, F, Router
+from aiogram import F, Router
 from aiogram.filters import StateFilter
-from aiogram.fsm.context import FSMContext
 from aiogram.types import CallbackQuery, Message, MessageOriginUser
 
 from bot.callbacks import Action, data
+from bot.chat import Chat
 from bot.dialogs import Writing
 from bot.handlers.contents import draft_of, text_of
 from bot.handlers.deeds import Deed
@@ -24,13 +24,10 @@ from bot.handlers.filters import WORDS, On, ToShown
 from bot.handlers.following import follow_answer
 from bot.handlers.inbox import lead_number, lead_numbered
 from bot.handlers.letters import ask_letter, letterhead
-from bot.handlers.showing import say, show, strip
 from bot.letterheads import Letterhead, with_letterhead
-from bot.office import Office
 from bot.rich import line_of
 from bot.screens.lists import lists_row
 from bot.screens.unanswerable import unanswerable_screen
-from bot.texts import Words
 from core.channel import Button, Screen
 from core.conversations.redrawing import redraw_cards
 from core.conversations.shown import ShownMessage, look_up, remember
@@ -63,14 +60,7 @@ _DEAD_ENDS = ("refused-conversation-closed", "refused-excluded", "refused-no-way
 
 @router.message(ToShown())
 async def to_shown(
-    message: Message,
-    about: ShownMessage,
-    bot: Bot,
-    office: Office,
-    words: Words,
-    person: Person,
-    state: FSMContext,
-    staff_update_id: int,
+    message: Message, about: ShownMessage, chat: Chat, person: Person, staff_update_id: int
 ) -> None:
     """A reply to a card or to a relayed message: an answer to the customer."""
     replied = message.reply_to_message
@@ -79,74 +69,57 @@ async def to_shown(
             about, message_id=None
         )  # an answer of their own: this one goes after it and quotes nothing
     if (
-        await state.get_state() == Writing.answer.state
-        and (await state.get_data()).get("lead") == about.lead_id
+        await chat.state.get_state() == Writing.answer.state
+        and (await chat.state.get_data()).get("lead") == about.lead_id
     ):
-        await answered(office, bot, message.chat.id, state, words.now)  # the question has its answer so, too
+        await answered(chat)  # the question has its answer so, too
     else:
-        await leave(office, bot, state, words)
-    await _answer(office, bot, message, words, person, about, staff_update_id)
-    await expect_album(state, message, about)
+        await leave(chat)
+    await _answer(chat, message, person, about, staff_update_id)
+    await expect_album(chat, message, about)
 
 
 @router.message(Writing.answer, WORDS)
-async def answer(
-    message: Message,
-    bot: Bot,
-    office: Office,
-    words: Words,
-    person: Person,
-    state: FSMContext,
-    staff_update_id: int,
-) -> None:
+async def answer(message: Message, chat: Chat, person: Person, staff_update_id: int) -> None:
     """The answer that the Reply button asked for."""
-    if (content := await _content(message, bot, office, words, state)) is None:
+    if (content := await _content(message, chat)) is None:
         return
     about = ShownMessage(content["lead"], content.get("conversation"), content.get("message"))
     try:
-        await _answer(office, bot, message, words, person, about, staff_update_id, letterhead(content))
+        await _answer(chat, message, person, about, staff_update_id, letterhead(content))
     except Refusal as refusal:
         if refusal.key not in _MENDABLE:
             raise
         # Nothing was sent: the question stands, and the manager may answer it otherwise.
         if letterhead(content) == Letterhead():
-            await stands(office, bot, message.chat.id, state, words, content)
+            await stands(chat, content)
             raise
-        await say(office, bot, message.chat.id, sentence(words, refusal), reply_to=message.message_id)
-        await ask_letter(office, bot, state, words, message.chat.id, content)
+        await chat.say(sentence(chat.words, refusal), reply_to=message.message_id)
+        await ask_letter(chat, content)
         return
-    await expect_album(state, message, about)
+    await expect_album(chat, message, about)
 
 
 @router.message(Writing.note, WORDS)
-async def note(
-    message: Message, bot: Bot, office: Office, words: Words, person: Person, state: FSMContext, deed: Deed
-) -> None:
+async def note(message: Message, chat: Chat, person: Person, deed: Deed) -> None:
     """A note for colleagues."""
-    if (content := await _content(message, bot, office, words, state)) is None:
+    if (content := await _content(message, chat)) is None:
         return
     lead_id, text = int(content["lead"]), text_of(message)[0]
     await deed(lambda tx: work.note(tx, lead_id, person, text))
-    shown = await office.card(lead_id, words)
+    shown = await chat.office.card(lead_id, chat.words)
     number = shown.number if shown else 0
-    card = Button(words("button-card"), data(Action.OPEN, lead_id))
+    card = Button(chat.words("button-card"), data(Action.OPEN, lead_id))
     about = ShownMessage(lead_id)
-    await show(
-        office,
-        bot,
-        message.chat.id,
-        Screen(words("noted", number=number), (), ((card,),)),
-        about,
-        reply_to=message.message_id,
+    await chat.show(
+        Screen(chat.words("noted", number=number), (), ((card,),)), about, reply_to=message.message_id
     )
 
 
 @router.message(Writing.comment, WORDS)
-async def comment(
-    message: Message, bot: Bot, office: Office, words: Words, person: Person, state: FSMContext, deed: Deed
-) -> None:
+async def comment(message: Message, chat: Chat, person: Person, deed: Deed) -> None:
     """Why the lead is given up, in words; with that it is."""
-    if (content := await _content(message, bot, office, words, state)) is None:
+    if (content := await _content(message, chat)) is None:
         return
     lead_id, text = int(content["lead"]), text_of(message)[0].strip()
 
@@ -156,88 +129,76 @@ async def comment(
         redraw_cards(tx, [lead_id])  # the card under which the reason was chosen, too
 
     await deed(work_)
-    shown = await office.card(lead_id, words)
-    card = Button(words("button-card"), data(Action.OPEN, lead_id))
-    screen = Screen(words("junked", number=shown.number if shown else 0), (), ((card,),))
-    await show(office, bot, message.chat.id, screen, ShownMessage(lead_id), reply_to=message.message_id)
+    shown = await chat.office.card(lead_id, chat.words)
+    card = Button(chat.words("button-card"), data(Action.OPEN, lead_id))
+    screen = Screen(chat.words("junked", number=shown.number if shown else 0), (), ((card,),))
+    await chat.show(screen, ShownMessage(lead_id), reply_to=message.message_id)
 
 
 @router.callback_query(On(Action.CANCEL))
-async def cancel(
-    callback: CallbackQuery, bot: Bot, office: Office, words: Words, state: FSMContext, toast: Toast
-) -> None:
+async def cancel(callback: CallbackQuery, chat: Chat, toast: Toast) -> None:
     """Leave the dialog whose question this is. One that is over already says so, and leaves the others alone."""
     message = callback.message
     if message is None:
         return
-    if (await state.get_data()).get("asked") == message.message_id:
-        toast.say(words("cancelled"))
-        await leave(office, bot, state, words)
+    if (await chat.state.get_data()).get("asked") == message.message_id:
+        toast.say(chat.words("cancelled"))
+        await leave(chat)
         return
-    toast.say(words("cancelled-before"))
-    await strip(office, bot, message.chat.id, message.message_id)
+    toast.say(chat.words("cancelled-before"))
+    await chat.strip(message.message_id)
 
 
 @router.edited_message()
-async def edited(message: Message, bot: Bot, office: Office, words: Words) -> None:
+async def edited(message: Message, chat: Chat) -> None:
     """A manager edits what they wrote: if it was an answer, the customer has the first version."""
-    if message.reply_to_message is not None or await _was_answer(office, message):
-        await say(office, bot, message.chat.id, words("reply-edited"), reply_to=message.message_id)
+    if message.reply_to_message is not None or await _was_answer(chat, message):
+        await chat.say(chat.words("reply-edited"), reply_to=message.message_id)
 
 
 @fallback.message(F.media_group_id, StateFilter(None))
-async def album(
-    message: Message,
-    bot: Bot,
-    office: Office,
-    words: Words,
-    person: Person,
-    state: FSMContext,
-    staff_update_id: int,
-) -> None:
+async def album(message: Message, chat: Chat, person: Person, staff_update_id: int) -> None:
     """Further parts of an album whose first part was an answer belong to the same answer."""
-    content = await state.get_data()
+    content = await chat.state.get_data()
     if content.get("album") != message.media_group_id:
-        await plain_text(message, bot, office, words, person)
+        await plain_text(message, chat, person)
         return
     about = ShownMessage(content["lead"], content.get("conversation"))
-    await _answer(office, bot, message, words, person, about, staff_update_id)
+    await _answer(chat, message, person, about, staff_update_id)
 
 
 @fallback.message(F.text.startswith("/"))
-async def unknown_command(message: Message, bot: Bot, office: Office, words: Words) -> None:
+async def unknown_command(message: Message, chat: Chat) -> None:
     """A command we do not have."""
-    await say(office, bot, message.chat.id, words("unknown-command"), reply_to=message.message_id)
+    await chat.say(chat.words("unknown-command"), reply_to=message.message_id)
 
 
 @fallback.message()
-async def plain_text(message: Message, bot: Bot, office: Office, words: Words, person: Person) -> None:
+async def plain_text(message: Message, chat: Chat, person: Person) -> None:
     """A message for nobody: never sent to anyone, never met with silence."""
-    rows: list[tuple[Button, ...]] = [lists_row(words)]
+    rows: list[tuple[Button, ...]] = [lists_row(chat.words)]
     origin = message.forward_origin
     number = lead_number(text_of(message)[0])
-    if number is not None and (meant := await lead_numbered(office, words, number)) is not None:
-        rows.insert(0, (Button(words("button-lead", number=number), data(Action.OPEN, meant.id)),))
+    if number is not None and (meant := await lead_numbered(chat, number)) is not None:
+        rows.insert(0, (Button(chat.words("button-lead", number=number), data(Action.OPEN, meant.id)),))
     if person.is_admin and isinstance(origin, MessageOriginUser):
         sender = data(Action.EXCLUDE_SENDER, origin.sender_user.id)
-        rows.append((Button(words("button-exclude-sender"), sender),))
+        rows.append((Button(chat.words("button-exclude-sender"), sender),))
     elif query := line_of(text_of(message)[0], 30):
-        rows.append((Button(words("button-find-this", query=query), data(Action.FIND)),))
+        rows.append((Button(chat.words("button-find-this", query=query), data(Action.FIND)),))
     key = "reply-unknown" if message.reply_to_message is not None else "plain-text"
-    await show(office, bot, message.chat.id, Screen(words(key), (), tuple(rows)), reply_to=message.message_id)
+    await chat.show(Screen(chat.words(key), (), tuple(rows)), reply_to=message.message_id)
 
 
 @fallback.callback_query()
-async def old_button(_callback: CallbackQuery, words: Words, toast: Toast) -> None:
+async def old_button(_: CallbackQuery, chat: Chat, toast: Toast) -> None:
     """A button of another version of the bot."""
-    toast.say(words("refused-button-old"), alert=True)
+    toast.say(chat.words("refused-button-old"), alert=True)
 
 
 async def _answer(
-    office: Office,
-    bot: Bot,
+    chat: Chat,
     message: Message,
-    words: Words,
     person: Person,
     about: ShownMessage,
     staff_update_id: int,
@@ -245,13 +206,13 @@ async def _answer(
 ) -> None:
     """Put the answer on its way. The update ends in the same transaction: taken twice, it is sent once."""
     lead_id = about.lead_id or 0
-    before = await office.card_there(lead_id, words)
+    before = await chat.card(lead_id)
     conversation = about.conversation_id or before.way.conversation_id
-    is_letter = await office.db.read(
+    is_letter = await chat.read(
         lambda connection: letters.answer_envelope(connection, lead_id, conversation) is not None
     )
     draft, updates = await draft_of(
-        office, bot, message, None if is_letter else conversation, about.message_id, staff_update_id
+        chat, message, None if is_letter else conversation, about.message_id, staff_update_id
     )
     if is_letter:
         draft = with_letterhead(draft, head or Letterhead())
@@ -266,34 +227,32 @@ async def _answer(
             done(tx, update)
         tell_answered(tx, lead_id, person, said.message_id)
         own = replace(answered_there, message_id=said.message_id)
-        remember(tx, office.account.id, message.chat.id, [message.message_id], own)
+        remember(tx, chat.office.account.id, chat.id, [message.message_id], own)
         return said, letters.sent_envelope(tx.connection, said.message_id)
 
     try:
-        said, envelope = await office.db.transact(work_)
+        said, envelope = await chat.office.db.transact(work_)
     except Refusal as refusal:
         if refusal.key not in _DEAD_ENDS:
             raise
-        screen = unanswerable_screen(words, before, sentence(words, refusal))
-        await show(office, bot, message.chat.id, screen, reply_to=message.message_id)
+        screen = unanswerable_screen(chat.words, before, sentence(chat.words, refusal))
+        await chat.show(screen, reply_to=message.message_id)
         return
     await follow_answer(
-        office, bot, words, message, said.delivery_id, before=before, envelope=envelope, about=answered_there
+        chat, message, said.delivery_id, before=before, envelope=envelope, about=answered_there
     )
 
 
-async def _content(
-    message: Message, bot: Bot, office: Office, words: Words, state: FSMContext
-) -> dict[str, Any] | None:
-    content = await answered(office, bot, message.chat.id, state, words.now)
+async def _content(message: Message, chat: Chat) -> dict[str, Any] | None:
+    content = await answered(chat)
     if content is None or "lead" not in content:
-        await say(office, bot, message.chat.id, words("dialog-forgotten"), reply_to=message.message_id)
+        await chat.say(chat.words("dialog-forgotten"), reply_to=message.message_id)
         return None
     return content
 
 
-async def _was_answer(office: Office, message: Message) -> bool:
-    known = await office.db.read(
-        lambda connection: look_up(connection, office.account.id, message.chat.id, message.message_id)
+async def _was_answer(chat: Chat, message: Message) -> bool:
+    known = await chat.read(
+        lambda connection: look_up(connection, chat.office.account.id, chat.id, message.message_id)
     )
     return known is not None

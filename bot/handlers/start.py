@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from aiogram import Bot, F, Router
+from aiogram import F, Router
 from aiogram.enums import ChatMemberStatus
 from aiogram.filters import Command, CommandObject, CommandStart
-from aiogram.fsm.context import FSMContext
-from aiogram.types import (
-    BotCommand,
-    BotCommandScopeChat,
-    CallbackQuery,
-    ChatMemberUpdated,
-    Message,
-    User,
-)
+from aiogram.types import BotCommand, BotCommandScopeChat, CallbackQuery, ChatMemberUpdated, Message, User
 
 from bot.callbacks import Action, data
+from bot.chat import Chat
 from bot.handlers.deeds import Deed
 from bot.handlers.dialogue import leave
 from bot.handlers.errors import Toast
 from bot.handlers.filters import On, Works
 from bot.handlers.people import language_of_user
-from bot.handlers.showing import patiently, redraw, say, show
 from bot.office import Office
 from bot.rich import Rich, line_of
 from bot.screens.lists import lists_row
@@ -41,14 +33,7 @@ strangers = Router(name="strangers")
 
 @router.message(CommandStart())
 async def start(
-    message: Message,
-    command: CommandObject,
-    bot: Bot,
-    office: Office,
-    words: Words,
-    state: FSMContext,
-    deed: Deed,
-    person: Person | None = None,
+    message: Message, command: CommandObject, chat: Chat, deed: Deed, person: Person | None = None
 ) -> None:
     """The first word: an invitation is accepted, a manager greeted, a stranger told where they are."""
     if message.from_user is None:
@@ -56,9 +41,9 @@ async def start(
     user, payload = message.from_user, command.args or ""
     name, known = line_of(user.full_name, 200), person
     language = language_of_user(user)
-    spoken = language if language is not None and language in LANGUAGES else office.texts.default
+    spoken = language if language is not None and language in LANGUAGES else chat.office.texts.default
     if known is None and not payload.startswith(INVITATION_PREFIX):
-        await say(office, bot, message.chat.id, words("stranger"))
+        await chat.say(chat.words("stranger"))
         return
 
     def come_in(tx: Transaction) -> Person:
@@ -76,43 +61,35 @@ async def start(
         return here
 
     here = await deed(come_in)
-    await leave(office, bot, state, words)
-    words = office.words(here.language)
-    await set_commands(office, bot, message.chat.id, here, words)
-    await show(office, bot, message.chat.id, _greeting(words, here, user))
+    await leave(chat)
+    chat = chat.in_language(here.language)
+    await set_commands(chat, here)
+    await chat.show(_greeting(chat.words, here, user))
 
 
 @router.message(Command("help", ignore_case=True), Works())
-async def help_(message: Message, bot: Bot, office: Office, words: Words, person: Person) -> None:
+async def help_(_: Message, chat: Chat, person: Person) -> None:
     """What the bot can do."""
-    await show(office, bot, message.chat.id, await _help(office, words, person))
+    await chat.show(await _help(chat, person))
 
 
 @router.callback_query(On(Action.HELP), Works())
-async def help_tapped(
-    callback: CallbackQuery, bot: Bot, office: Office, words: Words, person: Person
-) -> None:
+async def help_tapped(_: CallbackQuery, chat: Chat, person: Person) -> None:
     """What the bot can do, asked by button."""
-    await show(office, bot, callback.from_user.id, await _help(office, words, person))
+    await chat.show(await _help(chat, person))
 
 
 @router.message(Command("language", ignore_case=True), Works())
-async def language(
-    message: Message, bot: Bot, office: Office, words: Words, person: Person, deed: Deed
-) -> None:
+async def language(_: Message, chat: Chat, person: Person, deed: Deed) -> None:
     """The other language from now on."""
-    await _switch(office, bot, message.chat.id, words, person, deed)
+    await _switch(chat, person, deed)
 
 
 @router.callback_query(On(Action.LANGUAGE), Works())
-async def language_tapped(
-    callback: CallbackQuery, bot: Bot, office: Office, words: Words, person: Person, deed: Deed
-) -> None:
+async def language_tapped(callback: CallbackQuery, chat: Chat, person: Person, deed: Deed) -> None:
     """The other language from now on, by button; the greeting is drawn anew in it."""
-    changed = await _switch(office, bot, callback.from_user.id, words, person, deed, silently=True)
-    await redraw(
-        office, bot, callback, _greeting(office.words(changed.language), changed, callback.from_user)
-    )
+    changed = await _switch(chat, person, deed, silently=True)
+    await chat.redraw(callback, _greeting(chat.office.words(changed.language), changed, callback.from_user))
 
 
 @router.my_chat_member(F.chat.type == "private", Works())
@@ -123,41 +100,32 @@ async def membership(event: ChatMemberUpdated, office: Office, person: Person) -
 
 
 @strangers.callback_query(~Works())
-async def stranger_tapped(_callback: CallbackQuery, words: Words, toast: Toast) -> None:
+async def stranger_tapped(_: CallbackQuery, chat: Chat, toast: Toast) -> None:
     """Somebody who no longer works here taps a button they still have."""
-    toast.say(words("stranger-tapped"), alert=True)
+    toast.say(chat.words("stranger-tapped"), alert=True)
 
 
 @strangers.message(~Works())
-async def stranger(message: Message, bot: Bot, office: Office, words: Words) -> None:
+async def stranger(_: Message, chat: Chat) -> None:
     """Somebody writes to the managers' bot who does not work here."""
-    await say(office, bot, message.chat.id, words("stranger"))
+    await chat.say(chat.words("stranger"))
 
 
-async def set_commands(office: Office, bot: Bot, chat_id: int, person: Person, words: Words) -> None:
+async def set_commands(chat: Chat, person: Person) -> None:
     """The menu of commands in this chat: by role, in the person's language. Strangers see none of it."""
-    names = await _commands(office, person)
-    listed = [BotCommand(command=name, description=words(f"command-{name}")) for name in names]
-    await patiently(office, lambda: bot.set_my_commands(listed, scope=BotCommandScopeChat(chat_id=chat_id)))
+    names = await _commands(chat, person)
+    listed = [BotCommand(command=name, description=chat.words(f"command-{name}")) for name in names]
+    await chat.patiently(lambda: chat.bot.set_my_commands(listed, scope=BotCommandScopeChat(chat_id=chat.id)))
 
 
-async def _switch(
-    office: Office,
-    bot: Bot,
-    chat_id: int,
-    words: Words,
-    person: Person,
-    deed: Deed,
-    *,
-    silently: bool = False,
-) -> Person:
-    other = next(language for language in LANGUAGES if language != words.language)
+async def _switch(chat: Chat, person: Person, deed: Deed, *, silently: bool = False) -> Person:
+    other = next(language for language in LANGUAGES if language != chat.words.language)
     await deed(lambda tx: managers.set_language(tx, person, other))
-    changed = await office.reread(person)
-    words = office.words(other)
-    await set_commands(office, bot, chat_id, changed, words)
+    changed = await chat.office.reread(person)
+    chat = chat.in_language(other)
+    await set_commands(chat, changed)
     if not silently:
-        await say(office, bot, chat_id, words("language-now"))
+        await chat.say(chat.words("language-now"))
     return changed
 
 
@@ -175,18 +143,18 @@ def _greeting(words: Words, person: Person, user: User) -> Screen:
     return rich.screen(*rows)
 
 
-async def _commands(office: Office, person: Person) -> list[str]:
+async def _commands(chat: Chat, person: Person) -> list[str]:
     """What this person can do here; letters only where there is a mailbox."""
     names = [*COMMANDS, *(ADMIN_COMMANDS if person.is_admin else ())]
-    return names if await office.has_mailbox() else [name for name in names if name != "write"]
+    return names if await chat.office.has_mailbox() else [name for name in names if name != "write"]
 
 
-async def _help(office: Office, words: Words, person: Person) -> Screen:
-    names = await _commands(office, person)
-    rich = Rich().add(words("help-heading"), Markup.BOLD)
+async def _help(chat: Chat, person: Person) -> Screen:
+    names = await _commands(chat, person)
+    rich = Rich().add(chat.words("help-heading"), Markup.BOLD)
     for key in ("help-reply", *(("help-letter",) if "write" in names else ()), "help-plain", "help-buttons"):
-        rich.gap().line(words(key))
-    rich.gap().line(words("help-commands"), Markup.BOLD)
+        rich.gap().line(chat.words(key))
+    rich.gap().line(chat.words("help-commands"), Markup.BOLD)
     for name in names:
-        rich.line(f"/{name} · {words(f'command-{name}')}")
-    return rich.screen(lists_row(words))
+        rich.line(f"/{name} · {chat.words(f'command-{name}')}")
+    return rich.screen(lists_row(chat.words))
