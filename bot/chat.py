@@ -40,9 +40,7 @@ log = structlog.get_logger("bot")
 T = TypeVar("T")
 _NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 _CAPTION = 1024  # UTF-16 units under a file
-_PATIENCE = (
-    3  # how often a call is made again, after a "wait" or a broken connection, before its error counts
-)
+_PATIENCE = 3  # times that a call is made again, after a "wait" or a broken connection
 _SOON = timedelta(seconds=1)  # after a broken connection; three times as long after each further one
 _LONGEST_WAIT = 30  # seconds; an update has less than a minute in all
 

@@ -69,9 +69,7 @@ SILENT = timedelta(minutes=20)
 class Retention:
     """How long things are kept."""
 
-    raw: timedelta = timedelta(
-        days=30
-    )  # raw input of what was filed or ignored; parked input stays until replayed
+    raw: timedelta = timedelta(days=30)  # of what was filed or ignored; what is parked stays until replayed
     timers: timedelta = timedelta(days=180)
     notices: timedelta = timedelta(days=30)
     dialogs: timedelta = timedelta(days=14)
@@ -117,9 +115,7 @@ async def sweep_files(db: Database, store: FileStore, part: int) -> int:
     Files are kept before what refers to them is written, so those of input that was never filed, and of letters
     that were excluded, are nobody's. They go a day after they were last kept.
     """
-    before = (
-        SystemClock().now() - NOBODYS
-    )  # files bear the time of the system, whatever the program's clock says
+    before = SystemClock().now() - NOBODYS  # files bear the system's time, whatever the program's clock says
     await asyncio.to_thread(store.sweep_incoming, before)
     nobodys = set(await asyncio.to_thread(store.kept_before, before, part))
     nobodys -= await _referred(db, nobodys)

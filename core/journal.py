@@ -19,9 +19,7 @@ class Journal(Model):
     id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
     at: Mapped[datetime]
     actor: Mapped[str] = mapped_column(String(40))
-    verb: Mapped[str] = mapped_column(
-        String(40)
-    )  # lead-created, lead-taken, stage-entered, contact-excluded, …
+    verb: Mapped[str] = mapped_column(String(40))  # lead-created, lead-taken, stage-entered, …
     lead_id: Mapped[int | None] = mapped_column(Id)
     contact_id: Mapped[int | None] = mapped_column(Id)
     details: Mapped[dict[str, Any] | None]

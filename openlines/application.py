@@ -98,9 +98,7 @@ class Program:
     worker: Worker | None = None
     letters: Letters | None = None  # the line's mailbox, when it has one
     port: int | None = None  # the HTTP edge's, once it listens
-    leases: dict[str, str] = field(
-        default_factory=dict
-    )  # what only one process does: "held" here, or "waiting"
+    leases: dict[str, str] = field(default_factory=dict)  # by what is leased: "held" here, or "waiting"
     ready: asyncio.Event = field(default_factory=asyncio.Event)  # everything that files is up
     bot_ready: asyncio.Event = field(default_factory=asyncio.Event)  # the managers' bot answers
     bot_in_hand: set[asyncio.Task[None]] = field(default_factory=set)  # what managers did, being handled

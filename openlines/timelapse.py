@@ -30,9 +30,8 @@ _CALM = 3  # looks in a row that must see the same quiet
 # Looks in a row without any movement: what is left waits for the clock. They are counted and not timed, since on
 # a busy machine they take as much longer as everything else does.
 _STILL = 12
-_STILL_AT_WORK = (
-    250  # such looks while it files or serves managers: it waits for the machine then, not for the clock
-)
+# Such looks while it files or serves managers: it waits for the machine then, not for the clock.
+_STILL_AT_WORK = 250
 _PASSED_OVER = 3  # looks of the program itself, a second apart, that leave what is due where it is
 _BEHIND = timedelta(seconds=45)  # how long to wait then
 _HOPELESS = 120.0  # seconds of real time

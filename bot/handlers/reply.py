@@ -65,9 +65,7 @@ async def to_shown(
     """A reply to a card or to a relayed message: an answer to the customer."""
     replied = message.reply_to_message
     if replied is not None and replied.from_user is not None and replied.from_user.id == person.telegram_id:
-        about = replace(
-            about, message_id=None
-        )  # an answer of their own: this one goes after it and quotes nothing
+        about = replace(about, message_id=None)  # an answer of their own: this one quotes nothing
     if (
         await chat.state.get_state() == Writing.answer.state
         and (await chat.state.get_data()).get("lead") == about.lead_id

@@ -47,9 +47,7 @@ class Robot(Model):
     condition: Mapped[list[Any] | None]  # [[field, operator, value], …], all of which must hold
     stops_on_answer: Mapped[bool] = mapped_column(Boolean)  # cancelled when the customer writes
     once_per_lead: Mapped[bool] = mapped_column(Boolean)
-    late_seconds: Mapped[int | None] = mapped_column(
-        Integer
-    )  # skipped when its time passed longer ago than this
+    late_seconds: Mapped[int | None] = mapped_column(Integer)  # skipped when its time passed longer ago
     position: Mapped[int] = mapped_column(Integer)
     is_active: Mapped[bool] = mapped_column(Boolean)
 

@@ -54,9 +54,7 @@ _STAGES_HELD = _STAGES.order_by(Lead.id).with_for_update()
 class Policy:
     """What automation needs to know from the settings."""
 
-    confirm_max_age: timedelta = timedelta(
-        hours=1
-    )  # nothing older is answered automatically: an outage, a backlog
+    confirm_max_age: timedelta = timedelta(hours=1)  # what is older is not confirmed: an outage, a backlog
 
 
 class Reactions:

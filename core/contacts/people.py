@@ -19,9 +19,7 @@ from core.channel import Sender
 from core.contacts.model import Address, Contact
 from core.database import Transaction, among
 
-SHARED_BY = (
-    3  # a phone or an e-mail held by more contacts than this says nothing about who writes (info@, a family)
-)
+SHARED_BY = 3  # what more contacts than this hold (info@, a family's phone) says nothing about who writes
 EVERYWHERE = frozenset(("phone", "email"))  # kinds that several people may share; all others are one person's
 _HOLDERS = select(Address.contact_id).where(among(Address.key, "keys"))
 _ANSWERS = (

@@ -157,9 +157,7 @@ class Delivery(Model):
     id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
     key: Mapped[str] = mapped_column(String(200), unique=True)
     lane: Mapped[str] = mapped_column(String(64))
-    topic: Mapped[str | None] = mapped_column(
-        String(120)
-    )  # of what waits, one per topic: it shows all that is new
+    topic: Mapped[str | None] = mapped_column(String(120))  # one waits per topic: it shows all that is new
     account_id: Mapped[int] = mapped_column(Id)
     conversation_id: Mapped[int | None] = mapped_column(Id)
     lead_id: Mapped[int | None] = mapped_column(Id)

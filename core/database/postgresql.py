@@ -69,9 +69,7 @@ async def _hold_on(
     try:
         while not task.done():
             await asyncio.wait([task], timeout=seconds)
-            await connection.execute(
-                text("SELECT 1")
-            )  # raises when the connection, and so the lease, is gone
+            await connection.execute(text("SELECT 1"))  # raises when the connection is gone, and so the lease
         task.result()
     finally:
         task.cancel()

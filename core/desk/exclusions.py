@@ -25,9 +25,8 @@ from core.staff.managers import Person, require_admin
 
 LINES = 500  # of one text
 SHOWN = 10  # people named in an answer
-SHUT_OUT = (
-    1000  # people whose plans are called off at once; for others a timer or delivery asks the list again
-)
+# People whose plans are called off at once; for others a timer or delivery asks the list again.
+SHUT_OUT = 1000
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,9 +58,7 @@ class StaffUpdate(Model):
     __tablename__ = "staff_update"
     id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
     account_id: Mapped[int] = mapped_column(Id)
-    person_id: Mapped[int] = mapped_column(
-        BigInteger
-    )  # Telegram id: updates of one person are taken in order
+    person_id: Mapped[int] = mapped_column(BigInteger)  # at Telegram; updates of one are taken in order
     update: Mapped[dict[str, Any]]
     received_at: Mapped[datetime]
     lease_until: Mapped[datetime | None]
