@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -24,6 +26,7 @@ from core.database import Database, Reading, Transaction
 from core.desk.exclusions import add
 from core.errors import Refusal
 from core.leads.answering import Draft, reply, send_again
+from core.lines.accounts import AccountRef
 from core.lines.model import Account
 from core.staff.managers import Person
 from core.staff.model import Manager
@@ -41,6 +44,30 @@ from tests.builders import (
 )
 from tests.looking import all_sent, every, the
 from tests.posting import Network, at_work, clock_sleepers, pass_time, plainly, quiet, until
+
+
+@asynccontextmanager
+async def a_conversation(
+    url: str, clock: ManualClock
+) -> AsyncIterator[tuple[Database, AccountRef, Person, int]]:
+    """A customer's lead and a manager, with nothing on its way any more."""
+    async with a_database(url, clock) as database:
+        bot, olga = await an_account(database), await a_manager(database)
+        lead = await a_lead(database, bot)
+        await all_sent(database)
+        yield database, bot, olga, lead
+
+
+@asynccontextmanager
+async def two_conversations(
+    url: str, clock: ManualClock
+) -> AsyncIterator[tuple[Database, AccountRef, Person, int, int]]:
+    """The leads of the customers 1 and 2 and their manager, with nothing on its way any more."""
+    async with a_database(url, clock) as database:
+        bot, olga = await an_account(database), await a_manager(database)
+        one, two = [await a_lead(database, bot, "?", telegram(user)) for user in (1, 2)]
+        await all_sent(database)
+        yield database, bot, olga, one, two
 
 
 async def answer(database: Database, person: Person, lead: int, text: str = "Добрый день") -> int:
@@ -80,11 +107,7 @@ async def test_of_two_who_answer_a_lead_that_nobody_had_one_is_told_who_was_firs
 async def test_order_holds_in_a_conversation_and_conversations_do_not_wait_for_each_other(
     database_url: str, clock: ManualClock, tmp_path: Path
 ) -> None:
-    async with a_database(database_url, clock) as database:
-        bot = await an_account(database)
-        olga = await a_manager(database)
-        slow, quick = [await a_lead(database, bot, "?", telegram(user)) for user in (1, 2)]
-        await all_sent(database)
+    async with two_conversations(database_url, clock) as (database, bot, olga, slow, quick):
         for n in range(3):
             for lead in (slow, quick):
                 await answer(database, olga, lead, f"{n}")
@@ -101,11 +124,7 @@ async def test_order_holds_in_a_conversation_and_conversations_do_not_wait_for_e
 async def test_a_postponed_message_holds_its_lane_and_no_other(
     database_url: str, clock: ManualClock, tmp_path: Path
 ) -> None:
-    async with a_database(database_url, clock) as database:
-        bot = await an_account(database)
-        olga = await a_manager(database)
-        one, two = [await a_lead(database, bot, "?", telegram(user)) for user in (1, 2)]
-        await all_sent(database)
+    async with two_conversations(database_url, clock) as (database, bot, olga, one, two):
         network = Network()
         network.answers["1"] = [Postponed("Too Many Requests", timedelta(seconds=30))]
         first = await answer(database, olga, one, "первое")
@@ -148,11 +167,7 @@ async def test_what_cannot_go_out_now_is_looked_at_once_a_poll_and_not_in_a_circ
     database_url: str, clock: ManualClock, tmp_path: Path
 ) -> None:
     """A due message of a paused account, or behind one that another process has in hand, burns no processor."""
-    async with a_database(database_url, clock) as database:
-        bot = await an_account(database)
-        olga = await a_manager(database)
-        lead = await a_lead(database, bot)
-        await all_sent(database)
+    async with a_conversation(database_url, clock) as (database, bot, olga, lead):
         await answer(database, olga, lead, "раз")
         await database.transact(lambda tx: deliveries.claim(tx, 1, plainly))  # by somebody else, who is busy
         await answer(database, olga, lead, "два")
@@ -182,11 +197,7 @@ async def test_what_cannot_go_out_now_is_looked_at_once_a_poll_and_not_in_a_circ
 async def test_a_place_that_is_gone_is_closed_and_the_author_learns_it(
     database_url: str, clock: ManualClock, tmp_path: Path, cause: Cause
 ) -> None:
-    async with a_database(database_url, clock) as database:
-        bot = await an_account(database)
-        olga = await a_manager(database)
-        lead = await a_lead(database, bot)
-        await all_sent(database)
+    async with a_conversation(database_url, clock) as (database, bot, olga, lead):
         first = await answer(database, olga, lead, "первое")
         second = await answer(database, olga, lead, "второе")
         network = Network()
@@ -208,11 +219,7 @@ async def test_a_place_that_is_gone_is_closed_and_the_author_learns_it(
 async def test_a_message_the_network_does_not_take_fails_alone(
     database_url: str, clock: ManualClock, tmp_path: Path, cause: Cause
 ) -> None:
-    async with a_database(database_url, clock) as database:
-        bot = await an_account(database)
-        olga = await a_manager(database)
-        lead = await a_lead(database, bot)
-        await all_sent(database)
+    async with a_conversation(database_url, clock) as (database, bot, olga, lead):
         first, _ = await answer(database, olga, lead, "первое"), await answer(database, olga, lead, "второе")
         network = Network()
         network.answers["777"] = [Refused(cause, "Bad Request")]
@@ -226,11 +233,7 @@ async def test_a_message_the_network_does_not_take_fails_alone(
 async def test_a_group_that_became_a_supergroup_is_followed_once_and_never_into_somebody_elses(
     database_url: str, clock: ManualClock, tmp_path: Path
 ) -> None:
-    async with a_database(database_url, clock) as database:
-        bot = await an_account(database)
-        olga = await a_manager(database)
-        one, two = [await a_lead(database, bot, "?", telegram(user)) for user in (1, 2)]
-        await all_sent(database)
+    async with two_conversations(database_url, clock) as (database, bot, olga, one, two):
         network = Network()
         network.answers["1"] = [Moved("-100500")]
         network.answers["2"] = [Moved("-100500")]
@@ -270,11 +273,7 @@ async def test_a_refused_token_pauses_its_account_tells_the_admins_once_and_lose
 async def test_what_nobody_took_for_three_days_is_given_up_and_said(
     database_url: str, clock: ManualClock, tmp_path: Path
 ) -> None:
-    async with a_database(database_url, clock) as database:
-        bot = await an_account(database)
-        olga = await a_manager(database)
-        lead = await a_lead(database, bot)
-        await all_sent(database)
+    async with a_conversation(database_url, clock) as (database, bot, olga, lead):
         network = Network()
         network.answers["777"] = [Postponed("no connection")] * 1000
         sent = await answer(database, olga, lead)
@@ -311,11 +310,7 @@ async def test_what_may_have_arrived_is_shown_as_such_and_sent_again_only_by_a_p
                 return Uncertain("no answer")
             return await super().send(message)
 
-    async with a_database(database_url, clock) as database:
-        bot = await an_account(database)
-        olga = await a_manager(database)
-        lead = await a_lead(database, bot)
-        await all_sent(database)
+    async with a_conversation(database_url, clock) as (database, bot, olga, lead):
         sent = await answer(database, olga, lead)
         network = Broken()
         async with at_work(database, {bot.id: network}, tmp_path, poll=timedelta(seconds=30)) as worker:
@@ -359,11 +354,7 @@ async def test_a_file_that_takes_longer_than_a_lease_is_sent_once_and_is_certain
 async def test_a_worker_that_dies_between_claim_and_settle_leaves_doubt_and_no_double(
     database_url: str, clock: ManualClock, tmp_path: Path
 ) -> None:
-    async with a_database(database_url, clock) as database:
-        bot = await an_account(database)
-        olga = await a_manager(database)
-        lead = await a_lead(database, bot)
-        await all_sent(database)
+    async with a_conversation(database_url, clock) as (database, bot, olga, lead):
         sent = await answer(database, olga, lead)
         await database.transact(lambda tx: notify(tx, [olga.id], "robot", lead_id=lead))
         dead = await database.transact(lambda tx: deliveries.claim(tx, 10, plainly))
@@ -383,11 +374,7 @@ async def test_a_worker_that_dies_between_claim_and_settle_leaves_doubt_and_no_d
 async def test_a_late_answer_of_a_worker_that_was_thought_dead_ends_the_doubt_and_nothing_else(
     database_url: str, clock: ManualClock
 ) -> None:
-    async with a_database(database_url, clock) as database:
-        bot = await an_account(database)
-        olga = await a_manager(database)
-        lead = await a_lead(database, bot)
-        await all_sent(database)
+    async with a_conversation(database_url, clock) as (database, bot, olga, lead):
         one = await answer(database, olga, lead)
         (slow,) = await database.transact(lambda tx: deliveries.claim(tx, 1, plainly))
         clock.advance(LEASE + timedelta(seconds=1))
@@ -631,11 +618,7 @@ async def test_stopping_settles_what_is_on_the_network_and_begins_nothing_new(
 async def test_a_flood_in_one_conversation_leaves_room_for_the_others(
     database_url: str, clock: ManualClock, tmp_path: Path
 ) -> None:
-    async with a_database(database_url, clock) as database:
-        bot = await an_account(database)
-        olga = await a_manager(database)
-        busy, calm = [await a_lead(database, bot, "?", telegram(user)) for user in (1, 2)]
-        await all_sent(database)
+    async with two_conversations(database_url, clock) as (database, bot, olga, busy, calm):
         for n in range(IN_FLIGHT + 5):
             await answer(database, olga, busy, f"{n}")
         await answer(database, olga, calm, "вам")
