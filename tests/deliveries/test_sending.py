@@ -374,7 +374,7 @@ async def test_a_worker_that_dies_between_claim_and_settle_leaves_doubt_and_no_d
 async def test_a_late_answer_of_a_worker_that_was_thought_dead_ends_the_doubt_and_nothing_else(
     database_url: str, clock: ManualClock
 ) -> None:
-    async with a_conversation(database_url, clock) as (database, bot, olga, lead):
+    async with a_conversation(database_url, clock) as (database, _, olga, lead):
         one = await answer(database, olga, lead)
         (slow,) = await database.transact(lambda tx: deliveries.claim(tx, 1, plainly))
         clock.advance(LEASE + timedelta(seconds=1))
