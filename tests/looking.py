@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, select, update
+from sqlalchemy import Connection, Engine, RowMapping, func, select, update
 
 from core.automation.model import Robot
 from core.contacts.model import Contact
@@ -28,6 +28,13 @@ class Counted:
     messages: int  # of customers
     said: int  # to customers
     notices: int  # to managers
+
+
+def engines(database: Database) -> list[Engine]:
+    """All that a database works through, for who listens to its statements."""
+    if database.is_sqlite:
+        return [database._readers._engine, database._writer._engine]
+    return [database._engine.sync_engine]
 
 
 async def counted(database: Database) -> Counted:

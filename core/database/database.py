@@ -12,15 +12,16 @@ from dataclasses import dataclass
 from typing import Any, Never, TypeAlias, TypeVar, overload
 
 import structlog
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from core.clock import Clock, SystemClock
 from core.database.failures import complaint, worth_repeating
 from core.database.postgresql import NOTIFY_CHANNEL, hold_lease, listen
+from core.database.readers import Readers
 from core.database.transaction import Transaction
-from core.database.writer import Writer, set_pragmas
+from core.database.writer import Writer
 from core.events import Event
 from core.hints import Hints
 from core.ids import NODES, Ids
@@ -64,12 +65,7 @@ class Database:
         self._new_id = Ids(secrets.randbelow(NODES - 1) + 1 if node is None else node)
         if self.is_sqlite:
             path = url.split("///", 1)[1]
-            self._writer = Writer(path)
-            self._engine = create_async_engine(
-                f"sqlite+aiosqlite:///{path}", pool_size=4, max_overflow=0, hide_parameters=True
-            )
-            event.listen(self._engine.sync_engine, "connect", lambda c, _: set_pragmas(c, "query_only=ON"))
-            event.listen(self._engine.sync_engine, "begin", lambda c: c.exec_driver_sql("BEGIN DEFERRED"))
+            self._writer, self._readers = Writer(path), Readers(path)
         else:
             self._engine = create_async_engine(
                 url,
@@ -212,9 +208,9 @@ class Database:
         return await self._read(query)
 
     async def _read(self, query: Callable[[Connection], T]) -> T:
+        if self.is_sqlite:
+            return await self._readers.read(query)
         async with self._engine.connect() as connection:
-            if self.is_sqlite:
-                return await connection.run_sync(query)
             reading = await connection.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
@@ -241,4 +237,6 @@ class Database:
             await asyncio.wait(self._running)
         if self.is_sqlite:
             await asyncio.to_thread(self._writer.close)
-        await self._engine.dispose()
+            await asyncio.to_thread(self._readers.close)
+        else:
+            await self._engine.dispose()

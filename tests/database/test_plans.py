@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, event
 
 from core.channel import Kind, Sent
 from core.clock import ManualClock
@@ -35,6 +35,7 @@ from tests.builders import (
     phone,
     telegram,
 )
+from tests.looking import engines
 from tests.posting import plainly
 
 # Tables that grow with what customers write; those of the configuration may be read whole.
@@ -54,13 +55,10 @@ def noting(database: Database) -> Iterator[Asked]:
         if statement.lstrip().upper().startswith(("SELECT", "UPDATE", "DELETE", "INSERT")):
             asked[statement] = parameters[0] if many else parameters
 
-    engines: list[Engine] = [database._engine.sync_engine]
-    if database.is_sqlite:
-        engines.append(database._writer._engine)
-    for engine in engines:
+    for engine in engines(database):
         event.listen(engine, "before_cursor_execute", note)
     yield asked
-    for engine in engines:
+    for engine in engines(database):
         event.remove(engine, "before_cursor_execute", note)
 
 

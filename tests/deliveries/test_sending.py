@@ -42,7 +42,7 @@ from tests.builders import (
     phone,
     telegram,
 )
-from tests.looking import all_sent, every, the
+from tests.looking import all_sent, engines, every, the
 from tests.posting import Network, at_work, clock_sleepers, pass_time, plainly, quiet, until
 
 
@@ -178,8 +178,7 @@ async def test_what_cannot_go_out_now_is_looked_at_once_a_poll_and_not_in_a_circ
             nonlocal looks
             looks += "delivery" in str(arguments[1])
 
-        engines = [database._engine.sync_engine, *([database._writer._engine] if database.is_sqlite else [])]
-        for engine in engines:
+        for engine in engines(database):
             event.listen(engine, "before_cursor_execute", look)
         async with at_work(database, {bot.id: Network()}, tmp_path) as worker:
             await quiet(clock, worker)
