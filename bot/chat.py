@@ -31,6 +31,7 @@ from bot.office import Office
 from bot.rich import LONGEST, shortened, units
 from bot.texts import Words
 from core.channel import Button, Screen, Span
+from core.conversations.redrawing import is_being_drawn
 from core.conversations.shown import ShownMessage, remember
 from core.database import Reading
 from core.desk.cards import Card
@@ -42,6 +43,8 @@ _NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 _CAPTION = 1024  # UTF-16 units under a file
 _PATIENCE = 3  # times that a call is made again, after a "wait" or a broken connection
 _SOON = timedelta(seconds=1)  # after a broken connection; three times as long after each further one
+_DRAWN = timedelta(seconds=10)  # after so long an edit that is on its way counts as lost
+_LOOK = timedelta(seconds=0.1)
 _LONGEST_WAIT = 30  # seconds; an update has less than a minute in all
 
 
@@ -97,12 +100,19 @@ class Chat:
     async def redraw(
         self, callback: CallbackQuery, screen: Screen, about: ShownMessage | None = None
     ) -> None:
-        """Draw a screen in place of the one whose button was tapped; below it where that is not possible."""
+        """Draw a screen in place of the one whose button was tapped; below it where that is not possible.
+
+        What the message shows from now on is remembered first and edits on their way are waited for, so that a
+        card which others have changed is not drawn over what its reader has opened meanwhile.
+        """
         message = callback.message
         if message is None or isinstance(message, InaccessibleMessage):
             await self.show(screen, about)
             return
         screen = _fitting(screen)
+        if about is not None:
+            await self.remember([message.message_id], about)
+            await self._others_have_drawn(about)
         try:
             if message.text is not None:
                 await self.patiently(
@@ -136,9 +146,6 @@ class Chat:
                 return
             log.info("a screen cannot be drawn in place", why=error.message)
             await self.show(screen, about)
-            return
-        if about is not None:
-            await self.remember([message.message_id], about)
 
     async def rekey(self, callback: CallbackQuery, buttons: Sequence[tuple[Button, ...]]) -> None:
         """Change only the buttons under the tapped message."""
@@ -162,6 +169,12 @@ class Chat:
         """These messages of ours in this chat show that, so that a reply to one finds its customer."""
         account_id = self.office.account.id
         await self.office.db.transact(lambda tx: remember(tx, account_id, self.id, message_ids, about))
+
+    async def _others_have_drawn(self, about: ShownMessage) -> None:
+        clock, lead_id = self.office.clock, about.lead_id or 0
+        until = clock.now() + _DRAWN
+        while clock.now() < until and await self.read(lambda c: is_being_drawn(c, lead_id, self.id)):
+            await clock.sleep_until(clock.now() + _LOOK)
 
     async def patiently(self, call: Callable[[], Awaitable[T]]) -> T:
         """Make a call to Telegram; when it says to wait, wait that long and make it again.

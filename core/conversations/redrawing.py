@@ -83,6 +83,13 @@ def redraw_cards(tx: Transaction, lead_ids: Collection[int], *, but_of: int | No
     wish_deliveries(tx, rows)
 
 
+def is_being_drawn(connection: Connection, lead_id: int, chat_id: int) -> bool:
+    """Whether an edit of this lead's cards in this chat is with the network: it would come after what is drawn now."""
+    sending = select(Delivery.notice).join(Manager, Manager.id == Delivery.manager_id)
+    now = sending.where(SENDING_NOW, Delivery.lead_id == lead_id, Manager.telegram_id == chat_id)
+    return any(row.notice["kind"] == "redraw" for row in connection.execute(now))
+
+
 def message_of(connection: Connection, delivery_id: int) -> int | None:
     """The message in a manager's chat whose buttons a notice brought; None while it has not arrived."""
     ids = connection.execute(

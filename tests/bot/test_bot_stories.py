@@ -625,3 +625,22 @@ async def test_a_choice_somebody_is_making_is_not_drawn_over(story: Story) -> No
     await story.telegram.until(lambda: "Ведёт: Ирина" in other.text)
     await story.all_handled()
     assert "История лида" in his.text
+
+
+async def test_what_somebody_opens_while_their_card_is_being_drawn_anew_stays_open(story: Story) -> None:
+    boris = await story.manager(101, "Борис")
+    await everybody_is_offered(story)
+    await a_customer(story).writes(story.line, "Здравствуйте")
+    hers, his = [await person.sees(story.staff, "Новый лид № 1") for person in (story.admin, boris)]
+    drawing = story.telegram.hold(
+        "editMessageText", before_acting=True, where=lambda call: call.params["chat_id"] == boris.id
+    )
+    await story.admin.taps(hers, "Взять")
+    await story.telegram.until(lambda: drawing.arrived)
+    tap = asyncio.create_task(boris.taps(his, "История"))
+    with pytest.raises(TimeoutError):  # it waits for its turn
+        await story.telegram.until(lambda: "История лида" in his.text, timeout=0.2)
+    drawing.release()
+    await tap
+    await story.all_handled()
+    assert "История лида" in his.text
