@@ -124,14 +124,13 @@ async def test_a_page_that_cannot_be_acknowledged_is_filed_once_and_asked_for_ag
     telegram = Telegram([a_message(None)])
     async with polled(sqlite_url, tmp_path, clock, telegram) as (db, _):
         for times in range(1, 4):
-            await until(lambda: clock.next_wake is not None)
+            await until(lambda times=times: len(telegram.asked) == times and clock.next_wake is not None)
             assert clock.next_wake is not None
-            assert len(telegram.asked) == times
             assert clock.next_wake - clock.now() == timedelta(seconds=2 ** (times - 1))
             clock.advance_to(clock.next_wake)
+        await until(lambda: len(telegram.asked) == 4 and clock.next_wake is not None)
         assert list((await ledger(db)).values()) == ["parked"]
         telegram.updates = [a_message(8)]  # an ordinary one: on it goes
-        await until(lambda: clock.next_wake is not None)
         clock.advance(timedelta(seconds=60))
         await until(lambda: telegram.asked[-1] == 9)
 
