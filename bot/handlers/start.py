@@ -14,7 +14,6 @@ from bot.handlers.dialogue import leave
 from bot.handlers.errors import Toast
 from bot.handlers.filters import On, Works
 from bot.handlers.people import language_of_user
-from bot.office import Office
 from bot.rich import Rich, line_of
 from bot.screens.lists import lists_row
 from bot.texts import LANGUAGES, Words
@@ -93,10 +92,10 @@ async def language_tapped(callback: CallbackQuery, chat: Chat, person: Person, d
 
 
 @router.my_chat_member(F.chat.type == "private", Works())
-async def membership(event: ChatMemberUpdated, office: Office, person: Person) -> None:
+async def membership(event: ChatMemberUpdated, chat: Chat, person: Person) -> None:
     """A manager has blocked the bot, or lets it write again."""
     reachable = event.new_chat_member.status not in (ChatMemberStatus.KICKED, ChatMemberStatus.LEFT)
-    await office.db.transact(lambda tx: managers.set_reachable(tx, person.id, reachable))
+    await chat.office.db.transact(lambda tx: managers.set_reachable(tx, person.id, reachable))
 
 
 @strangers.callback_query(~Works())

@@ -156,17 +156,9 @@ def settle(tx: Transaction, results: Sequence[tuple[Claimed, Outcome]]) -> None:
     hold_answered(tx, [claimed for claimed, _ in results])
     asked = {"ids": [claimed.id for claimed, _ in results]}
     now = {row.id: row for row in tx.connection.execute(_IN_HAND, asked)}
-    rows: list[dict[str, Any]] = []
-    arrived: list[tuple[Claimed, Sequence[str]]] = []
-    for claimed, outcome in results:
-        known = now.get(claimed.id)
-        if known is None or known.attempts != claimed.attempts:
-            continue  # somebody else has it in hand
-        if known.state == DeliveryState.UNCERTAIN and not isinstance(outcome, Sent):
-            continue
-        if known.state not in (DeliveryState.SENDING, DeliveryState.UNCERTAIN):
-            continue
-        row: dict[str, Any] = {
+    news = [one for one in results if _is_news(now.get(one[0].id), *one)]
+    rows = [
+        {
             "id": claimed.id,
             "lease_until": None,
             "settled_at": tx.now,
@@ -175,43 +167,58 @@ def settle(tx: Transaction, results: Sequence[tuple[Claimed, Outcome]]) -> None:
             "error": None,
             "external_ids": list(claimed.message.already_sent) or None,
         }
-        match outcome:
-            case Sent(external_ids):
-                row |= {"state": DeliveryState.SENT, "external_ids": list(external_ids)}
-                arrived.append((claimed, external_ids))
-            case Postponed() as wait if tx.now - claimed.created_at < GIVE_UP:
-                row |= _waiting_again(tx, claimed, wait, known.error)
-            case Postponed(reason):
-                row |= {"state": DeliveryState.REFUSED, "cause": "gave_up", "error": reason[:500]}
-                row |= _arrived(claimed, outcome.delivered)
-                note_refused(tx, claimed, "gave_up", reason)
-            case Refused(Cause.ACCOUNT, reason):
-                # Our own token is refused: nothing is wrong with the message, and it goes out once that is mended.
-                row |= _waiting_again(tx, claimed, Postponed(reason, timedelta(minutes=1)), known.error)
-                tell_trouble(tx, claimed.account_id, "token-refused")
-            case Refused(cause, reason):
-                row |= {"state": DeliveryState.REFUSED, "cause": cause, "error": reason[:500]}
-                row |= _arrived(claimed, outcome.delivered)
-                note_refused(tx, claimed, cause, reason)
-            case Moved(thread) if _follow(tx, claimed, thread):
-                row |= {"state": DeliveryState.WAITING, "settled_at": None}
-            case Moved(thread):
-                reason = f"moved to {thread}, which is somebody else's"
-                row |= {"state": DeliveryState.REFUSED, "cause": Cause.NOT_FOUND, "error": reason[:500]}
-                note_refused(tx, claimed, Cause.NOT_FOUND, reason)
-            case Uncertain(reason) if claimed.notice is not None and claimed.attempts < NOTICE_ATTEMPTS:
-                # A manager may see the same card twice; a lead that nobody was shown would be worse.
-                row |= _waiting_again(tx, claimed, Postponed(reason, delivered=outcome.delivered), None)
-            case Uncertain(reason):
-                row |= {"state": DeliveryState.UNCERTAIN, "error": reason[:500]}
-                row |= _arrived(claimed, outcome.delivered)
-                note_uncertain(tx, claimed)
-        rows.append(row)
+        | _became(tx, claimed, outcome, now[claimed.id].error)
+        for claimed, outcome in news
+    ]
     tx.update(Delivery, rows)
-    note_sent(tx, arrived)
+    note_sent(tx, [(claimed, outcome.external_ids) for claimed, outcome in news if isinstance(outcome, Sent)])
     tx.hint("settled")
     if any(row["state"] == DeliveryState.WAITING for row in rows):
         tx.hint("deliveries")
+
+
+def _is_news(known: Any, claimed: Claimed, outcome: Outcome) -> bool:
+    if known is None or known.attempts != claimed.attempts:
+        return False  # somebody else has it in hand
+    if known.state == DeliveryState.UNCERTAIN:
+        return isinstance(outcome, Sent)
+    return bool(known.state == DeliveryState.SENDING)
+
+
+def _became(tx: Transaction, claimed: Claimed, outcome: Outcome, unwanted: str | None) -> dict[str, Any]:
+    """The columns that say what became of a delivery, told to whom it concerns; `unwanted`: why nobody needs it now."""
+    match outcome:
+        case Sent(external_ids):
+            return {"state": DeliveryState.SENT, "external_ids": list(external_ids)}
+        case Postponed() if tx.now - claimed.created_at < GIVE_UP:
+            return _waiting_again(tx, claimed, outcome, unwanted)
+        case Postponed(reason):
+            return _refused(tx, claimed, "gave_up", reason, outcome.delivered)
+        case Refused(Cause.ACCOUNT, reason):
+            # Our own token is refused: nothing is wrong with the message, and it goes out once that is mended.
+            tell_trouble(tx, claimed.account_id, "token-refused")
+            return _waiting_again(tx, claimed, Postponed(reason, timedelta(minutes=1)), unwanted)
+        case Refused(cause, reason):
+            return _refused(tx, claimed, cause, reason, outcome.delivered)
+        case Moved(thread) if _follow(tx, claimed, thread):
+            return {"state": DeliveryState.WAITING, "settled_at": None}
+        case Moved(thread):
+            return _refused(tx, claimed, Cause.NOT_FOUND, f"moved to {thread}, which is somebody else's", ())
+        case Uncertain(reason) if claimed.notice is not None and claimed.attempts < NOTICE_ATTEMPTS:
+            # A manager may see the same card twice; a lead that nobody was shown would be worse.
+            return _waiting_again(tx, claimed, Postponed(reason, delivered=outcome.delivered), None)
+        case Uncertain(reason):
+            note_uncertain(tx, claimed)
+            arrived = _arrived(claimed, outcome.delivered)
+            return {"state": DeliveryState.UNCERTAIN, "error": reason[:500], **arrived}
+
+
+def _refused(
+    tx: Transaction, claimed: Claimed, cause: str, reason: str, delivered: Sequence[str]
+) -> dict[str, Any]:
+    note_refused(tx, claimed, cause, reason)
+    arrived = _arrived(claimed, delivered)
+    return {"state": DeliveryState.REFUSED, "cause": cause, "error": reason[:500], **arrived}
 
 
 def cancel_on_answer(
