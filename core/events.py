@@ -17,7 +17,9 @@ class StageEntered:
     conversation_id: int | None
     occurred_at: datetime  # when the cause happened outside, e.g. when the customer wrote
     is_new: bool = False  # the lead was born with this visit
-    machine: bool = False  # nothing automatic may be said (import, backlog, a machine wrote)
+    is_quiet: bool = (
+        False  # colleagues have done this among themselves: nobody expects a word to the customer
+    )
     language: str | None = None  # what the customer reads, when the cause told
     is_silent: bool = False  # the customer opened the chat, and has said nothing yet
 

@@ -107,11 +107,10 @@ class Reactions:
             for robot in robots.get(event.stage_id, ()):
                 if robot.start != Start.ENTERED:
                     continue
-                reason = self._why_silent(tx, event) if robot.action == "message" else None
-                if reason == "machine" and not event.is_new:
-                    continue  # a colleague opened the lead again: nobody expects a word to the customer
-                if reason is not None:
-                    skipped.append((_run(robot, event), reason))
+                if robot.action == "message" and event.is_quiet:
+                    continue
+                if robot.action == "message" and self._is_too_late(tx, event):
+                    skipped.append((_run(robot, event), "too-late"))
                 elif event.is_silent and robot.action == "message" and robot.delay_seconds == 0:
                     # Nothing was asked yet, so nothing is confirmed; a robot that has a greeting says that.
                     if robot.parameters.get("greeting"):
@@ -150,20 +149,18 @@ class Reactions:
                 words.occurred_at,
                 language=words.language,
             )
-            reason = self._why_silent(tx, event)
+            is_too_late = self._is_too_late(tx, event)
             for robot in robots.get(lead.stage_id, ()):
                 if robot.start != Start.ENTERED or robot.action != "message" or robot.delay_seconds:
                     continue
-                if reason is None:
-                    runs.append(_run(robot, event))
+                if is_too_late:
+                    skipped.append((_run(robot, event), "too-late"))
                 else:
-                    skipped.append((_run(robot, event), reason))
+                    runs.append(_run(robot, event))
         timers.note_skipped(tx, skipped + _performed(tx, runs))
 
-    def _why_silent(self, tx: Transaction, event: StageEntered) -> str | None:
-        if event.machine:
-            return "machine"
-        return "too-late" if tx.now - event.occurred_at > self._policy.confirm_max_age else None
+    def _is_too_late(self, tx: Transaction, event: StageEntered) -> bool:
+        return tx.now - event.occurred_at > self._policy.confirm_max_age
 
 
 def _performed(tx: Transaction, runs: Sequence[Run]) -> list[tuple[Run, str]]:

@@ -295,8 +295,8 @@ def _open(tx: Transaction, thread: Any, lead: Any, contact_id: int) -> int:
             fields={},
             conversation_id=thread.id,
             occurred_at=first.sent_at if first else tx.now,
-            machine=True,
             language=None,
+            is_quiet=True,
         )
     )
     if opened is None:

@@ -195,7 +195,6 @@ class _File:
                     fields=message.fields,
                     conversation_id=thread.id,
                     occurred_at=message.sent_at,
-                    machine=message.automatic,
                     language=language_of(message.sender.language, message.text),
                 )
             )

@@ -89,8 +89,8 @@ class Opening:
     fields: Mapping[str, str]
     conversation_id: int
     occurred_at: datetime
-    machine: bool
     language: str | None
+    is_quiet: bool = False  # nothing automatic is said of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +262,7 @@ class Leads:
                     opening.conversation_id,
                     opening.occurred_at,
                     is_new=True,
-                    machine=opening.machine,
+                    is_quiet=opening.is_quiet,
                     language=opening.language,
                     is_silent=lead.is_silent,
                 )

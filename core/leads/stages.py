@@ -193,7 +193,7 @@ def _write(tx: Transaction, changed: Sequence[tuple[Any, StageRef, Move]]) -> No
         # Where a colleague opens a lead again nobody has written, and nobody is to be told that we have it.
         is_quiet = lead.outcome != LeadOutcome.OPEN and move.actor != "customer"
         conversation_id = threads.get(lead.id)
-        tx.record(StageEntered(lead.id, visit["id"], stage.id, conversation_id, tx.now, machine=is_quiet))
+        tx.record(StageEntered(lead.id, visit["id"], stage.id, conversation_id, tx.now, is_quiet=is_quiet))
 
 
 def _latest_conversations(tx: Transaction, lead_ids: Sequence[int]) -> dict[int, int]:

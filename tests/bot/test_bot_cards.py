@@ -125,6 +125,10 @@ async def test_another_name_in_a_second_form_is_seen_and_can_be_made_another_per
     await story.telegram.until(lambda: "Лид № 2" in again.text)
     assert "Ольга\n+79161234567" in again.text
     assert "Нужна кухня" not in again.text
+    hers = await story.admin.sees(story.staff, "Новый лид № 2")
+    assert (
+        "🤖" not in hers.text
+    )  # what automation does not say to somebody colleagues have set apart, is no news
     first = await story.answer(story.admin, await story.admin.writes(story.staff, "/lead 1"))
     assert "Ещё раз" not in first.text
     # From now on each of the two goes on where they were.

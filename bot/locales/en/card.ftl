@@ -87,7 +87,6 @@ skip-robot-off = the rule is switched off
 skip-too-late = too much time has passed
 skip-condition = its condition does not hold
 skip-no-text = it has no text
-skip-machine = a machine wrote
 skip-too-many = too many automatic messages in a row
 skip-already-said = it has been said already
 skip-answer-on-its-way = our answer has not arrived yet

@@ -89,7 +89,6 @@ skip-robot-off = правило выключено
 skip-too-late = прошло слишком много времени
 skip-condition = условие не выполнено
 skip-no-text = нет текста
-skip-machine = писала машина
 skip-too-many = слишком много автоматических сообщений подряд
 skip-already-said = это уже говорили
 skip-answer-on-its-way = наш ответ ещё не дошёл
