@@ -17,9 +17,8 @@ class StageEntered:
     conversation_id: int | None
     occurred_at: datetime  # when the cause happened outside, e.g. when the customer wrote
     is_new: bool = False  # the lead was born with this visit
-    is_quiet: bool = (
-        False  # colleagues have done this among themselves: nobody expects a word to the customer
-    )
+    is_quiet: bool = False  # colleagues did it among themselves: nobody expects a word to the customer
+    by: int | None = None  # the manager whose doing it is: they have it before them
     language: str | None = None  # what the customer reads, when the cause told
     is_silent: bool = False  # the customer opened the chat, and has said nothing yet
 

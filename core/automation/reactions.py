@@ -222,13 +222,15 @@ def _tell_managers(
     admins = [person.id for person in everyone if person.is_admin]
     wishes: list[Wish] = []
     conversations: dict[int, int | None] = {e.lead_id: e.conversation_id for e in entered if e.is_new}
+    makers = {event.lead_id: event.by for event in entered if event.is_new}
     mute = {event.lead_id for event in entered if event.is_silent}  # there will be something to read later
     told: set[tuple[int | None, str]] = set()
     for lead_id in sorted(born):
         silent = lead_id in mute or (not here and responsible[lead_id] is None)
-        wishes += _to(
+        told_now = _to(
             lead_id, conversations[lead_id], "new-lead", responsible[lead_id], here or admins, silent
         )
+        wishes += [wish for wish in told_now if wish.manager_id != makers[lead_id]]
     for event in happened:
         kind = "edited" if isinstance(event, MessageEdited) else "message"
         if kind == "message" and event.lead_id in spoke:

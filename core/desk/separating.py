@@ -55,7 +55,7 @@ def separate(tx: Transaction, conversation_id: int, person: Person) -> Separated
     )
     copies = _copy(tx, new, shared)
     tx.connection.execute(update(Conversation).where(among(Conversation.id, together)).values(contact_id=new))
-    lead, undo = _divide_lead(tx, thread, together, new)
+    lead, undo = _divide_lead(tx, thread, together, new, person)
     details = {
         "conversation": conversation_id,
         "from": old,
@@ -226,7 +226,7 @@ def _copy(tx: Transaction, contact_id: int, rows: Sequence[Any]) -> list[int]:
 
 
 def _divide_lead(
-    tx: Transaction, thread: Any, together: Collection[int], new: int
+    tx: Transaction, thread: Any, together: Collection[int], new: int, person: Person
 ) -> tuple[Separated, dict[str, Any]]:
     """The lead goes to the new contact, or a new one is opened; and what is needed to undo it."""
     undo: dict[str, Any] = {"new_lead": None, "repeat": None, "previous": None, "number": None}
@@ -255,7 +255,7 @@ def _divide_lead(
         tx.update(Lead, [{"id": lead.id, "contact_id": new, "is_repeat": False, "previous_id": None}])
         undo |= {"repeat": lead.is_repeat, "previous": lead.previous_id}
         return Separated(new, lead.id, is_new_lead=False), undo
-    new_lead = _open(tx, thread, lead, new) if lead.outcome == LeadOutcome.OPEN else None
+    new_lead = _open(tx, thread, lead, new, person) if lead.outcome == LeadOutcome.OPEN else None
     tx.connection.execute(
         update(Conversation).where(among(Conversation.id, together)).values(lead_id=new_lead)
     )
@@ -267,7 +267,7 @@ def _divide_lead(
     return Separated(new, new_lead, is_new_lead=True), undo
 
 
-def _open(tx: Transaction, thread: Any, lead: Any, contact_id: int) -> int:
+def _open(tx: Transaction, thread: Any, lead: Any, contact_id: int, person: Person) -> int:
     """A lead of the conversation's own, with the same responsible; nothing is said to the customer."""
     first = tx.connection.execute(
         select(Message.text, Message.subject, Message.sent_at)
@@ -296,7 +296,7 @@ def _open(tx: Transaction, thread: Any, lead: Any, contact_id: int) -> int:
             conversation_id=thread.id,
             occurred_at=first.sent_at if first else tx.now,
             language=None,
-            is_quiet=True,
+            set_apart_by=person.id,
         )
     )
     if opened is None:

@@ -90,7 +90,7 @@ class Opening:
     conversation_id: int
     occurred_at: datetime
     language: str | None
-    is_quiet: bool = False  # nothing automatic is said of it
+    set_apart_by: int | None = None  # the manager who made it a lead of its own: no news to them or the customer
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +262,8 @@ class Leads:
                     opening.conversation_id,
                     opening.occurred_at,
                     is_new=True,
-                    is_quiet=opening.is_quiet,
+                    is_quiet=opening.set_apart_by is not None,
+                    by=opening.set_apart_by,
                     language=opening.language,
                     is_silent=lead.is_silent,
                 )
