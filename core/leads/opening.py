@@ -90,7 +90,7 @@ class Opening:
     conversation_id: int
     occurred_at: datetime
     language: str | None
-    set_apart_by: int | None = None  # the manager who made it a lead of its own: no news to them or the customer
+    set_apart_by: int | None = None  # the manager whose doing it is: no news to them or to the customer
 
 
 @dataclass(frozen=True, slots=True)
