@@ -89,10 +89,14 @@ async def robot_id(database: Database, name: str) -> int:
 
 
 async def until_one_waits(database: Database) -> None:
-    """Return when a transaction waits for another one's lock; PostgreSQL tells that to whoever asks."""
+    """Return when a transaction waits for another one's lock; PostgreSQL tells that to whoever asks.
+
+    Raises TimeoutError when none comes to wait.
+    """
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-    while not await database.read(lambda c: c.exec_driver_sql(waiting).scalar_one()):  # noqa: ASYNC110 - nobody else tells
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(20):
+        while not await database.read(lambda c: c.exec_driver_sql(waiting).scalar_one()):  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
 
 
 async def all_sent(database: Database) -> None:

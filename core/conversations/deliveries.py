@@ -16,7 +16,7 @@ from sqlalchemy import Connection, bindparam, exists, func, not_, select, text, 
 from sqlalchemy.orm import aliased
 
 from core.channel import Cause, Moved, Outcome, Postponed, Refused, Sent, Uncertain
-from core.conversations.model import Conversation, Delivery, DeliveryState
+from core.conversations.model import SENDING_NOW, Conversation, Delivery, DeliveryState
 from core.conversations.notices import tell_trouble
 from core.conversations.outcomes import (
     hold_answered,
@@ -40,7 +40,6 @@ NOTICE_ATTEMPTS = 12  # of a notice nobody knows to have come: over an hour
 LONGEST_WAIT = timedelta(hours=1)
 FINAL = (DeliveryState.SENT, DeliveryState.REFUSED, DeliveryState.UNCERTAIN, DeliveryState.CANCELLED)
 _WAITING = text("delivery.state = 'waiting'")  # constants, so that the partial indexes serve them
-_SENDING = text("delivery.state = 'sending'")
 _IN_LANE = text("delivery.state IN ('waiting', 'sending')")  # in the words of the index over lanes
 _UNCERTAIN = text("delivery.state = 'uncertain'")
 _EARLIER = aliased(Delivery)
@@ -87,7 +86,7 @@ _ABANDONED = (
         Delivery.notice,
         Delivery.is_automatic,
     )
-    .where(_SENDING, Delivery.lease_until < bindparam("now"))
+    .where(SENDING_NOW, Delivery.lease_until < bindparam("now"))
     .limit(64)
     .with_for_update(skip_locked=True)
 )
@@ -142,7 +141,7 @@ def renew(tx: Transaction, claimed: Sequence[Claimed]) -> None:
     """What a worker still has in hand stays its own: a large file on a slow line takes longer than a lease."""
     tx.connection.execute(
         update(Delivery)
-        .where(among(Delivery.id, [one.id for one in claimed]), _SENDING)
+        .where(among(Delivery.id, [one.id for one in claimed]), SENDING_NOW)
         .values(lease_until=tx.now + LEASE)
     )
 
@@ -466,4 +465,4 @@ def _cancel_follow_ups(
         .values(state=DeliveryState.CANCELLED, error=reason, settled_at=tx.now)
     )
     # What is with the network at this moment goes if it goes; if it is put off, it is not tried again.
-    tx.connection.execute(update(Delivery).where(_SENDING, *of_lanes).values(error=reason))
+    tx.connection.execute(update(Delivery).where(SENDING_NOW, *of_lanes).values(error=reason))
