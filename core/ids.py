@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 EPOCH_MS = 1_704_067_200_000  # 2024-01-01T00:00:00Z
 NODES = 1 << 10
+_COUNTER = (1 << 12) - 1
 RUN = 64  # identifiers a transaction draws at once: a first message takes eleven
 
 
@@ -38,14 +39,17 @@ class Ids:
         begins a new run when it has got what the other one held (`Transaction.come_after`).
         """
         while True:
-            first = self._draw(RUN)
-            yield from map(self._identifier, range(first, first + RUN))
+            first = self._identifier(self._draw(RUN))
+            yield from range(first, first + RUN)
 
     def _draw(self, count: int) -> int:
+        """The first of so many in a row, all of one millisecond."""
         with self._lock:
             first = max(self._last + 1, (time.time_ns() // 1_000_000 - EPOCH_MS) << 12)
+            if (first & _COUNTER) + count > _COUNTER + 1:
+                first = (first | _COUNTER) + 1
             self._last = first + count - 1
         return first
 
     def _identifier(self, drawn: int) -> int:
-        return (drawn >> 12) << 22 | self._node | drawn & 0xFFF
+        return (drawn >> 12) << 22 | self._node | drawn & _COUNTER

@@ -130,12 +130,11 @@ class Reactions:
                         )
                     )
         timers.note_skipped(tx, skipped + _performed(tx, runs))
-        timers.schedule(tx, appointments)
+        timers.schedule_first(tx, appointments)
 
     def _first_words(self, tx: Transaction, spoke: Sequence[FirstWords]) -> None:
         """What is said at once to whoever writes, is said now to those who were only greeted before."""
-        asked = {"leads": {words.lead_id for words in spoke}}
-        leads = {row.id: row for row in tx.connection.execute(_STAGES, asked)}
+        leads = {row.id: row for row in tx.ask(_STAGES, leads={words.lead_id for words in spoke})}
         robots = robots_of(tx, {lead.stage_id for lead in leads.values()})
         runs: list[Run] = []
         skipped: list[tuple[Run, str]] = []
@@ -178,8 +177,7 @@ def _run(robot: RobotRef, event: StageEntered) -> Run:
 
 def _await_silence(tx: Transaction, answered: Sequence[Answered]) -> None:
     """We have answered: robots that wait for the customer's silence count from now."""
-    asked = {"leads": {event.lead_id for event in answered}}
-    leads = {row.id: row for row in tx.connection.execute(_STAGES_HELD, asked)}
+    leads = {row.id: row for row in tx.ask(_STAGES_HELD, leads={event.lead_id for event in answered})}
     robots = robots_of(tx, {lead.stage_id for lead in leads.values()})
     timers.schedule_unsaid(
         tx,
@@ -213,7 +211,7 @@ def _tell_managers(
     leads = born | {event.lead_id for event in happened if event.lead_id is not None}
     if not leads:
         return
-    responsible = {row[0]: row[1] for row in tx.connection.execute(_RESPONSIBLE, {"leads": leads})}
+    responsible = {row[0]: row[1] for row in tx.ask(_RESPONSIBLE, leads=leads)}
     everyone = managers.active(tx.connection)
     # Whoever has left, or cannot be written to, does not hear it: then the others must.
     reached = {person.id for person in everyone if person.is_reachable}
@@ -257,7 +255,7 @@ def _with_leads(tx: Transaction, wrote: Sequence[CustomerWrote]) -> list[Custome
     alone = {event.contact_id for event in wrote if event.lead_id is None}
     if not alone:
         return list(wrote)
-    last = {row[0]: row[1] for row in tx.connection.execute(_LAST, {"contacts": alone})}
+    last = {row[0]: row[1] for row in tx.ask(_LAST, contacts=alone)}
     return [replace(e, lead_id=last.get(e.contact_id)) if e.lead_id is None else e for e in wrote]
 
 

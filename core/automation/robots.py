@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
+from typing import Any, NamedTuple
 
 import structlog
 from sqlalchemy import bindparam, func, select, text
@@ -68,10 +68,10 @@ class Run:
     words: str = "text"  # which of the robot's texts: "greeting" for who has merely opened the chat
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What is true of a lead when a robot looks at it."""
+class Facts(NamedTuple):
+    """What is true of a lead when a robot looks at it: a row of `_FACTS`."""
 
+    lead_id: int
     number: int
     contact_id: int
     name: str
@@ -85,7 +85,7 @@ class Facts:
     language: str | None
     line_language: str
     company: str
-    waiting_since: datetime | None
+    is_waiting: bool  # the customer has written and nobody has answered
     wants_follow_ups: bool
 
 
@@ -120,7 +120,7 @@ _FACTS = (
         Contact.language,
         Line.language,
         Line.title,
-        Lead.waiting_since,
+        Lead.waiting_since.is_not(None),
         Contact.wants_follow_ups,
     )
     .join(Contact, Contact.id == Lead.contact_id)
@@ -148,14 +148,14 @@ _SAID_LATELY = (
 def robots_of(tx: Transaction, stage_ids: Collection[int]) -> dict[int, list[RobotRef]]:
     """The active robots of these stages, in their order."""
     found: dict[int, list[RobotRef]] = {}
-    for row in tx.connection.execute(_OF_STAGES, {"stages": stage_ids}):
+    for row in tx.ask(_OF_STAGES, stages=stage_ids):
         found.setdefault(row.stage_id, []).append(RobotRef(*row))
     return found
 
 
 def robots_by_id(tx: Transaction, ids: Collection[int]) -> dict[int, RobotRef]:
     """These robots, without those that have been switched off."""
-    return {row.id: RobotRef(*row) for row in tx.connection.execute(_BY_ID, {"ids": ids})}
+    return {row.id: RobotRef(*row) for row in tx.ask(_BY_ID, ids=ids)}
 
 
 def perform(tx: Transaction, runs: Sequence[Run]) -> dict[str, str | None]:
@@ -258,7 +258,7 @@ def _why_not(
         return "closed"
     if fact.visit_id != run.visit_id:
         return "stage-left"
-    if run.robot.start == Start.ANSWERED and fact.waiting_since is not None:
+    if run.robot.start == Start.ANSWERED and fact.is_waiting:
         return "customer-wrote"
     if run.robot.start == Start.ANSWERED and not fact.wants_follow_ups:
         return "unsubscribed"
@@ -311,13 +311,14 @@ def _condition_facts(fact: Facts) -> dict[str, Any]:
 
 
 def _facts(tx: Transaction, lead_ids: Collection[int]) -> dict[int, Facts]:
-    return {row[0]: Facts(*tuple(row)[1:]) for row in tx.connection.execute(_FACTS, {"leads": lead_ids})}
+    rows = tx.ask(_FACTS, leads=lead_ids)
+    return {facts.lead_id: facts for facts in map(Facts._make, rows)}
 
 
 def _said_lately(tx: Transaction, conversation_ids: Collection[int]) -> Counter[int]:
     """How many automatic messages each conversation has got within `AUTOMATIC_WITHIN`."""
-    asked = {"conversations": conversation_ids, "since": tx.now - AUTOMATIC_WITHIN}
-    return Counter({row[0]: row[1] for row in tx.connection.execute(_SAID_LATELY, asked)})
+    rows = tx.ask(_SAID_LATELY, conversations=conversation_ids, since=tx.now - AUTOMATIC_WITHIN)
+    return Counter({row[0]: row[1] for row in rows})
 
 
 def _unheard(tx: Transaction, runs: Sequence[Run]) -> set[int | None]:
@@ -326,9 +327,9 @@ def _unheard(tx: Transaction, runs: Sequence[Run]) -> set[int | None]:
     lanes = [f"conversation:{id}" for id in after if id is not None]
     if not lanes:
         return set()
-    return {row[0] for row in tx.connection.execute(_ON_THEIR_WAY, {"lanes": lanes})}
+    return {row[0] for row in tx.ask(_ON_THEIR_WAY, lanes=lanes)}
 
 
 def already_said(tx: Transaction, keys: Collection[str]) -> set[str]:
     """Which of these keys something was said under."""
-    return {row[0] for row in tx.connection.execute(_SAID, {"keys": keys})}
+    return {row[0] for row in tx.ask(_SAID, keys=keys)}

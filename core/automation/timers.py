@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, select, text, update
 from core.automation.model import Robot, Start, Timer, TimerState
 from core.automation.robots import FAILED, Run, already_said, perform, robots_by_id
 from core.conversations.model import Conversation
-from core.database import BATCH, Transaction, among
+from core.database import BATCH, Transaction, among, ask
 from core.leads.model import Lead
 
 _WAITING = text("timer.state = 'waiting'")  # a constant, so that the partial indexes serve it
@@ -49,13 +49,20 @@ class Appointment:
     once_per_lead: bool = False
 
 
+def schedule_first(tx: Transaction, appointments: Sequence[Appointment]) -> None:
+    """Put runs down for later, of stays that have only just begun: nothing waits for them yet."""
+    tx.insert(Timer, [_waiting(tx, appointment) for appointment in appointments])
+    if appointments:
+        tx.hint("timers")
+
+
 def schedule(tx: Transaction, appointments: Sequence[Appointment]) -> None:
     """Put runs down for later. One that waits already for the same stay is moved to the new moment instead."""
     if not appointments:
         return
     waiting = {
         (row.visit_id, row.robot_id): row.id
-        for row in tx.connection.execute(_OF_VISITS, {"visits": {a.visit_id for a in appointments}})
+        for row in tx.ask(_OF_VISITS, visits={a.visit_id for a in appointments})
     }
     rows: list[dict[str, Any]] = []
     moved: list[dict[str, Any]] = []
@@ -70,21 +77,8 @@ def schedule(tx: Transaction, appointments: Sequence[Appointment]) -> None:
                     "conversation_id": appointment.conversation_id,
                 }
             )
-            continue
-        rows.append(
-            {
-                "id": tx.new_id(),
-                "robot_id": appointment.robot_id,
-                "lead_id": appointment.lead_id,
-                "visit_id": appointment.visit_id,
-                "conversation_id": appointment.conversation_id,
-                "stops_on_answer": appointment.stops_on_answer,
-                "due_at": appointment.due_at,
-                "state": TimerState.WAITING,
-                "reason": None,
-                "settled_at": None,
-            }
-        )
+        else:
+            rows.append(_waiting(tx, appointment))
     tx.insert(Timer, rows)
     tx.update(Timer, moved)
     tx.hint("timers")
@@ -165,7 +159,7 @@ def cancel_contacts(
 
 def due(tx: Transaction, limit: int = BATCH) -> list[int]:
     """The timers that `fire` would take now, for whoever takes them one by one."""
-    return [row.id for row in tx.connection.execute(_DUE, {"now": tx.now, "limit": limit})]
+    return [row.id for row in tx.ask(_DUE, now=tx.now, limit=limit)]
 
 
 def fire(tx: Transaction, limit: int = BATCH, *, only: int | None = None) -> int:
@@ -176,13 +170,13 @@ def fire(tx: Transaction, limit: int = BATCH, *, only: int | None = None) -> int
     cancelling its timers.
     """
     if only is None:
-        rows = tx.connection.execute(_DUE, {"now": tx.now, "limit": limit}).all()
+        rows = tx.ask(_DUE, now=tx.now, limit=limit)
     else:
-        rows = tx.connection.execute(_ONE, {"now": tx.now, "only": only, "limit": 1}).all()
+        rows = tx.ask(_ONE, now=tx.now, only=only, limit=1)
     if not rows:
         return 0
     if not tx.is_sqlite:
-        free = {row[0] for row in tx.connection.execute(_FREE, {"leads": {row.lead_id for row in rows}})}
+        free = {row[0] for row in tx.ask(_FREE, leads={row.lead_id for row in rows})}
         rows = [row for row in rows if row.lead_id in free]
     robots = robots_by_id(tx, {row.robot_id for row in rows})
     runs: list[Run] = []
@@ -226,12 +220,28 @@ def fail(tx: Transaction, timer_id: int, error: str) -> int:
 
 def next_due(connection: Connection) -> datetime | None:
     """When the earliest waiting timer is due."""
-    return connection.execute(_NEXT).scalar_one_or_none()
+    rows = ask(connection, _NEXT)
+    return rows[0].due_at if rows else None
 
 
 def run_key(robot_id: int, lead_id: int, occasion: str, *, once: bool) -> str:
     """The key of what a robot says: one per lead, or one per occasion."""
     return f"robot:{robot_id}:lead:{lead_id}" if once else f"robot:{robot_id}:{occasion}"
+
+
+def _waiting(tx: Transaction, appointment: Appointment) -> dict[str, Any]:
+    return {
+        "id": tx.new_id(),
+        "robot_id": appointment.robot_id,
+        "lead_id": appointment.lead_id,
+        "visit_id": appointment.visit_id,
+        "conversation_id": appointment.conversation_id,
+        "stops_on_answer": appointment.stops_on_answer,
+        "due_at": appointment.due_at,
+        "state": TimerState.WAITING,
+        "reason": None,
+        "settled_at": None,
+    }
 
 
 def _state(reason: str | None) -> TimerState:

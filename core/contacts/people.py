@@ -73,7 +73,7 @@ class People:
     def load(self, keys: Collection[str], contact_ids: Collection[int] = ()) -> None:
         """Read and lock the contacts behind these keys and ids, following merges, with all their addresses."""
         tx = self._tx
-        found = {row[0] for row in tx.connection.execute(_HOLDERS, {"keys": keys})} | set(contact_ids)
+        found = {row[0] for row in tx.ask(_HOLDERS, keys=keys)} | set(contact_ids)
         if not found:
             return
         survivors = lock_contacts(tx, found)

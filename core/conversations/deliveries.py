@@ -114,7 +114,7 @@ def claim(
     its reason. `paused` accounts wait.
     """
     _settle_abandoned(tx)
-    rows = tx.connection.execute(_DUE, {"now": tx.now, "paused": paused, "limit": limit}).all()
+    rows = tx.ask(_DUE, now=tx.now, paused=paused, limit=limit)
     if not rows:
         return []
     ready, cancelled = prepare(tx, rows, renderer, stale)
@@ -153,8 +153,7 @@ def settle(tx: Transaction, results: Sequence[tuple[Claimed, Outcome]]) -> None:
     all.
     """
     hold_answered(tx, [claimed for claimed, _ in results])
-    asked = {"ids": [claimed.id for claimed, _ in results]}
-    now = {row.id: row for row in tx.connection.execute(_IN_HAND, asked)}
+    now = {row.id: row for row in tx.ask(_IN_HAND, ids=[claimed.id for claimed, _ in results])}
     news = [one for one in results if _is_news(now.get(one[0].id), *one)]
     rows = [
         {
@@ -398,7 +397,7 @@ def _follow(tx: Transaction, claimed: Claimed, thread: str) -> bool:
 
 def _settle_abandoned(tx: Transaction) -> None:
     """Leases that have run out: the worker died between the network and us. It may have arrived; say so."""
-    rows = tx.connection.execute(_ABANDONED, {"now": tx.now}).all()
+    rows = tx.ask(_ABANDONED, now=tx.now)
     if not rows:
         return
     for row in rows:
@@ -451,7 +450,7 @@ def _write_cancelled(tx: Transaction, cancelled: Sequence[tuple[Any, str]]) -> N
 def _conversations_of(tx: Transaction, lead_ids: Collection[int]) -> set[int]:
     if not lead_ids:
         return set()
-    return {row[0] for row in tx.connection.execute(_OF_LEADS, {"leads": lead_ids})}
+    return {row[0] for row in tx.ask(_OF_LEADS, leads=lead_ids)}
 
 
 def _cancel_follow_ups(

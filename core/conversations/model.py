@@ -95,7 +95,13 @@ class Message(Model):
     edited_at: Mapped[datetime | None]
 
     __table_args__ = (
-        Index("uq_message_external", "conversation_id", "external_id", unique=True),
+        partial_index(
+            "uq_message_external",
+            "conversation_id",
+            "external_id",
+            where="external_id IS NOT NULL",
+            unique=True,
+        ),
         Index("ix_message_conversation", "conversation_id", "id"),
         Index("ix_message_lead", "lead_id", "id"),
     )
@@ -183,7 +189,7 @@ class Delivery(Model):
         partial_index("ix_delivery_lane", "lane", "id", where="state IN ('waiting', 'sending')"),
         partial_index("ix_delivery_sending", "lease_until", where="state = 'sending'"),
         partial_index("ix_delivery_uncertain", "account_id", "id", where="state = 'uncertain'"),
-        Index("ix_delivery_message", "message_id"),
+        partial_index("ix_delivery_message", "message_id", where="message_id IS NOT NULL"),
         partial_index(
             "ix_delivery_notice_settled",
             "settled_at",

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, column, select, table, text, update
 
 from core.conversations.model import WAITING_FOR_TOPIC, Delivery, DeliveryState
-from core.database import Transaction, among
+from core.database import Transaction, among, ask
 from core.lines.accounts import WHOLE, is_in_parts, note_alive, note_trouble
 from core.lines.model import Account
 from core.staff.model import Manager, Role
@@ -18,7 +18,9 @@ from core.staff.model import Manager, Role
 GATHERING = timedelta(seconds=1)  # parts of an album and quick second lines arrive in one notice
 _REACHABLE = select(Manager.id).where(among(Manager.id, "managers"), Manager.is_reachable, Manager.is_active)
 _BOTS = (
-    select(Account.id, Account.channel).where(Account.channel.in_(("staff", "telegram"))).order_by(Account.id)
+    select(Account.id, Account.channel)
+    .where(among(Account.channel, ("staff", "telegram")))
+    .order_by(Account.id)
 )
 
 
@@ -64,7 +66,7 @@ def notify_all(tx: Transaction, wishes: Sequence[Wish]) -> None:
     if account_id is None:
         return  # no managers' bot: a line of forms and letters only, worked elsewhere
     readers = {wish.manager_id for wish in wishes}
-    reachable = {row[0] for row in tx.connection.execute(_REACHABLE, {"managers": readers})}
+    reachable = {row[0] for row in tx.ask(_REACHABLE, managers=readers)}
     wish_deliveries(
         tx,
         [
@@ -189,7 +191,7 @@ def responsible_of(connection: Connection, lead_id: int | None) -> int | None:
 
 def staff_account(connection: Connection) -> int | None:
     """The account of the managers' bot: its own where there is one, else the line's Telegram."""
-    rows = connection.execute(_BOTS).all()
+    rows = ask(connection, _BOTS)
     own = [row.id for row in rows if row.channel == "staff"]
     first: list[int] = own or [row.id for row in rows]
     return first[0] if first else None

@@ -233,16 +233,16 @@ def _notice(tx: Transaction, row: Any, reader: Any, renderer: Renderer | None) -
 
 
 def _conversations(tx: Transaction, ids: Collection[int]) -> dict[int, Any]:
-    return {row.id: row for row in tx.connection.execute(_CONVERSATIONS, {"ids": ids})}
+    return {row.id: row for row in tx.ask(_CONVERSATIONS, ids=ids)}
 
 
 def _messages(tx: Transaction, ids: Collection[int]) -> dict[int, Any]:
-    return {row.id: row for row in tx.connection.execute(_MESSAGES, {"ids": ids})}
+    return {row.id: row for row in tx.ask(_MESSAGES, ids=ids)}
 
 
 def _files(tx: Transaction, message_ids: Collection[int]) -> dict[int, list[OutboundFile]]:
     found: dict[int, list[OutboundFile]] = {}
-    for row in tx.connection.execute(_FILES, {"messages": message_ids}):
+    for row in tx.ask(_FILES, messages=message_ids):
         found.setdefault(row.message_id, []).append(
             OutboundFile(row.kind, row.name or row.kind, row.sha256, row.reference, row.media_type)
         )
@@ -296,4 +296,4 @@ _ANSWERS = re.compile(r"(?:\s{0,5}(?:re|fwd?|aw|sv|отв|ha|на)(?:\[\d{1,3}\]
 
 
 def _readers(tx: Transaction, ids: Collection[int]) -> dict[int, Any]:
-    return {row.id: row for row in tx.connection.execute(_READERS, {"ids": ids})}
+    return {row.id: row for row in tx.ask(_READERS, ids=ids)}

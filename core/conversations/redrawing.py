@@ -65,7 +65,7 @@ def redraw_cards(tx: Transaction, lead_ids: Collection[int], *, but_of: int | No
     """
     if not lead_ids:
         return
-    asked = {"leads": lead_ids, "since": tx.now - LIVE, "but": but_of or 0}
+    but = but_of or 0
     rows = [
         _edit(
             tx,
@@ -73,11 +73,11 @@ def redraw_cards(tx: Transaction, lead_ids: Collection[int], *, but_of: int | No
             row,
             telegram_message_id=row.telegram_message_id,
         )
-        for row in tx.connection.execute(_LIVE, asked)
+        for row in tx.ask(_LIVE, leads=lead_ids, since=tx.now - LIVE, but=but)
     ]
     rows += [
         _edit(tx, f"redraw:{row.id}", row, delivery_id=row.id)
-        for row in tx.connection.execute(_ON_THE_WAY, asked)
+        for row in tx.ask(_ON_THE_WAY, leads=lead_ids, but=but)
         if row.notice["kind"] in OF_NOTICES
     ]
     wish_deliveries(tx, rows)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, and_, bindparam, func, select
 
 from core.contacts.model import Address
 from core.conversations.model import Conversation
-from core.database import Transaction, among
+from core.database import Transaction, among, ask
 from core.lines.accounts import ONE_WAY
 from core.lines.model import Account
 
@@ -33,7 +33,7 @@ _COLUMNS = (
 _ASKED = select(*_COLUMNS).where(among(Conversation.id, "conversations"))
 _OTHERS = (
     select(*_COLUMNS)
-    .where(among(Conversation.contact_id, "contacts"), Conversation.channel.not_in(ONE_WAY))
+    .where(among(Conversation.contact_id, "contacts"), ~among(Conversation.channel, ONE_WAY))
     .order_by(Conversation.last_in_at.asc().nulls_first(), Conversation.id)
 )
 _LATEST = (
@@ -67,14 +67,14 @@ def routes(connection: Connection, conversation_ids: Collection[int]) -> dict[in
     """
     found: dict[int, Route] = {}
     one_way: dict[int, int] = {}
-    for row in connection.execute(_ASKED, {"conversations": conversation_ids}):
+    for row in ask(connection, _ASKED, conversations=conversation_ids):
         if row.channel in ONE_WAY:
             one_way[row.id] = row.contact_id
         else:
             found[row.id] = Route(*row)
     if one_way:
         others: dict[int, Route] = {}
-        for row in connection.execute(_OTHERS, {"contacts": set(one_way.values())}):
+        for row in ask(connection, _OTHERS, contacts=set(one_way.values())):
             if row.closed_why is None or row.contact_id not in others:
                 others[row.contact_id] = Route(*row)
         found |= {id: others[contact] for id, contact in one_way.items() if contact in others}
@@ -162,8 +162,7 @@ def _room(tx: Transaction) -> int:
     """To how many more new addresses something may be written by itself now."""
     # An identifier holds the milliseconds in which it was made, from its 22nd bit on: no index by time is needed.
     after = tx.new_id() - (TYPED_WITHIN // timedelta(milliseconds=1) << 22)
-    asked = {"after": after, "since": tx.now - TYPED_WITHIN}
-    seen, begun = tx.connection.execute(_BEGUN_LATELY, asked).one()
+    ((seen, begun),) = tx.ask(_BEGUN_LATELY, after=after, since=tx.now - TYPED_WITHIN)
     return TYPED_AT_MOST - begun if seen < _LOOKED_THROUGH else 0
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Executable, bindparam, select
+from sqlalchemy import Select, bindparam, select
 
 from core.channel import InboundMessage
 from core.conversations.model import Conversation, LetterId, Message
@@ -80,7 +80,7 @@ class Threads:
                 self._by_letter[row.letter] = (thread, row.direction == "out")
         ids = [m.message_id for m in messages if m.message_id]
         if self._by_id and ids:
-            for row in self._tx.connection.execute(_MESSAGES, {"conversations": self._by_id, "ids": ids}):
+            for row in self._tx.ask(_MESSAGES, conversations=self._by_id, ids=ids):
                 self._messages[(row.conversation_id, row.external_id)] = row
 
     def reread(self) -> bool:
@@ -91,9 +91,7 @@ class Threads:
         if self._tx.is_sqlite or not self._by_id:
             return False  # SQLite has one writer: nobody was faster
         moved = False
-        for row in self._tx.connection.execute(
-            _BY_ID, {"account": self._account.id, "keys": list(self._by_id)}
-        ):
+        for row in self._tx.ask(_BY_ID, account=self._account.id, keys=list(self._by_id)):
             thread = self._by_id[row.id]
             moved = moved or thread.contact_id != row.contact_id
             thread.contact_id, thread.lead_id = row.contact_id, row.lead_id
@@ -183,8 +181,8 @@ class Threads:
             ],
         )
 
-    def _read(self, statement: Executable, keys: Collection[Any]) -> None:
-        for row in self._tx.connection.execute(statement, {"account": self._account.id, "keys": keys}):
+    def _read(self, statement: Select[*tuple[Any, ...]], keys: Collection[Any]) -> None:
+        for row in self._tx.ask(statement, account=self._account.id, keys=keys):
             thread = Thread(
                 row.id,
                 row.thread,

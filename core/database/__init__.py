@@ -6,6 +6,7 @@ transaction is thereby impossible, not merely forbidden. Statements are Core on 
 """
 
 from core.database.among import among
+from core.database.asking import ask
 from core.database.database import BATCH, Database, React, Reading, Work
 from core.database.failures import ATTEMPTS, DatabaseError, complaint, is_away
 from core.database.model import Id, Json, Model, UtcDateTime, partial_index
@@ -27,6 +28,7 @@ __all__ = [
     "Work",
     "Writer",
     "among",
+    "ask",
     "complaint",
     "is_away",
     "partial_index",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 from sqlalchemy import Boolean, Date, Dialect, String, Table
@@ -47,9 +48,11 @@ def update_plan(table: Table, names: tuple[str, ...], dialect: Dialect) -> Plan:
     return plan
 
 
-def columns_of(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, list[Any]]:
-    """The rows turned round: one list of values per column."""
-    return {name: [row[name] for row in rows] for name in names}
+def columns_of(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, Sequence[Any]]:
+    """The rows turned round: one sequence of values per column."""
+    if len(names) == 1:  # of one name `itemgetter` makes no tuple
+        return {name: [row[name] for row in rows] for name in names}
+    return dict(zip(names, zip(*map(itemgetter(*names), rows), strict=True), strict=True))
 
 
 class Plan:
@@ -71,7 +74,7 @@ class Plan:
         values = [f"c{i}::jsonb" if kind == "JSONB" else f"c{i}" for i, kind in enumerate(self._kinds)]
         return f"unnest({arrays}) AS given({fields})", values
 
-    def parameters(self, columns: Mapping[str, list[Any]]) -> Any:
+    def parameters(self, columns: Mapping[str, Sequence[Any]]) -> Any:
         """The columns as the driver takes them: rows for SQLite, one array per column for PostgreSQL."""
         written = [
             convert(values) if convert else values
@@ -80,7 +83,7 @@ class Plan:
         return list(zip(*written, strict=True)) if self._sqlite else tuple(written)
 
 
-_Conversion: TypeAlias = Callable[[list[Any]], list[Any]]
+_Conversion: TypeAlias = Callable[[Sequence[Any]], Sequence[Any]]
 
 
 def _conversion(kind: TypeEngine[Any], dialect: Dialect) -> _Conversion | None:
@@ -99,14 +102,14 @@ def _conversion(kind: TypeEngine[Any], dialect: Dialect) -> _Conversion | None:
     return None
 
 
-def _plain_texts(values: list[Any]) -> list[Any]:
+def _plain_texts(values: Sequence[Any]) -> Sequence[Any]:
     # sqlite3 looks for an adapter of everything but plain texts and numbers, which takes longer than writing it.
     if not isinstance(values[0], Enum):
         return values
     return [value if value is None else str(value) for value in values]
 
 
-def _moments(values: list[Any], kind: UtcDateTime, dialect: Dialect) -> list[Any]:
+def _moments(values: Sequence[Any], kind: UtcDateTime, dialect: Dialect) -> Sequence[Any]:
     # Rows of one batch share a handful of moments, and writing one as text is dear.
     written = {value: kind.process_bind_param(value, dialect) for value in set(values)}
     return [written[value] for value in values]

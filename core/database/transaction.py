@@ -6,13 +6,16 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from operator import itemgetter
-from typing import Any, cast
+from typing import Any, TypeVarTuple, cast
 
-from sqlalchemy import Connection, RowMapping, Select, Table
+from sqlalchemy import Connection, Row, RowMapping, Select, Table
 
+from core.database.asking import ask
 from core.database.model import Model
 from core.database.rows import columns_of, insert_plan, update_plan
 from core.events import Event
+
+Ts = TypeVarTuple("Ts")
 
 
 class Transaction:
@@ -55,6 +58,10 @@ class Transaction:
         """After the commit, wake whoever waits for `name` ("deliveries", "timers", "staff", "files")."""
         self.hints.add(name)
 
+    def ask(self, statement: Select[*Ts], **given: Any) -> Sequence[Row[*Ts]]:
+        """All rows of a select that stands at the top of its file, see `core.database.asking.ask`."""
+        return ask(self.connection, statement, **given)
+
     def rows(self, statement: Select[Any]) -> Sequence[RowMapping]:
         """All rows of a select, as mappings."""
         return self.connection.execute(statement).mappings().all()
@@ -93,7 +100,11 @@ class Transaction:
         table = cast(Table, model.__table__)
         columns = columns_of(rows, tuple(rows[0]))
         # Half of the values of a new lead are empty, and saying so costs the driver more than a value.
-        filled = {name: values for name, values in columns.items() if values.count(None) < len(values)}
+        filled = {
+            name: values
+            for name, values in columns.items()
+            if values[0] is not None or values.count(None) < len(values)
+        }
         plan = insert_plan(table, tuple(filled), self.connection.dialect)
         self.connection.exec_driver_sql(plan.sql + ending, plan.parameters(filled))
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from sqlalchemy import Connection, bindparam, or_, select, update
 
 from core.contacts.model import Address
-from core.database import Transaction, among
+from core.database import Transaction, among, ask
 from core.exclusions.model import Exclusion
 from core.exclusions.patterns import pattern_keys
 
@@ -55,7 +55,7 @@ class Gate:
 
 def active(tx: Transaction, patterns: Collection[str]) -> dict[str, int]:
     """Which of these keys are excluded now: pattern → exclusion."""
-    rows = tx.connection.execute(_ACTIVE, {"patterns": patterns, "now": tx.now})
+    rows = tx.ask(_ACTIVE, patterns=patterns, now=tx.now)
     return {row.pattern: row.id for row in rows}
 
 
@@ -81,6 +81,7 @@ def excluded_contacts(tx: Transaction, contact_ids: Collection[int]) -> dict[int
 def contact_patterns(connection: Connection, contact_ids: Collection[int]) -> dict[int, set[str]]:
     """Every key under which each of these people would be excluded."""
     found: dict[int, set[str]] = {}
-    for contact_id, kind, value, username in connection.execute(_ADDRESSES, {"contacts": contact_ids}):
+    rows = ask(connection, _ADDRESSES, contacts=contact_ids)
+    for contact_id, kind, value, username in rows:
         found.setdefault(contact_id, set()).update(pattern_keys(kind, value, username))
     return found

@@ -92,11 +92,10 @@ def book_in(
 ) -> tuple[list[Entry], dict[int, Filed]]:
     """Tell what is new from what has come before; doubles are counted and go no further."""
     ids = {p.received.external_id for p in parcels if p.received.external_id not in again}
-    asked = {"account": account.id, "ids": ids}
-    known = {row.external_id: row for row in tx.connection.execute(_KNOWN, asked)}
+    known = {row.external_id: row for row in tx.ask(_KNOWN, account=account.id, ids=ids)}
     _make_way(tx, known)
     # Two who take the same entry again at once take turns.
-    taken = {row.id: row for row in tx.connection.execute(_TAKEN, {"ids": again.values()})} if again else {}
+    taken = {row.id: row for row in tx.ask(_TAKEN, ids=again.values())} if again else {}
     entries: list[Entry] = []
     results: dict[int, Filed] = {}
     seen: dict[str, Entry] = {}  # those of this batch

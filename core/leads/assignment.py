@@ -40,9 +40,7 @@ def propose(tx: Transaction, distribution: str, proposals: Sequence[Proposal]) -
     """
     if distribution == Distribution.ALL:
         return [None] * len(proposals)
-    queue = [
-        row[0] for row in tx.connection.execute(_STRICT if distribution == Distribution.STRICT else _EVEN)
-    ]
+    queue = [row.id for row in tx.ask(_STRICT if distribution == Distribution.STRICT else _EVEN)]
     if not queue:
         return [None] * len(proposals)
     chosen: list[int | None] = []

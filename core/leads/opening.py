@@ -118,14 +118,14 @@ class Leads:
     def load(self, contact_ids: Collection[int]) -> None:
         """Read what these people have open, and what they last had."""
         tx = self.tx
-        self._rule = tx.connection.execute(_RULE, {"line": self.line_id}).one()
+        (self._rule,) = tx.ask(_RULE, line=self.line_id)
         if not contact_ids:
             return
-        for row in tx.connection.execute(_OPEN, {"contacts": contact_ids}):
+        for row in tx.ask(_OPEN, contacts=contact_ids):
             lead = OpenLead(*row)
             self._open.setdefault(lead.contact_id, []).append(lead)
             self._by_id[lead.id] = lead
-        for last in tx.connection.execute(_CLOSED, {"contacts": contact_ids}):
+        for last in tx.ask(_CLOSED, contacts=contact_ids):
             self._closed[last.contact_id] = _Closed(
                 last.id, last.outcome, last.responsible_id, last.closed_at
             )
@@ -292,7 +292,8 @@ class Leads:
 
 def title_of(text: str) -> str:
     """A lead's title: the first line of what was written, cut at a word; empty when it says nothing."""
-    first = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    lines = text.lstrip()[: 4 * TITLE].splitlines()
+    first = lines[0].rstrip() if lines else ""
     if first.startswith("/") and " " not in first:
         return ""  # a command, such as the /start every conversation with a bot begins with, is about nothing
     if len(first) <= TITLE:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select, update
 
 from core import journal
-from core.database import Transaction, among
+from core.database import Transaction, among, ask
 from core.errors import Refusal
 from core.events import ManagerCame, ManagerLeft
 from core.staff.model import Invitation, Manager, Role
@@ -60,7 +60,7 @@ _STAFF = select(Manager.telegram_id).where(among(Manager.telegram_id, "telegram_
 
 def active(connection: Connection) -> tuple[Person, ...]:
     """Everybody who works here now, in the order of the queue."""
-    rows = connection.execute(_ACTIVE)
+    rows = ask(connection, _ACTIVE)
     return tuple(Person(*row) for row in rows)
 
 
@@ -88,7 +88,7 @@ def staff_among(tx: Transaction, telegram_ids: Collection[int]) -> set[int]:
     """Which of these Telegram ids belong to active managers."""
     if not telegram_ids:
         return set()
-    return {row[0] for row in tx.connection.execute(_STAFF, {"telegram_ids": telegram_ids})}
+    return {row[0] for row in tx.ask(_STAFF, telegram_ids=telegram_ids)}
 
 
 def ensure_admins(tx: Transaction, telegram_ids: Sequence[int], language: str) -> None:
