@@ -10,6 +10,7 @@ from datetime import timedelta
 import structlog
 from aiohttp import web
 
+from channels.form.names import HONEYPOTS
 from core.clock import Clock
 from core.database import Database, DatabaseError
 from core.errors import InvalidInput
@@ -41,7 +42,7 @@ class Edge:
     forms: Mapping[str, AccountRef] = field(default_factory=dict)  # line → its form
     form_key: bytes | None = None
     form_origins: frozenset[str] = frozenset()
-    honeypots: frozenset[str] = frozenset()
+    honeypots: frozenset[str] = HONEYPOTS  # names of fields that people do not see
     region: str = "RU"
     telegrams: Mapping[str, AccountRef] = field(default_factory=dict)  # line → its bot
     telegram_secret: bytes | None = None

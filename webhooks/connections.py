@@ -110,9 +110,6 @@ async def in_time(request: web.Request, seconds: float = BODY, pace: int = PACE)
     a slow network arrives, and who only holds the connection open is sent away. Raises `InvalidInput` 408.
     """
     loop, content = asyncio.get_running_loop(), request.content
-    if content.is_eof():  # as most: it came with the header
-        yield
-        return
     limit, timer = asyncio.timeout(None), None
 
     def look(before: int) -> None:
@@ -132,6 +129,29 @@ async def in_time(request: web.Request, seconds: float = BODY, pace: int = PACE)
         raise InvalidInput("body", f"has not come within {seconds:.0f} seconds", 408) from None
     finally:
         timer.cancel()
+
+
+async def read_body(request: web.Request, most: int, seconds: float, advice: str = "") -> bytes:
+    """The whole body, within the time that `in_time` gives.
+
+    Raises `InvalidInput`: 413 beyond `most` bytes, with the `advice`; 408 when it does not come.
+    """
+    too_long = InvalidInput("body", f"longer than {most} bytes{advice}", 413)
+    content = request.content
+    if request.content_length is not None and request.content_length > most:
+        raise too_long
+    if content.is_eof():  # as most: it came with the header
+        body = content.read_nowait()
+        if len(body) > most:
+            raise too_long
+        return body
+    gathered = bytearray()
+    async with in_time(request, seconds):
+        async for chunk in content.iter_any():
+            gathered += chunk
+            if len(gathered) > most:
+                raise too_long
+    return bytes(gathered)
 
 
 class _Door:

@@ -5,19 +5,16 @@ from __future__ import annotations
 import hmac
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
-from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
 from channels.form.inbound import normalise, normalise_fields
 from channels.form.multipart import read_multipart
-from channels.form.names import HONEYPOTS
 from core.channel import Received
-from core.errors import InvalidInput
 from core.files import Sink
 from webhooks.answers import answer
-from webhooks.connections import in_time
+from webhooks.connections import in_time, read_body
 
 if TYPE_CHECKING:
     from webhooks.application import Edge
@@ -35,8 +32,7 @@ def add_routes(app: web.Application, edge: Edge) -> None:
         if account is None:
             raise web.HTTPNotFound(reason="there is no such line")
         _check_key(request, edge)
-        async with in_time(request, edge.patience):
-            received = await _read(request, edge)
+        received = await _read(request, edge)
         # What is parked is kept too, and seen by the admins: the visitor need not send it again.
         filed = await edge.intake.file(account, received)
         return answer({"id": str(filed.ledger_id)}, status=202)
@@ -78,25 +74,19 @@ def _check_key(request: web.Request, edge: Edge) -> None:
 async def _read(request: web.Request, edge: Edge) -> Received:
     now = edge.clock.now()
     headers = request.headers
-    about = partial(
-        partial,
-        idempotency_key=headers.get("Idempotency-Key"),
-        region=edge.region,
-        honeypots=HONEYPOTS | edge.honeypots,
-        referer=headers.get("Referer"),
-        accept_language=headers.get("Accept-Language"),
-    )
+    about: dict[str, Any] = {
+        "idempotency_key": headers.get("Idempotency-Key"),
+        "region": edge.region,
+        "honeypots": edge.honeypots,
+        "referer": headers.get("Referer"),
+        "accept_language": headers.get("Accept-Language"),
+    }
     if request.content_type == "multipart/form-data":
-        fields, files = await read_multipart(request.content, request.headers, lambda: _sink(edge))
-        return about(normalise_fields)(fields, files, now)
-    body = bytearray()
-    async for chunk in request.content.iter_chunked(64 * 1024):
-        body += chunk
-        if len(body) > MAX_PLAIN:
-            raise InvalidInput(
-                "body", f"longer than {MAX_PLAIN} bytes; send files as multipart/form-data", 413
-            )
-    return about(normalise)(bytes(body), headers.get("Content-Type", ""), now)
+        async with in_time(request, edge.patience):
+            fields, files = await read_multipart(request.content, request.headers, lambda: _sink(edge))
+        return normalise_fields(fields, files, now, **about)
+    body = await read_body(request, MAX_PLAIN, edge.patience, "; send files as multipart/form-data")
+    return normalise(body, headers.get("Content-Type", ""), now, **about)
 
 
 @asynccontextmanager

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from channels.telegram.inbound import normalise
-from core.errors import InvalidInput
-from webhooks.connections import in_time
+from webhooks.connections import read_body
 
 if TYPE_CHECKING:
     from webhooks.application import Edge
@@ -29,15 +28,7 @@ def add_routes(app: web.Application, edge: Edge) -> None:
             raise web.HTTPNotFound(reason="there is no such line")
         if not hmac.compare_digest(given, edge.telegram_secret):
             raise web.HTTPUnauthorized(reason="the secret token is missing or wrong")
-        if request.content_length is not None and request.content_length > MAX_UPDATE:
-            raise _too_long()
-        body = bytearray()
-        async with in_time(request, edge.patience):
-            async for chunk in request.content.iter_any():
-                body += chunk
-                if len(body) > MAX_UPDATE:
-                    raise _too_long()
-        raw = bytes(body)
+        raw = await read_body(request, MAX_UPDATE, edge.patience)
         try:
             update = json.loads(raw)
         except (ValueError, RecursionError):
@@ -46,7 +37,3 @@ def add_routes(app: web.Application, edge: Edge) -> None:
         return web.Response()
 
     app.router.add_post("/lines/{line}/telegram", post)
-
-
-def _too_long() -> InvalidInput:
-    return InvalidInput("body", f"longer than {MAX_UPDATE} bytes", 413)

@@ -10,8 +10,9 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import islice
+from typing import Any
 
 MAX_TEXT = 65_536  # characters read of one text; what lies beyond is not searched
 MAX_NUMBERS = 20  # numbers taken from one text
@@ -338,7 +339,9 @@ def _valid(number: str, region: str) -> str | None:
 
     if national := _PLUS_SEVEN.fullmatch(number) if number[0] == "+" or region in _SEVEN else None:
         # By far the most frequent numbers here. Behind +7 every number has ten digits and none begins with 0,
-        # so there is nothing to parse; the plan still decides. Twice as fast as the general way below.
+        # so there is nothing to parse; the plan still decides. Several times as fast as the general way below.
+        if _russian_mobile().fullmatch(national[1]):
+            return f"+7{national[1]}"
         parsed = phonenumbers.PhoneNumber(country_code=7, national_number=int(national[1]))
         valid_for = phonenumbers.is_valid_number_for_region
         if valid_for(parsed, "RU") or valid_for(parsed, "KZ"):
@@ -350,6 +353,15 @@ def _valid(number: str, region: str) -> str | None:
     if not phonenumbers.is_valid_number(parsed):
         return None
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
+@cache
+def _russian_mobile() -> re.Pattern[str]:
+    """What the plan says of mobile numbers in Russia."""
+    from phonenumbers import PhoneMetadata
+
+    plan: Any = PhoneMetadata.metadata_for_region("RU")
+    return re.compile(plan.mobile.national_number_pattern)
 
 
 # --- numbers that are not only digits ------------------------------------------------------------
