@@ -61,5 +61,6 @@ def _posts(url: str, database: str, *, quick: bool) -> Iterator[Figure]:
                 runs.append(ours["rate"])
                 latencies += ours["latencies"]
                 floor.append(load(port, "/floor", kind, seconds)["rate"])
-            note = "floor: the same server reads the JSON and answers; server, clients and database share the cores"
+            echo = load(port, "/echo", kind, seconds)["rate"]
+            note = f"floor: the same rows by raw SQL behind the same server; JSON read and answered alone: {echo:,.0f}/s"
             yield Figure(f"{what}, {database}", "/s", promise, runs, floor, latencies, note)
