@@ -62,5 +62,5 @@ def _posts(url: str, database: str, *, quick: bool) -> Iterator[Figure]:
                 latencies += ours["latencies"]
                 floor.append(load(port, "/floor", kind, seconds)["rate"])
             echo = load(port, "/echo", kind, seconds)["rate"]
-            note = f"floor: the same rows by raw SQL behind the same server; JSON read and answered alone: {echo:,.0f}/s"
+            note = f"floor: the same rows by raw SQL behind the same server; JSON alone, without rows: {echo:,.0f}/s"
             yield Figure(f"{what}, {database}", "/s", promise, runs, floor, latencies, note)
