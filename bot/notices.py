@@ -15,7 +15,7 @@ from bot.callbacks import Action, data
 from bot.rich import LONGEST, Rich, line_of, plain, shortened
 from bot.screens.cards import card_screen, channel_name, contact_name, recognised
 from bot.screens.conversation import bounce_reason, conversation, file_line, label_of
-from bot.screens.lists import list_data
+from bot.screens.lists import list_data, lists_row
 from bot.screens.relay import recognition_in, relay_buttons, relayed
 from bot.screens.staff import account_name
 from bot.screens.unanswerable import call_instead, instead
@@ -98,6 +98,8 @@ class Notices:
                 text = words("notice-leads-free", count=int(notice.facts.get("count") or 0))
                 free = Button(words("button-all"), list_data(View.ALL))
                 return Rendered(Screen(text, (), ((free,),)))
+            case "many":
+                return _many(notice, words)
             case "redraw":
                 return self._redrawn(connection, notice, reader, words)
             case "files":
@@ -331,6 +333,17 @@ class Notices:
                     )
                 )
         return tuple(shown[-_FILES_SHOWN:])
+
+
+def _many(notice: NoticeRow, words: Words) -> Rendered:
+    """What came while nobody could be told of each: how much, and where it is to be found."""
+    new, others = int(notice.facts.get("new") or 0), int(notice.facts.get("others") or 0)
+    rich = Rich().add(f"📥 {words('notice-many')}", Markup.BOLD)
+    if new:
+        rich.line(words("notice-many-new", count=new))
+    if others:
+        rich.line(words("notice-many-others", count=others))
+    return Rendered(rich.gap().line(words("many-means")).screen(lists_row(words)))
 
 
 def refusal_cause(words: Words, cause: str, reason: str) -> str:

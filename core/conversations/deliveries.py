@@ -16,6 +16,7 @@ from sqlalchemy import Connection, bindparam, exists, func, not_, select, text, 
 from sqlalchemy.orm import aliased
 
 from core.channel import Cause, Moved, Outcome, Postponed, Refused, Sent, Uncertain
+from core.conversations.crowds import gathered
 from core.conversations.model import SENDING_NOW, Conversation, Delivery, DeliveryState
 from core.conversations.notices import tell_trouble
 from core.conversations.outcomes import (
@@ -111,13 +112,15 @@ def claim(
 
     The world is read again first: what has become pointless (the person is excluded, has blocked us, has
     answered meanwhile; a notice with nothing left to say; a confirmation older than `stale`) is cancelled with
-    its reason. `paused` accounts wait.
+    its reason, and so are late notices of which one reader has too many. `paused` accounts wait.
     """
     _settle_abandoned(tx)
     rows = tx.ask(_DUE, now=tx.now, paused=paused, limit=limit)
     if not rows:
         return []
-    ready, cancelled = prepare(tx, rows, renderer, stale)
+    crowd = gathered(tx, rows)
+    passed = {row.id for row, _ in crowd}
+    ready, cancelled = prepare(tx, [row for row in rows if row.id not in passed], renderer, stale)
     tx.update(
         Delivery,
         [
@@ -133,7 +136,7 @@ def claim(
             for claimed in ready
         ],
     )
-    _write_cancelled(tx, cancelled)
+    _write_cancelled(tx, [*cancelled, *crowd])
     return ready
 
 

@@ -11,6 +11,16 @@ notice-leads-free = { $count ->
     [one] A colleague has left, and { $count } lead is nobody’s again.
    *[other] A colleague has left, and { $count } leads are nobody’s again.
   } Take what you can.
+notice-many = A lot has come in
+notice-many-new = { $count ->
+    [one] { $count } new lead
+   *[other] { $count } new leads
+  }
+notice-many-others = { $count ->
+    [one] new messages in { $count } lead
+   *[other] new messages in { $count } leads
+  }
+many-means = I won’t show them one by one: you find them all in the lists.
 notice-message = Lead { $number }
 notice-edited = Lead { $number }: a message was edited
 notice-edited-before = Before: { $text }

@@ -12,6 +12,17 @@ notice-leads-free = { $count ->
     [few] Коллега ушёл, и { $count } лида снова ничьи.
    *[many] Коллега ушёл, и { $count } лидов снова ничьи.
   } Возьмите, что сможете.
+notice-many = Накопилось много
+notice-many-new = { $count ->
+    [one] { $count } новый лид
+    [few] { $count } новых лида
+   *[many] { $count } новых лидов
+  }
+notice-many-others = { $count ->
+    [one] новые сообщения в { $count } лиде
+   *[many] новые сообщения в { $count } лидах
+  }
+many-means = По одному показывать их не буду: всё есть в списках.
 notice-message = Лид № { $number }
 notice-edited = Лид № { $number }: сообщение изменили
 notice-edited-before = Было: { $text }
