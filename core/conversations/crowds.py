@@ -18,18 +18,9 @@ from core.database import Transaction
 MANY = 20  # notices of one reader: at Telegram's one a second to a chat, a third of a minute of ringing
 LATE = timedelta(minutes=1)  # who is told in time is told of each
 GATHERED = "gathered"  # why such a notice was cancelled
-_KINDS = (
-    "new-lead",
-    "message",
-)  # what the lists show as well; whatever else there is to tell is told by itself
+_KINDS = ("new-lead", "message")  # what the lists show too; anything else is told by itself
 _IN_LANE = (
-    select(
-        Delivery.id,
-        Delivery.lead_id,
-        Delivery.message_id,
-        Delivery.is_automatic,
-        Delivery.notice,
-    )
+    select(Delivery.id, Delivery.lead_id, Delivery.message_id, Delivery.is_automatic, Delivery.notice)
     .where(
         text("delivery.state IN ('waiting', 'sending')"),  # in the words of the index over lanes
         text("delivery.state = 'waiting'"),
