@@ -32,6 +32,13 @@ _DUE = (
     .with_for_update(skip_locked=True)
 )
 _ONE = _DUE.where(Timer.id == bindparam("only"))
+_CANCEL = (
+    update(Timer)
+    .where(_WAITING)
+    .values(state=TimerState.CANCELLED, reason=bindparam("why"), settled_at=bindparam("now"))
+)
+_CANCEL_OF_VISITS = _CANCEL.where(among(Timer.visit_id, "visits"))
+_CANCEL_OF_LEADS = _CANCEL.where(among(Timer.lead_id, "leads"), Timer.stops_on_answer)
 _FREE = select(Lead.id).where(among(Lead.id, "leads")).with_for_update(skip_locked=True)
 _NEXT = select(Timer.due_at).where(_WAITING).order_by(Timer.due_at).limit(1)
 
@@ -117,12 +124,12 @@ def note_skipped(tx: Transaction, skipped: Sequence[tuple[Run, str]]) -> None:
 
 def cancel_visits(tx: Transaction, visit_ids: Collection[int], reason: str) -> None:
     """The stage is left: nothing scheduled for that stay happens any more."""
-    _cancel(tx, reason, among(Timer.visit_id, visit_ids))
+    tx.connection.execute(_CANCEL_OF_VISITS, {"visits": visit_ids, "why": reason, "now": tx.now})
 
 
 def cancel_on_answer(tx: Transaction, lead_ids: Collection[int]) -> None:
     """The customer has written: what waited for his silence is off."""
-    _cancel(tx, "customer-wrote", among(Timer.lead_id, lead_ids), Timer.stops_on_answer)
+    tx.connection.execute(_CANCEL_OF_LEADS, {"leads": lead_ids, "why": "customer-wrote", "now": tx.now})
 
 
 def cancel_silence(tx: Transaction, lead_id: int, reason: str) -> None:
@@ -251,9 +258,5 @@ def _state(reason: str | None) -> TimerState:
 
 
 def _cancel(tx: Transaction, reason: str, *conditions: Any) -> int:
-    cancelled = tx.connection.execute(
-        update(Timer)
-        .where(_WAITING, *conditions)
-        .values(state=TimerState.CANCELLED, reason=reason, settled_at=tx.now)
-    )
+    cancelled = tx.connection.execute(_CANCEL.where(*conditions), {"why": reason, "now": tx.now})
     return cancelled.rowcount

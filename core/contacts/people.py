@@ -22,6 +22,23 @@ from core.database import Transaction, among
 SHARED_BY = 3  # what more contacts than this hold (info@, a family's phone) says nothing about who writes
 EVERYWHERE = frozenset(("phone", "email"))  # kinds that several people may share; all others are one person's
 _HOLDERS = select(Address.contact_id).where(among(Address.key, "keys"))
+_KNOWN = select(Contact.id, Contact.number, Contact.name, Contact.language, Contact.is_client).where(
+    among(Contact.id, "ids")
+)
+_ADDRESSES = select(
+    Address.key,
+    Address.contact_id,
+    Address.kind,
+    Address.value,
+    Address.username,
+    Address.closed_at,
+).where(among(Address.contact_id, "ids"))
+_MERGED = (
+    select(Contact.id, Contact.merged_to)
+    .where(among(Contact.id, "ids"))
+    .order_by(Contact.id)
+    .with_for_update(key_share=True)
+)
 _ANSWERS = (
     select(journal.Journal.contact_id, journal.Journal.verb, journal.Journal.details)
     .where(
@@ -77,24 +94,12 @@ class People:
         if not found:
             return
         survivors = lock_contacts(tx, found)
-        for row in tx.connection.execute(
-            select(Contact.id, Contact.number, Contact.name, Contact.language, Contact.is_client).where(
-                among(Contact.id, set(survivors.values()))
-            )
-        ):
+        ids = set(survivors.values())
+        for row in tx.ask(_KNOWN, ids=ids):
             self._by_id[row.id] = Individual(row.id, row.number, row.name, row.language, row.is_client)
         for merged, survivor in survivors.items():
             self._by_id[merged] = self._by_id[survivor]
-        for known in tx.connection.execute(
-            select(
-                Address.key,
-                Address.contact_id,
-                Address.kind,
-                Address.value,
-                Address.username,
-                Address.closed_at,
-            ).where(among(Address.contact_id, set(survivors.values())))
-        ):
+        for known in tx.ask(_ADDRESSES, ids=ids):
             person = self._by_id[known.contact_id]
             person.keys.add(known.key)
             person.addresses.append((known.kind, known.value, known.username))
@@ -235,15 +240,7 @@ def lock_contacts(tx: Transaction, contact_ids: Iterable[int]) -> dict[int, int]
     survivors: dict[int, int] = {}
     pending = {id: id for id in wanted}  # who was asked for → who to look at
     for _ in range(16):  # merges of merges; a circle cannot be, but must not hang us either
-        rows = {
-            row.id: row.merged_to
-            for row in tx.connection.execute(
-                select(Contact.id, Contact.merged_to)
-                .where(among(Contact.id, sorted(set(pending.values()))))
-                .order_by(Contact.id)
-                .with_for_update(key_share=True)
-            )
-        }
+        rows = {row.id: row.merged_to for row in tx.ask(_MERGED, ids=sorted(set(pending.values())))}
         moved = {asked: rows[at] for asked, at in pending.items() if rows.get(at) is not None}
         survivors.update({asked: at for asked, at in pending.items() if asked not in moved})
         if not moved:

@@ -98,6 +98,14 @@ _IN_HAND = (
     .with_for_update()
 )
 _OF_LEADS = select(Conversation.id).where(among(Conversation.lead_id, "leads"))
+_FOLLOW_UPS = update(Delivery).where(_IN_LANE, among(Delivery.lane, "lanes"), Delivery.stops_on_answer)
+_CALL_OFF = _FOLLOW_UPS.where(_WAITING).values(
+    state=DeliveryState.CANCELLED, error=bindparam("why"), settled_at=bindparam("now")
+)
+# What is with the network at this moment goes if it goes; if it is put off, it is not tried again.
+_NOT_AGAIN = _FOLLOW_UPS.where(SENDING_NOW).values(error=bindparam("why"))
+_OF_THESE = among(Delivery.lead_id, "leads")
+_CALL_OFF_OF_THESE, _NOT_AGAIN_OF_THESE = _CALL_OFF.where(_OF_THESE), _NOT_AGAIN.where(_OF_THESE)
 
 
 def claim(
@@ -226,13 +234,16 @@ def cancel_on_answer(
     tx: Transaction, conversation_ids: Collection[int], lead_ids: Collection[int] = ()
 ) -> None:
     """The customer has written: a follow-up that has not left yet stays here, wherever it was to go."""
-    _cancel_follow_ups(tx, "customer-wrote", {*conversation_ids, *_conversations_of(tx, lead_ids)})
+    asked = _asked("customer-wrote", {*conversation_ids, *_conversations_of(tx, lead_ids)})
+    tx.connection.execute(_CALL_OFF, asked | {"now": tx.now})
+    tx.connection.execute(_NOT_AGAIN, asked)
 
 
 def cancel_on_leaving(tx: Transaction, lead_ids: Collection[int]) -> None:
     """These leads are closed, or in another stage: a follow-up of the earlier one that has not left yet stays here."""
-    ours = among(Delivery.lead_id, lead_ids)
-    _cancel_follow_ups(tx, "stage-left", _conversations_of(tx, lead_ids), ours)
+    asked = _asked("stage-left", _conversations_of(tx, lead_ids)) | {"leads": lead_ids}
+    tx.connection.execute(_CALL_OFF_OF_THESE, asked | {"now": tx.now})
+    tx.connection.execute(_NOT_AGAIN_OF_THESE, asked)
 
 
 def cancel_contact(tx: Transaction, contact_id: int, reason: str) -> None:
@@ -456,15 +467,5 @@ def _conversations_of(tx: Transaction, lead_ids: Collection[int]) -> set[int]:
     return {row[0] for row in tx.ask(_OF_LEADS, leads=lead_ids)}
 
 
-def _cancel_follow_ups(
-    tx: Transaction, reason: str, conversation_ids: Collection[int], *conditions: Any
-) -> None:
-    lanes = [f"conversation:{id}" for id in conversation_ids]
-    of_lanes = (_IN_LANE, among(Delivery.lane, lanes), Delivery.stops_on_answer, *conditions)
-    tx.connection.execute(
-        update(Delivery)
-        .where(_WAITING, *of_lanes)
-        .values(state=DeliveryState.CANCELLED, error=reason, settled_at=tx.now)
-    )
-    # What is with the network at this moment goes if it goes; if it is put off, it is not tried again.
-    tx.connection.execute(update(Delivery).where(SENDING_NOW, *of_lanes).values(error=reason))
+def _asked(why: str, conversation_ids: Collection[int]) -> dict[str, Any]:
+    return {"why": why, "lanes": [f"conversation:{id}" for id in conversation_ids]}

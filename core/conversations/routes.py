@@ -36,6 +36,24 @@ _OTHERS = (
     .where(among(Conversation.contact_id, "contacts"), ~among(Conversation.channel, ONE_WAY))
     .order_by(Conversation.last_in_at.asc().nulls_first(), Conversation.id)
 )
+_MAILBOXES = select(Account.id, Account.line_id).where(Account.channel == "email").order_by(Account.id.desc())
+_UNANSWERED = (
+    select(Conversation.id, Conversation.contact_id, Conversation.lead_id, Account.line_id)
+    .join(Account, Account.id == Conversation.account_id)
+    .where(among(Conversation.id, "conversations"))
+)
+_EMAILS = (
+    select(Address.contact_id, Address.value, Address.is_proved)
+    .where(among(Address.contact_id, "contacts"), Address.kind == "email", Address.closed_at.is_(None))
+    .order_by(Address.id.desc())
+)
+_TAKEN = select(
+    Conversation.id,
+    Conversation.account_id,
+    Conversation.thread,
+    Conversation.contact_id,
+    Conversation.closed_why,
+).where(among(Conversation.thread, "threads"))
 _LATEST = (
     select(Conversation.channel, Conversation.last_in_at, Conversation.created_at)
     .where(Conversation.id > bindparam("after"))
@@ -94,42 +112,13 @@ def open_routes(
     missing = [id for id in conversation_ids if id not in found]
     if not missing:
         return found
-    mailboxes = {
-        row.line_id: row.id
-        for row in tx.connection.execute(
-            select(Account.id, Account.line_id).where(Account.channel == "email").order_by(Account.id.desc())
-        )
-    }
+    mailboxes = {row.line_id: row.id for row in tx.ask(_MAILBOXES)}
     if not mailboxes:
         return found
-    rows = tx.connection.execute(
-        select(Conversation.id, Conversation.contact_id, Conversation.lead_id, Account.line_id)
-        .join(Account, Account.id == Conversation.account_id)
-        .where(among(Conversation.id, missing))
-    ).all()
-    emails: dict[int, Any] = {}
-    for held in tx.connection.execute(
-        select(Address.contact_id, Address.value, Address.is_proved)
-        .where(
-            among(Address.contact_id, {row.contact_id for row in rows}),
-            Address.kind == "email",
-            Address.closed_at.is_(None),
-        )
-        .order_by(Address.id.desc())
-    ):
-        emails[held.contact_id] = held
-    taken = {
-        (known.account_id, known.thread): known
-        for known in tx.connection.execute(
-            select(
-                Conversation.id,
-                Conversation.account_id,
-                Conversation.thread,
-                Conversation.contact_id,
-                Conversation.closed_why,
-            ).where(among(Conversation.thread, [f"mail:{held.value}" for held in emails.values()]))
-        )
-    }
+    rows = tx.ask(_UNANSWERED, conversations=missing)
+    emails = {held.contact_id: held for held in tx.ask(_EMAILS, contacts={row.contact_id for row in rows})}
+    threads = [f"mail:{held.value}" for held in emails.values()]
+    taken = {(known.account_id, known.thread): known for known in tx.ask(_TAKEN, threads=threads)}
     begun: dict[tuple[int, str], int] = {}
     opened = []
     room = None  # for so many more addresses that were merely typed
