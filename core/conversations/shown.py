@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, bindparam, delete, select
 
 from core.conversations.model import SENDING_NOW, Conversation, Delivery, Shown
-from core.database import Transaction
+from core.database import Transaction, ask
 
 
 class ShownAs(StrEnum):
@@ -26,6 +26,17 @@ OF_NOTICES = {
     "robot": ShownAs.CARD,
     "message": ShownAs.RELAY,
 }
+
+
+_SHOWS = (
+    select(Shown.lead_id, Shown.conversation_id, Shown.message_id, Conversation.lead_id, Shown.screen)
+    .join(Conversation, Conversation.id == Shown.conversation_id, isouter=True)
+    .where(
+        Shown.chat_id == bindparam("chat"),
+        Shown.telegram_message_id == bindparam("message"),
+        Shown.account_id == bindparam("account"),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +87,11 @@ def look_up(
 
     The lead is the one its conversation belongs to now: whoever answers an old card answers the customer of today.
     """
-    row = connection.execute(
-        select(Shown.lead_id, Shown.conversation_id, Shown.message_id, Conversation.lead_id, Shown.screen)
-        .join(Conversation, Conversation.id == Shown.conversation_id, isouter=True)
-        .where(
-            Shown.chat_id == chat_id,
-            Shown.telegram_message_id == telegram_message_id,
-            Shown.account_id == account_id,
-        )
-    ).first()
-    return ShownMessage(row[3] or row[0], row[1], row[2], row[4]) if row else None
+    rows = ask(connection, _SHOWS, chat=chat_id, message=telegram_message_id, account=account_id)
+    if not rows:
+        return None
+    ((lead_id, conversation_id, message_id, lead_now, screen),) = rows
+    return ShownMessage(lead_now or lead_id, conversation_id, message_id, screen)
 
 
 def is_on_its_way(connection: Connection, manager_id: int) -> bool:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from core.contacts.model import Contact
+from core.database import among, ask
 from core.desk import messages, schedule
 from core.desk.exclusion_entries import Entry, holding
 from core.desk.letters import reachable
@@ -39,6 +40,64 @@ from core.staff import managers
 MESSAGES = 10  # how much of the conversation a card holds
 NOTES = 3
 _TOLD = ("contact-recognised", "contact-separated", "contact-rejoined", "merge-suggested", "note")
+_LEAD = (
+    select(
+        Lead.id,
+        Lead.number,
+        Lead.title,
+        Lead.line_id,
+        Lead.channel,
+        Lead.source,
+        Lead.fields,
+        Lead.contact_id,
+        Lead.stage_id,
+        Lead.visit_id,
+        Lead.outcome,
+        Lead.reason_id,
+        Lead.reason_comment,
+        Lead.responsible_id,
+        Lead.taken_at,
+        Lead.is_repeat,
+        Lead.created_at,
+        Lead.first_answer_at,
+        Lead.waiting_since,
+        Lead.active_at,
+        Lead.closed_at,
+        Contact.number.label("contact_number"),
+        Contact.name.label("contact_name"),
+        Contact.is_client,
+        Account.title.label("account_title"),
+        StageVisit.entered_at,
+    )
+    .join(Contact, Contact.id == Lead.contact_id)
+    .join(Account, Account.id == Lead.account_id)
+    .join(StageVisit, StageVisit.id == Lead.visit_id)
+    .where(Lead.id == bindparam("lead"))
+)
+_JOURNAL = (
+    select(Journal.id, Journal.at, Journal.actor, Journal.verb, Journal.details)
+    .where(Journal.lead_id == bindparam("lead"), among(Journal.verb, _TOLD))
+    .order_by(Journal.id.desc())
+)
+_EARLIER = (
+    select(
+        Lead.id,
+        Lead.number,
+        Lead.title,
+        Lead.outcome,
+        Lead.reason_id,
+        Lead.reason_comment,
+        Lead.closed_at,
+        Lead.responsible_id,
+    )
+    .where(
+        Lead.contact_id == bindparam("contact"),
+        Lead.id < bindparam("lead"),
+        Lead.outcome != LeadOutcome.OPEN,
+    )
+    .order_by(Lead.id.desc())
+    .limit(1)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,67 +295,18 @@ def card_by_number(
 
 
 def _lead(connection: Connection, lead_id: int) -> Any:
-    return connection.execute(
-        select(
-            Lead.id,
-            Lead.number,
-            Lead.title,
-            Lead.line_id,
-            Lead.channel,
-            Lead.source,
-            Lead.fields,
-            Lead.contact_id,
-            Lead.stage_id,
-            Lead.visit_id,
-            Lead.outcome,
-            Lead.reason_id,
-            Lead.reason_comment,
-            Lead.responsible_id,
-            Lead.taken_at,
-            Lead.is_repeat,
-            Lead.created_at,
-            Lead.first_answer_at,
-            Lead.waiting_since,
-            Lead.active_at,
-            Lead.closed_at,
-            Contact.number.label("contact_number"),
-            Contact.name.label("contact_name"),
-            Contact.is_client,
-            Account.title.label("account_title"),
-            StageVisit.entered_at,
-        )
-        .join(Contact, Contact.id == Lead.contact_id)
-        .join(Account, Account.id == Lead.account_id)
-        .join(StageVisit, StageVisit.id == Lead.visit_id)
-        .where(Lead.id == lead_id)
-    ).first()
+    rows = ask(connection, _LEAD, lead=lead_id)
+    return rows[0] if rows else None
 
 
 def _told(connection: Connection, lead_id: int) -> Sequence[Any]:
     """What the journal has for the card, newest first."""
-    return connection.execute(
-        select(Journal.id, Journal.at, Journal.actor, Journal.verb, Journal.details)
-        .where(Journal.lead_id == lead_id, Journal.verb.in_(_TOLD))
-        .order_by(Journal.id.desc())
-    ).all()
+    return ask(connection, _JOURNAL, lead=lead_id)
 
 
 def _earlier(connection: Connection, lead: Any) -> Any:
-    return connection.execute(
-        select(
-            Lead.id,
-            Lead.number,
-            Lead.title,
-            Lead.outcome,
-            Lead.reason_id,
-            Lead.reason_comment,
-            Lead.closed_at,
-            Lead.responsible_id,
-        )
-        .where(Lead.contact_id == lead.contact_id, Lead.id < lead.id, Lead.outcome != LeadOutcome.OPEN)
-        .order_by(Lead.id.desc())
-        .limit(1)
-    ).first()
+    rows = ask(connection, _EARLIER, contact=lead.contact_id, lead=lead.id)
+    return rows[0] if rows else None
 
 
 def _colleague(manager_id: int | None, names: Mapping[int, str]) -> Colleague | None:

@@ -7,12 +7,30 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, bindparam, or_, select
 
 from core.contacts.model import Contact
-from core.database import among
+from core.database import among, ask
 from core.desk.messages import author_names
 from core.exclusions.model import Exclusion
+
+_ENTRIES = select(
+    Exclusion.id,
+    Exclusion.pattern,
+    Exclusion.comment,
+    Exclusion.contact_id,
+    Contact.name,
+    Exclusion.created_by,
+    Exclusion.created_at,
+    Exclusion.expires_at,
+    Exclusion.hits,
+    Exclusion.last_hit_at,
+).outerjoin(Contact, Contact.id == Exclusion.contact_id)
+_HOLDING = _ENTRIES.where(
+    among(Exclusion.pattern, "patterns"),
+    Exclusion.lifted_at.is_(None),
+    or_(Exclusion.expires_at.is_(None), Exclusion.expires_at > bindparam("now")),
+).order_by(Exclusion.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +58,7 @@ def holding(connection: Connection, patterns: Collection[str], now: datetime) ->
     """The exclusions that hold now under these keys, oldest first."""
     if not patterns:
         return ()
-    held = entries_where(among(Exclusion.pattern, patterns), *holds(now)).order_by(Exclusion.id)
-    return read_entries(connection, connection.execute(held).all())
+    return read_entries(connection, ask(connection, _HOLDING, patterns=patterns, now=now))
 
 
 def holds(now: datetime) -> tuple[Any, ...]:
@@ -54,19 +71,7 @@ def holds(now: datetime) -> tuple[Any, ...]:
 
 def entries_where(*conditions: Any) -> Any:
     """The statement that reads these exclusions for `read_entries`."""
-    columns = select(
-        Exclusion.id,
-        Exclusion.pattern,
-        Exclusion.comment,
-        Exclusion.contact_id,
-        Contact.name,
-        Exclusion.created_by,
-        Exclusion.created_at,
-        Exclusion.expires_at,
-        Exclusion.hits,
-        Exclusion.last_hit_at,
-    )
-    return columns.outerjoin(Contact, Contact.id == Exclusion.contact_id).where(*conditions)
+    return _ENTRIES.where(*conditions)
 
 
 def read_entries(connection: Connection, rows: Sequence[Any]) -> tuple[Entry, ...]:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, and_, bindparam, func, or_, select
 from sqlalchemy.orm import aliased
 
 from core.automation.model import Robot
 from core.conversations.model import Attachment, Conversation, Delivery, Direction, Message, MessageVersion
-from core.database import among
+from core.database import among, ask
 from core.language import in_language
 from core.staff import managers
 
@@ -35,6 +35,89 @@ _FILE = (  # the message, then a `File` in its order
     Attachment.reference,
     Attachment.account_id,
     Attachment.error,
+)
+
+
+_MESSAGES = select(
+    Message.id,
+    Message.conversation_id,
+    Message.direction,
+    Message.author,
+    Message.author_name,
+    Message.content,
+    Message.text,
+    Message.subject,
+    Message.external_id,
+    Message.reply_to,
+    Message.group,
+    Message.is_automatic,
+    Message.fields,
+    Message.sent_at,
+    Message.edited_at,
+    _HAS_MORE,
+    Conversation.channel,
+    Conversation.seen_id,
+).join(Conversation, Conversation.id == Message.conversation_id)
+_BY_ID = _MESSAGES.where(among(Message.id, "ids"))
+_NEWEST = (
+    _MESSAGES.where(Message.lead_id == bindparam("lead"))
+    .order_by(Message.id.desc())
+    .limit(bindparam("limit"))
+)
+_UNSEEN = (
+    _MESSAGES.where(
+        Message.conversation_id == bindparam("conversation"),
+        Message.id > Conversation.seen_id,
+        Message.direction == Direction.IN,
+    )
+    .order_by(Message.id)
+    .limit(bindparam("limit"))
+)
+_UNSEEN_COUNTS = (
+    select(Conversation.lead_id, func.count(Message.id))
+    .join(Message, Message.conversation_id == Conversation.id)
+    .where(
+        among(Conversation.lead_id, "leads"),
+        Message.id > Conversation.seen_id,
+        Message.direction == Direction.IN,
+    )
+    .group_by(Conversation.lead_id)
+)
+_COUNTED = (
+    select(func.count(Message.id.distinct()), func.count(Attachment.id))
+    .join(Attachment, Attachment.message_id == Message.id, isouter=True)
+    .where(Message.lead_id == bindparam("lead"))
+)
+_ROBOTS = select(Robot.id, Robot.title).where(among(Robot.id, "ids"))
+_FILES = select(*_FILE).where(among(Attachment.message_id, "messages")).order_by(Attachment.id)
+_TARGET, _BEFORE = aliased(Message), aliased(Message)
+_ANSWERED = (
+    select(Message.id, _TARGET.text)
+    .join(
+        _TARGET,
+        and_(_TARGET.conversation_id == Message.conversation_id, _TARGET.external_id == Message.reply_to),
+    )
+    .where(
+        among(Message.id, "ids"),
+        _TARGET.id
+        != select(func.max(_BEFORE.id))
+        .where(_BEFORE.conversation_id == Message.conversation_id, _BEFORE.id < Message.id)
+        .scalar_subquery(),
+    )
+)
+_DISPATCHES = (
+    select(
+        Delivery.message_id,
+        Delivery.id,
+        Delivery.state,
+        Delivery.attempts,
+        Delivery.cause,
+        Delivery.error,
+        Delivery.due_at,
+        Delivery.settled_at,
+    )
+    .where(among(Delivery.message_id, "messages"))
+    .order_by(Delivery.id)  # what was sent again counts by its last delivery
 )
 
 
@@ -101,60 +184,37 @@ class Said:
 
 def latest(connection: Connection, lead_id: int, *, language: str, limit: int = 10) -> tuple[Said, ...]:
     """The newest messages of a lead in both directions, oldest of them first."""
-    newest = _messages().where(Message.lead_id == lead_id).order_by(Message.id.desc()).limit(limit)
-    return _read(connection, newest, language)
+    return _read(connection, ask(connection, _NEWEST, lead=lead_id, limit=limit), language)
 
 
 def unseen(
     connection: Connection, conversation_id: int, *, language: str, limit: int = 30
 ) -> tuple[Said, ...]:
     """What came into a conversation since a manager was last shown it, oldest first: the oldest `limit`."""
-    waiting = (
-        _messages()
-        .where(
-            Message.conversation_id == conversation_id,
-            Message.id > Conversation.seen_id,
-            Message.direction == Direction.IN,
-        )
-        .order_by(Message.id)
-        .limit(limit)
-    )
+    waiting = ask(connection, _UNSEEN, conversation=conversation_id, limit=limit)
     return _read(connection, waiting, language)
 
 
 def message(connection: Connection, message_id: int, *, language: str) -> Said | None:
     """One message."""
-    return next(iter(_read(connection, _messages().where(Message.id == message_id), language)), None)
+    return next(iter(_read(connection, ask(connection, _BY_ID, ids=[message_id]), language)), None)
 
 
 def among_ids(connection: Connection, ids: Collection[int], *, language: str) -> tuple[Said, ...]:
     """These messages, in the order in which they were said."""
-    return _read(connection, _messages().where(among(Message.id, ids)), language) if ids else ()
+    return _read(connection, ask(connection, _BY_ID, ids=ids), language) if ids else ()
 
 
 def unseen_counts(connection: Connection, lead_ids: Sequence[int]) -> dict[int, int]:
     """How many messages came into each of these leads' conversations that no manager was shown."""
-    rows = connection.execute(
-        select(Conversation.lead_id, func.count(Message.id))
-        .join(Message, Message.conversation_id == Conversation.id)
-        .where(
-            among(Conversation.lead_id, lead_ids),
-            Message.id > Conversation.seen_id,
-            Message.direction == Direction.IN,
-        )
-        .group_by(Conversation.lead_id)
-    )
+    rows = ask(connection, _UNSEEN_COUNTS, leads=lead_ids)
     return {int(row[0] or 0): row[1] for row in rows}
 
 
 def counted(connection: Connection, lead_id: int) -> tuple[int, int]:
     """How many messages a lead has in both directions, and how many files in them."""
-    row = connection.execute(
-        select(func.count(Message.id.distinct()), func.count(Attachment.id))
-        .join(Attachment, Attachment.message_id == Message.id, isouter=True)
-        .where(Message.lead_id == lead_id)
-    ).one()
-    return row[0], row[1]
+    ((spoken, files),) = ask(connection, _COUNTED, lead=lead_id)
+    return spoken, files
 
 
 def files(
@@ -208,9 +268,7 @@ def author_names(connection: Connection, authors: Collection[str], language: str
         for id, name in managers.names(connection, list(ids["manager"])).items():
             names[ids["manager"][id]] = name
     if ids["robot"]:
-        for row in connection.execute(
-            select(Robot.id, Robot.title).where(among(Robot.id, list(ids["robot"])))
-        ):
+        for row in ask(connection, _ROBOTS, ids=list(ids["robot"])):
             names[ids["robot"][row.id]] = in_language(row.title, language, language)
     return names
 
@@ -223,32 +281,7 @@ def copies_of(fields: Mapping[str, Any] | None) -> tuple[str, ...]:
     return tuple(copy for copy in (str(one).strip() for one in copies) if copy)
 
 
-def _messages() -> Any:
-    columns = select(
-        Message.id,
-        Message.conversation_id,
-        Message.direction,
-        Message.author,
-        Message.author_name,
-        Message.content,
-        Message.text,
-        Message.subject,
-        Message.external_id,
-        Message.reply_to,
-        Message.group,
-        Message.is_automatic,
-        Message.fields,
-        Message.sent_at,
-        Message.edited_at,
-        _HAS_MORE,
-        Conversation.channel,
-        Conversation.seen_id,
-    )
-    return columns.join(Conversation, Conversation.id == Message.conversation_id)
-
-
-def _read(connection: Connection, statement: Any, language: str) -> tuple[Said, ...]:
-    rows = connection.execute(statement).all()
+def _read(connection: Connection, rows: Sequence[Any], language: str) -> tuple[Said, ...]:
     if not rows:
         return ()
     ids = [row.id for row in rows]
@@ -290,10 +323,7 @@ def _read(connection: Connection, statement: Any, language: str) -> tuple[Said, 
 
 def _files(connection: Connection, message_ids: Collection[int]) -> dict[int, list[File]]:
     found: dict[int, list[File]] = {}
-    rows = connection.execute(
-        select(*_FILE).where(among(Attachment.message_id, message_ids)).order_by(Attachment.id)
-    )
-    for row in rows:
+    for row in ask(connection, _FILES, messages=message_ids):
         found.setdefault(row.message_id, []).append(File(*row[1:]))
     return found
 
@@ -302,38 +332,12 @@ def _answered(connection: Connection, message_ids: Collection[int]) -> dict[int,
     """What these messages reply to, where it is not the message just before: that needs no words."""
     if not message_ids:
         return {}
-    target, before = aliased(Message), aliased(Message)
-    last = (
-        select(func.max(before.id))
-        .where(before.conversation_id == Message.conversation_id, before.id < Message.id)
-        .scalar_subquery()
-    )
-    rows = connection.execute(
-        select(Message.id, target.text)
-        .join(
-            target,
-            and_(target.conversation_id == Message.conversation_id, target.external_id == Message.reply_to),
-        )
-        .where(among(Message.id, message_ids), target.id != last)
-    )
+    rows = ask(connection, _ANSWERED, ids=message_ids)
     return {row.id: row.text for row in rows}
 
 
 def _dispatches(connection: Connection, message_ids: Collection[int]) -> dict[int, Dispatch]:
     if not message_ids:
         return {}
-    rows = connection.execute(
-        select(
-            Delivery.message_id,
-            Delivery.id,
-            Delivery.state,
-            Delivery.attempts,
-            Delivery.cause,
-            Delivery.error,
-            Delivery.due_at,
-            Delivery.settled_at,
-        )
-        .where(among(Delivery.message_id, message_ids))
-        .order_by(Delivery.id)  # what was sent again counts by its last delivery
-    )
+    rows = ask(connection, _DISPATCHES, messages=message_ids)
     return {row.message_id: Dispatch(*row[1:]) for row in rows}

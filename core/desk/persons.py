@@ -7,16 +7,36 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from core.contacts.model import Address, Contact
 from core.conversations.model import Conversation
 from core.conversations.routes import routes
-from core.database import among
+from core.database import among, ask
 from core.journal import Journal
 from core.lines.model import Account
 
 _APART = ("told-apart", "told-apart-undone", "contact-separated")
+
+
+_ADDRESSES = (
+    select(
+        Address.contact_id,
+        Address.kind,
+        Address.value,
+        Address.username,
+        Address.is_proved,
+        Address.closed_at,
+        Address.closed_why,
+    )
+    .where(among(Address.contact_id, "contacts"), Address.kind != "form")
+    .order_by(Address.id)
+)
+_CONVERSATIONS = (
+    select(Conversation.id, Conversation.channel, Conversation.created_at, Conversation.contact_id)
+    .where(Conversation.lead_id == bindparam("lead"))
+    .order_by(Conversation.last_in_at.desc().nulls_last(), Conversation.id.desc())
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +92,7 @@ def addresses_of(connection: Connection, contact_ids: Sequence[int]) -> dict[int
     What a site form calls a visitor who gave none is no address.
     """
     found: dict[int, tuple[KnownAddress, ...]] = {}
-    rows = connection.execute(
-        select(
-            Address.contact_id,
-            Address.kind,
-            Address.value,
-            Address.username,
-            Address.is_proved,
-            Address.closed_at,
-            Address.closed_why,
-        )
-        .where(among(Address.contact_id, contact_ids), Address.kind != "form")
-        .order_by(Address.id)
-    )
+    rows = ask(connection, _ADDRESSES, contacts=contact_ids)
     for row in rows:
         found[row.contact_id] = (*found.get(row.contact_id, ()), KnownAddress(*row[1:]))
     return found
@@ -110,16 +118,7 @@ def survivors(connection: Connection, contact_ids: Collection[int]) -> dict[int,
 
 def conversations(connection: Connection, lead_id: int) -> Sequence[Any]:
     """The conversations of a lead; the one an answer goes to first."""
-    return connection.execute(
-        select(
-            Conversation.id,
-            Conversation.channel,
-            Conversation.created_at,
-            Conversation.contact_id,
-        )
-        .where(Conversation.lead_id == lead_id)
-        .order_by(Conversation.last_in_at.desc().nulls_last(), Conversation.id.desc())
-    ).all()
+    return ask(connection, _CONVERSATIONS, lead=lead_id)
 
 
 def missing(name: str, addresses: Sequence[KnownAddress]) -> tuple[str, ...]:

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from core.automation.model import Robot, Timer, TimerState
+from core.database import among, ask
 from core.desk.cursors import Stretch
 from core.language import in_language
 
 LET_BE = (TimerState.SKIPPED, TimerState.CANCELLED, TimerState.FAILED)
+_RUNS = (
+    select(Timer.id, Robot.title, Timer.state, Timer.due_at, Timer.settled_at, Timer.reason)
+    .join(Robot, Robot.id == Timer.robot_id)
+    .where(Timer.lead_id == bindparam("lead"))
+)
+_PLANNED = (
+    _RUNS.where(Timer.state == TimerState.WAITING).order_by(Timer.due_at, Timer.id).limit(bindparam("limit"))
+)
+_LET_BE = _RUNS.where(among(Timer.state, LET_BE))
+_LAST_LET_BE = (
+    _LET_BE.where(Timer.visit_id == bindparam("visit"))
+    .order_by(Timer.settled_at.desc(), Timer.id.desc())
+    .limit(1)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,24 +50,13 @@ class Planned:
 
 def planned(connection: Connection, lead_id: int, *, language: str, limit: int = 5) -> tuple[Planned, ...]:
     """What waits for its moment, earliest first."""
-    waiting = (
-        _runs()
-        .where(Timer.lead_id == lead_id, Timer.state == TimerState.WAITING)
-        .order_by(Timer.due_at, Timer.id)
-        .limit(limit)
-    )
-    return _read(connection, waiting, language)
+    return _read(ask(connection, _PLANNED, lead=lead_id, limit=limit), language)
 
 
 def last_let_be(connection: Connection, lead_id: int, visit_id: int, *, language: str) -> Planned | None:
     """The latest run of this stay in a stage that did not happen, and why."""
-    latest = (
-        _runs()
-        .where(Timer.lead_id == lead_id, Timer.visit_id == visit_id, Timer.state.in_(LET_BE))
-        .order_by(Timer.settled_at.desc(), Timer.id.desc())
-        .limit(1)
-    )
-    return next(iter(_read(connection, latest, language)), None)
+    latest = ask(connection, _LAST_LET_BE, lead=lead_id, visit=visit_id)
+    return next(iter(_read(latest, language)), None)
 
 
 def let_be(connection: Connection, lead_id: int, stretch: Stretch, *, language: str) -> tuple[Planned, ...]:
@@ -59,20 +64,12 @@ def let_be(connection: Connection, lead_id: int, stretch: Stretch, *, language: 
 
     What a manager called off is not among them: the journal names who did it.
     """
-    runs = _runs().where(
-        Timer.lead_id == lead_id,
-        Timer.state.in_(LET_BE),
-        func.coalesce(Timer.reason, "") != "called-off",
-    )
-    return _read(connection, stretch.of(runs, Timer.settled_at, Timer.id), language)
+    runs = _LET_BE.where(func.coalesce(Timer.reason, "") != "called-off")
+    found = connection.execute(stretch.of(runs, Timer.settled_at, Timer.id), {"lead": lead_id})
+    return _read(found.all(), language)
 
 
-def _runs() -> Any:
-    columns = select(Timer.id, Robot.title, Timer.state, Timer.due_at, Timer.settled_at, Timer.reason)
-    return columns.join(Robot, Robot.id == Timer.robot_id)
-
-
-def _read(connection: Connection, statement: Any, language: str) -> tuple[Planned, ...]:
+def _read(rows: Sequence[Any], language: str) -> tuple[Planned, ...]:
     return tuple(
         Planned(
             row.id,
@@ -82,5 +79,5 @@ def _read(connection: Connection, statement: Any, language: str) -> tuple[Planne
             row.settled_at,
             row.reason,
         )
-        for row in connection.execute(statement)
+        for row in rows
     )

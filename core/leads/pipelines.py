@@ -5,9 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
+from core.database import ask
 from core.leads.model import JunkReason, Stage, StageKind
+
+_STAGES = select(Stage.id, Stage.pipeline_id, Stage.name, Stage.title, Stage.kind, Stage.position).order_by(
+    Stage.pipeline_id, Stage.position
+)
+_OF_PIPELINE = _STAGES.where(Stage.pipeline_id == bindparam("pipeline"))
+_REASONS = select(JunkReason.id, JunkReason.name, JunkReason.title)
+_OFFERED = _REASONS.where(JunkReason.pipeline_id == bindparam("pipeline"), JunkReason.is_active).order_by(
+    JunkReason.position
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +47,12 @@ class Reason:
 
 def stages(connection: Connection, pipeline_id: int) -> tuple[StageRef, ...]:
     """The stages of a pipeline, in order."""
-    rows = connection.execute(
-        select(Stage.id, Stage.pipeline_id, Stage.name, Stage.title, Stage.kind, Stage.position)
-        .where(Stage.pipeline_id == pipeline_id)
-        .order_by(Stage.position)
-    )
-    return tuple(StageRef(*row) for row in rows)
+    return tuple(StageRef(*row) for row in ask(connection, _OF_PIPELINE, pipeline=pipeline_id))
 
 
 def all_stages(connection: Connection) -> dict[int, StageRef]:
     """Every stage of every pipeline by id; a company has a few dozen."""
-    rows = connection.execute(
-        select(Stage.id, Stage.pipeline_id, Stage.name, Stage.title, Stage.kind, Stage.position).order_by(
-            Stage.pipeline_id, Stage.position
-        )
-    )
-    return {row.id: StageRef(*row) for row in rows}
+    return {row.id: StageRef(*row) for row in ask(connection, _STAGES)}
 
 
 def initial_stage(connection: Connection, pipeline_id: int) -> StageRef:
@@ -62,15 +62,9 @@ def initial_stage(connection: Connection, pipeline_id: int) -> StageRef:
 
 def reasons(connection: Connection, pipeline_id: int) -> tuple[Reason, ...]:
     """The reasons a manager may choose from, in order."""
-    rows = connection.execute(
-        select(JunkReason.id, JunkReason.name, JunkReason.title)
-        .where(JunkReason.pipeline_id == pipeline_id, JunkReason.is_active)
-        .order_by(JunkReason.position)
-    )
-    return tuple(Reason(*row) for row in rows)
+    return tuple(Reason(*row) for row in ask(connection, _OFFERED, pipeline=pipeline_id))
 
 
 def all_reasons(connection: Connection) -> dict[int, Reason]:
     """Every reason by id, also those no longer offered: history names them."""
-    rows = connection.execute(select(JunkReason.id, JunkReason.name, JunkReason.title))
-    return {row.id: Reason(*row) for row in rows}
+    return {row.id: Reason(*row) for row in ask(connection, _REASONS)}

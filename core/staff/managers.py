@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from core import journal
 from core.database import Transaction, among, ask
@@ -55,6 +55,9 @@ _COLUMNS = (
     Manager.is_reachable,
 )
 _ACTIVE = select(*_COLUMNS).where(Manager.is_active).order_by(Manager.position, Manager.id)
+_BY_TELEGRAM = select(*_COLUMNS).where(Manager.telegram_id == bindparam("telegram_id"), Manager.is_active)
+_BY_ID = select(*_COLUMNS).where(Manager.id == bindparam("manager"))
+_NAMES = select(Manager.id, Manager.name).where(among(Manager.id, "ids"))
 _STAFF = select(Manager.telegram_id).where(among(Manager.telegram_id, "telegram_ids"), Manager.is_active)
 
 
@@ -66,22 +69,19 @@ def active(connection: Connection) -> tuple[Person, ...]:
 
 def by_telegram(connection: Connection, telegram_id: int) -> Person | None:
     """The active manager with this Telegram id."""
-    row = connection.execute(
-        select(*_COLUMNS).where(Manager.telegram_id == telegram_id, Manager.is_active)
-    ).first()
-    return Person(*row) if row else None
+    rows = ask(connection, _BY_TELEGRAM, telegram_id=telegram_id)
+    return Person(*rows[0]) if rows else None
 
 
 def by_id(connection: Connection, manager_id: int) -> Person | None:
     """A manager by id, also one who has left: history names them."""
-    row = connection.execute(select(*_COLUMNS).where(Manager.id == manager_id)).first()
-    return Person(*row) if row else None
+    rows = ask(connection, _BY_ID, manager=manager_id)
+    return Person(*rows[0]) if rows else None
 
 
 def names(connection: Connection, ids: Collection[int]) -> dict[int, str]:
     """Names of managers, also of those who have left."""
-    rows = connection.execute(select(Manager.id, Manager.name).where(among(Manager.id, ids)))
-    return {row.id: row.name for row in rows}
+    return {row.id: row.name for row in ask(connection, _NAMES, ids=ids)}
 
 
 def staff_among(tx: Transaction, telegram_ids: Collection[int]) -> set[int]:
