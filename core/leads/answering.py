@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, exists, func, or_, select, update
 
 from core import journal
 from core.channel import OutboundFile, Span
@@ -25,6 +25,23 @@ from core.leads.pipelines import all_stages, stages
 from core.leads.stages import Move, enter_stages
 from core.staff import managers
 from core.staff.managers import Person
+
+_LEAD = select(
+    Lead.id,
+    Lead.number,
+    Lead.contact_id,
+    Lead.pipeline_id,
+    Lead.stage_id,
+    Lead.outcome,
+    Lead.taken_at,
+    Lead.responsible_id,
+).where(Lead.id == bindparam("lead"))
+_LAST_CONVERSATION = (
+    select(Conversation.id)
+    .where(Conversation.lead_id == bindparam("lead"))
+    .order_by(Conversation.last_in_at.desc().nulls_last(), Conversation.id.desc())
+    .limit(1)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,32 +233,17 @@ def _calls(lead_id: int) -> tuple[ColumnElement[bool], ...]:
 
 
 def _lead(tx: Transaction, lead_id: int) -> Any:
-    contact_id = tx.connection.execute(select(Lead.contact_id).where(Lead.id == lead_id)).scalar_one_or_none()
-    if contact_id is None:
+    found = tx.ask(_LEAD, lead=lead_id)
+    if not found:
         raise Refusal("refused-lead-gone")
-    lock_contacts(tx, [contact_id])
-    return tx.connection.execute(
-        select(
-            Lead.id,
-            Lead.number,
-            Lead.contact_id,
-            Lead.pipeline_id,
-            Lead.stage_id,
-            Lead.outcome,
-            Lead.taken_at,
-            Lead.responsible_id,
-        ).where(Lead.id == lead_id)
-    ).one()
+    lock_contacts(tx, [found[0].contact_id])
+    (lead,) = tx.ask(_LEAD, lead=lead_id)  # as it is now that nobody else works on it
+    return lead
 
 
 def _route(tx: Transaction, lead: Any, conversation_id: int | None) -> Route:
     if conversation_id is None:
-        conversation_id = tx.connection.execute(
-            select(Conversation.id)
-            .where(Conversation.lead_id == lead.id)
-            .order_by(Conversation.last_in_at.desc().nulls_last(), Conversation.id.desc())
-            .limit(1)
-        ).scalar_one_or_none()
+        conversation_id = next((row.id for row in tx.ask(_LAST_CONVERSATION, lead=lead.id)), None)
     found = open_routes(tx, [conversation_id], is_automatic=False) if conversation_id is not None else {}
     if conversation_id is None or conversation_id not in found:
         raise Refusal("refused-no-way", number=lead.number)

@@ -24,6 +24,27 @@ OUTCOMES = {
     StageKind.FAILURE: LeadOutcome.FAILURE,
 }
 
+_CONTACTS = select(Lead.contact_id).where(among(Lead.id, "ids"))
+_LEADS = (
+    select(
+        Lead.id,
+        Lead.number,
+        Lead.contact_id,
+        Lead.pipeline_id,
+        Lead.stage_id,
+        Lead.visit_id,
+        Lead.outcome,
+    )
+    .where(among(Lead.id, "ids"))
+    .order_by(Lead.id)
+    .with_for_update()
+)
+_CONVERSATIONS = (
+    select(Conversation.lead_id, Conversation.id)
+    .where(among(Conversation.lead_id, "leads"))
+    .order_by(Conversation.last_in_at.asc().nulls_first(), Conversation.id)
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Move:
@@ -69,27 +90,9 @@ def enter_stages(tx: Transaction, moves: Sequence[Move]) -> None:
     A lead that is in the stage already is left alone. Raises Refusal for a closed lead, a stage of another
     pipeline, a failure without a reason, or when somebody has moved the lead since the asker saw it.
     """
-    contacts = tx.connection.execute(
-        select(Lead.contact_id).where(among(Lead.id, [move.lead_id for move in moves]))
-    )
-    lock_contacts(tx, [row[0] for row in contacts])
-    leads = {
-        row.id: row
-        for row in tx.connection.execute(
-            select(
-                Lead.id,
-                Lead.number,
-                Lead.contact_id,
-                Lead.pipeline_id,
-                Lead.stage_id,
-                Lead.visit_id,
-                Lead.outcome,
-            )
-            .where(among(Lead.id, [move.lead_id for move in moves]))
-            .order_by(Lead.id)
-            .with_for_update()
-        )
-    }
+    ids = [move.lead_id for move in moves]
+    lock_contacts(tx, [row.contact_id for row in tx.ask(_CONTACTS, ids=ids)])
+    leads = {row.id: row for row in tx.ask(_LEADS, ids=ids)}
     stages, reasons = all_stages(tx.connection), all_reasons(tx.connection)
     changed: list[tuple[Any, StageRef, Move]] = []
     for move in moves:
@@ -110,21 +113,8 @@ def enter_stages(tx: Transaction, moves: Sequence[Move]) -> None:
 
 def reopen(tx: Transaction, lead_id: int, actor: str) -> None:
     """A closed lead is open again, at the beginning of its pipeline. Raises Refusal when it is not closed."""
-    contact_id = tx.connection.execute(select(Lead.contact_id).where(Lead.id == lead_id)).scalar_one()
-    lock_contacts(tx, [contact_id])
-    lead = tx.connection.execute(
-        select(
-            Lead.id,
-            Lead.number,
-            Lead.contact_id,
-            Lead.pipeline_id,
-            Lead.visit_id,
-            Lead.stage_id,
-            Lead.outcome,
-        )
-        .where(Lead.id == lead_id)
-        .with_for_update()
-    ).one()
+    lock_contacts(tx, [row.contact_id for row in tx.ask(_CONTACTS, ids=[lead_id])])
+    (lead,) = tx.ask(_LEADS, ids=[lead_id])
     if lead.outcome == LeadOutcome.OPEN:
         raise Refusal("refused-lead-open", number=lead.number)
     stage = initial_stage(tx.connection, lead.pipeline_id)
@@ -198,9 +188,4 @@ def _write(tx: Transaction, changed: Sequence[tuple[Any, StageRef, Move]]) -> No
 
 def _latest_conversations(tx: Transaction, lead_ids: Sequence[int]) -> dict[int, int]:
     """The conversation in which each lead was last active: where a robot of the new stage would write."""
-    rows = tx.connection.execute(
-        select(Conversation.lead_id, Conversation.id)
-        .where(among(Conversation.lead_id, lead_ids))
-        .order_by(Conversation.last_in_at.asc().nulls_first(), Conversation.id)
-    )
-    return {row.lead_id: row.id for row in rows}
+    return {row.lead_id: row.id for row in tx.ask(_CONVERSATIONS, leads=lead_ids)}
