@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -327,13 +327,13 @@ async def test_a_lost_connection_of_the_listener_is_opened_anew(
         Database.opened(postgres_url, clock=clock) as one,
         Database.opened(postgres_url, clock=clock) as other,
     ):
-        await until_listening(one, 2)
+        lost = await until_listening(one, 2)
         await one.transact(
-            lambda tx: tx.connection.execute(
-                text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'")
-            )
+            lambda tx: [
+                tx.connection.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid}) for pid in lost
+            ]
         )
-        await until_listening(one, 2, within=10)
+        await until_listening(one, 2, but=lost, within=10)
         heard = asyncio.create_task(other.hints.wait("staff", clock, NOON + timedelta(hours=1)))
         await one.transact(lambda tx: tx.hint("staff"))
         await asyncio.wait_for(heard, 5)
@@ -500,11 +500,17 @@ async def until(holds: Callable[[], bool], within: float = 5) -> None:
         await asyncio.sleep(0.01)
 
 
-async def until_listening(database: Database, count: int, within: float = 5) -> None:
+async def until_listening(
+    database: Database, count: int, *, but: Collection[int] = (), within: float = 5
+) -> set[int]:
+    """The processes of PostgreSQL for whoever listens, once there are so many; `but` are those that are going."""
     deadline = asyncio.get_running_loop().time() + within
     asked = text(
-        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()"
+        "SELECT pid FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname = current_database()"
     )
-    while await database.read(lambda c: c.execute(asked).scalar_one()) < count:
+    while True:
+        found = {row.pid for row in await database.read(lambda c: c.execute(asked).all())}.difference(but)
+        if len(found) >= count:
+            return found
         assert asyncio.get_running_loop().time() < deadline, "nobody listens"
         await asyncio.sleep(0.02)
