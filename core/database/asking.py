@@ -1,4 +1,4 @@
-"""Selects that every batch asks: compiled once, and asked as plain SQL from then on."""
+"""Selects that stand at the top of their file: compiled once, and asked as plain SQL from then on."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ def ask(connection: Connection, statement: Select[*Ts], **given: Any) -> Sequenc
     """All rows of a select that stands at the top of its file, with these values for its named parameters.
 
     The rows have the select's columns as attributes, of the types that `execute` would give them. SQLAlchemy takes
-    longer to find what it has compiled of a statement than SQLite to answer it; here it is found at once. Lists of
-    keys are given with `among`: a statement whose SQL depends on its values (`in_`) is refused with TypeError, and so
-    is a value that it has no parameter for, or a parameter without a value.
+    longer to find what it has compiled of a statement than SQLite to answer it; here it is found at once. It is kept
+    for good, so a statement put together while the program runs is for `execute`.
+
+    Lists of keys are given with `among`. Raises TypeError for a statement whose SQL depends on its values (`in_`), for
+    a value that it has no parameter for, and for a parameter without a value.
     """
     plan = _plans.get((statement, connection.dialect.name))
     if plan is None:
