@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeVarTuple
 
 from sqlalchemy import Connection, Dialect, Row, Select
@@ -44,7 +44,7 @@ class _Plan:
         columns = [column.type.dialect_impl(dialect) for column in statement.selected_columns]
         readers = [column.result_processor(dialect, None) for column in columns]
         self._read = [(place, read) for place, read in enumerate(readers) if read is not None]
-        self._row: Callable[[Iterable[Any]], Any] | None = None
+        self._row: Any = None  # the kind of its rows, once the database has named their fields
 
     def parameters(self, given: dict[str, Any]) -> tuple[Any, ...]:
         if wrong := self._required ^ given.keys():
@@ -62,13 +62,12 @@ class _Plan:
         if not rows or not self._read:
             return rows
         if self._row is None:
-            self._row = _made(namedtuple("Row", rows[0]._fields, rename=True))  # noqa: PYI024 - known only here
+            self._row = _row_of(rows[0]._fields)
         columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
         for place, read in self._read:
             columns[place] = [read(value) for value in columns[place]]
-        return list(map(self._row, zip(*columns, strict=True)))
+        return list(map(self._row._make, zip(*columns, strict=True)))
 
 
-def _made(row: Any) -> Callable[[Iterable[Any]], Any]:
-    make: Callable[[Iterable[Any]], Any] = row._make
-    return make
+def _row_of(fields: Sequence[str]) -> Any:
+    return namedtuple("Row", fields, rename=True)  # noqa: PYI024 - which fields, only the select says

@@ -13,7 +13,6 @@ from sqlalchemy import select, update
 from core import journal
 from core.automation import timers
 from core.automation.model import Timer
-from core.contacts.people import lock_contacts
 from core.conversations.redrawing import redraw_cards
 from core.database import Transaction
 from core.desk.telling import tell_closed
@@ -22,7 +21,7 @@ from core.leads import assignment, stages
 from core.leads.answering import take_up, wait_again
 from core.leads.model import Lead, LeadOutcome, Stage, StageKind
 from core.leads.pipelines import all_stages
-from core.leads.stages import Move, enter_stages
+from core.leads.stages import Move, enter_stages, hold_leads
 from core.staff.managers import Person
 from core.staff.model import Manager
 
@@ -149,25 +148,9 @@ def require_staff(tx: Transaction, person: Person) -> None:
 
 def lead_of(tx: Transaction, lead_id: int, seen: int | None = None) -> Any:
     """The lead, its contact locked first as everywhere. Raises Refusal when it is gone or not as seen."""
-    contact_id = tx.connection.execute(select(Lead.contact_id).where(Lead.id == lead_id)).scalar_one_or_none()
-    if contact_id is None:
+    lead = hold_leads(tx, [lead_id]).get(lead_id)
+    if lead is None:
         raise Refusal("refused-lead-gone")
-    lock_contacts(tx, [contact_id])
-    lead = tx.connection.execute(
-        select(
-            Lead.id,
-            Lead.number,
-            Lead.contact_id,
-            Lead.pipeline_id,
-            Lead.stage_id,
-            Lead.visit_id,
-            Lead.outcome,
-            Lead.responsible_id,
-            Lead.taken_at,
-        )
-        .where(Lead.id == lead_id)
-        .with_for_update()
-    ).one()
     if seen is not None and fence(lead.visit_id) != seen:
         raise Refusal("refused-lead-moved", number=lead.number)
     return lead

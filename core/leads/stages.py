@@ -34,6 +34,8 @@ _LEADS = (
         Lead.stage_id,
         Lead.visit_id,
         Lead.outcome,
+        Lead.responsible_id,
+        Lead.taken_at,
     )
     .where(among(Lead.id, "ids"))
     .order_by(Lead.id)
@@ -84,15 +86,19 @@ def begin(tx: Transaction, stage: StageRef, lead_id: int, actor: str) -> FirstVi
     )
 
 
+def hold_leads(tx: Transaction, lead_ids: Sequence[int]) -> dict[int, Any]:
+    """These leads as they are now, until the commit nobody else's; their contacts are locked first, as everywhere."""
+    lock_contacts(tx, [row.contact_id for row in tx.ask(_CONTACTS, ids=lead_ids)])
+    return {row.id: row for row in tx.ask(_LEADS, ids=lead_ids)}
+
+
 def enter_stages(tx: Transaction, moves: Sequence[Move]) -> None:
     """Move leads to other stages; what was scheduled for the stays they leave is cancelled by the events.
 
     A lead that is in the stage already is left alone. Raises Refusal for a closed lead, a stage of another
     pipeline, a failure without a reason, or when somebody has moved the lead since the asker saw it.
     """
-    ids = [move.lead_id for move in moves]
-    lock_contacts(tx, [row.contact_id for row in tx.ask(_CONTACTS, ids=ids)])
-    leads = {row.id: row for row in tx.ask(_LEADS, ids=ids)}
+    leads = hold_leads(tx, [move.lead_id for move in moves])
     stages, reasons = all_stages(tx.connection), all_reasons(tx.connection)
     changed: list[tuple[Any, StageRef, Move]] = []
     for move in moves:
@@ -113,8 +119,7 @@ def enter_stages(tx: Transaction, moves: Sequence[Move]) -> None:
 
 def reopen(tx: Transaction, lead_id: int, actor: str) -> None:
     """A closed lead is open again, at the beginning of its pipeline. Raises Refusal when it is not closed."""
-    lock_contacts(tx, [row.contact_id for row in tx.ask(_CONTACTS, ids=[lead_id])])
-    (lead,) = tx.ask(_LEADS, ids=[lead_id])
+    lead = hold_leads(tx, [lead_id])[lead_id]
     if lead.outcome == LeadOutcome.OPEN:
         raise Refusal("refused-lead-open", number=lead.number)
     stage = initial_stage(tx.connection, lead.pipeline_id)
