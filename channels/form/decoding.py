@@ -74,15 +74,18 @@ def media_type(content_type: str) -> tuple[str, str | None]:
 
 def decoded(data: bytes, charset: str | None = None) -> str:
     """The text of bytes: in the charset they claim, else UTF-8, else windows-1251, which takes everything."""
-    for name in (charset, "utf-8-sig"):
-        try:
-            if name and codecs.lookup(name).name in _CHARSETS:
-                return data.decode(name)
-        except (LookupError, UnicodeError, ValueError):
-            continue
-    return data.decode("cp1251", errors="replace")
+    try:
+        if charset and codecs.lookup(charset).name in _CHARSETS:
+            return data.decode(charset).removeprefix(_BOM)
+    except (LookupError, UnicodeError, ValueError):
+        pass  # it claims what does not exist, or what it is not
+    try:
+        return data.decode().removeprefix(_BOM)
+    except UnicodeError:
+        return data.decode("cp1251", errors="replace")
 
 
+_BOM = "\ufeff"  # the mark that some editors put before UTF-8
 _CHARSET = re.compile(r"charset\s{0,3}=\s{0,3}\"?([\w.:-]{1,40})", re.IGNORECASE)
 # Those a form is written in; the standard library also knows codecs that unpack or run far.
 _CHARSETS = frozenset(
