@@ -8,6 +8,7 @@ raw SQL of `benchmarks.floor` first, many at once.
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -139,6 +140,7 @@ async def _floor_of(ground: Ground) -> AsyncIterator[Floor]:
 
 
 if __name__ == "__main__":
+    gc.freeze()  # as the program does with what it has imported: none of it ever becomes garbage
     asyncio.run(
         serve(
             Ground(os.environ["BENCHMARK_DATABASE"], 0),
