@@ -161,6 +161,7 @@ async def test_other_lines_methods_and_paths_are_told_apart_and_tell_nothing(web
     async with web.client.get(FORM) as answer:
         assert answer.status == 405
         assert answer.headers["Allow"] == "OPTIONS,POST"
+        assert answer.headers["Server"] == "openlines"  # no library, no version
     async with web.client.get("/../../etc/passwd") as answer:
         assert (answer.status, await answer.json()) == (404, {"error": "Not Found"})
 
