@@ -53,7 +53,7 @@ clean: ## remove .venv and what the tools have kept
 $(READY): requirements.lock pyproject.toml
 	@if [ -n "$(PYTHON)" ] || ! $(BIN)/python -c "$(SUPPORTED)" 2>/dev/null; then \
 	  found=; \
-	  for python in $(or $(PYTHON),python3.13 python3.12 python3.11 python3); do \
+	  for python in $(or $(PYTHON),python3 python3.13 python3.12 python3.11); do \
 	    if $$python -c "$(SUPPORTED)" 2>/dev/null; then found=$$python; break; fi; \
 	  done; \
 	  if [ -z "$$found" ]; then \
