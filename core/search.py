@@ -29,10 +29,10 @@ def index(tx: Transaction, entries: Sequence[tuple[int, str]]) -> None:
     if not rows:
         return
     if tx.is_sqlite:
-        tx.connection.exec_driver_sql("INSERT INTO search (rowid, body) VALUES (?, ?)", rows)
+        tx.run("INSERT INTO search (rowid, body) VALUES (?, ?)", rows)
     else:
         ids, bodies = [row[0] for row in rows], [row[1] for row in rows]
-        tx.connection.exec_driver_sql(
+        tx.run(
             "INSERT INTO search (rowid, body) SELECT * FROM unnest($1::bigint[], $2::text[])", (ids, bodies)
         )
 
@@ -48,9 +48,9 @@ def forget(tx: Transaction, ids: Sequence[int]) -> None:
     if not ids:
         return
     if tx.is_sqlite:
-        tx.connection.exec_driver_sql("DELETE FROM search WHERE rowid = ?", [(id,) for id in ids])
+        tx.run("DELETE FROM search WHERE rowid = ?", [(id,) for id in ids])
     else:
-        tx.connection.exec_driver_sql("DELETE FROM search WHERE rowid = ANY ($1::bigint[])", (list(ids),))
+        tx.run("DELETE FROM search WHERE rowid = ANY ($1::bigint[])", (list(ids),))
 
 
 def find(connection: Connection, query: str, limit: int = 200) -> list[int]:

@@ -8,6 +8,8 @@ from typing import Any, TypeVarTuple
 
 from sqlalchemy import Connection, Dialect, Row, Select
 
+from core.database.plain import fetch
+
 Ts = TypeVarTuple("Ts")
 _plans: dict[tuple[Select[*tuple[Any, ...]], str], _Plan] = {}
 
@@ -25,7 +27,7 @@ def ask(connection: Connection, statement: Select[*Ts], **given: Any) -> Sequenc
     plan = _plans.get((statement, connection.dialect.name))
     if plan is None:
         plan = _plans[(statement, connection.dialect.name)] = _Plan(statement, connection.dialect)
-    return plan.read(connection.exec_driver_sql(plan.sql, plan.parameters(given)).all())
+    return plan.read(*fetch(connection, plan.sql, plan.parameters(given)))
 
 
 class _Plan:
@@ -57,17 +59,19 @@ class _Plan:
             ]
         )
 
-    def read(self, rows: Sequence[Any]) -> Sequence[Any]:
-        """The rows with each value as its column's type reads it."""
-        if not rows or not self._read:
-            return rows
+    def read(self, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Sequence[Any]:
+        """The rows by their columns' names, with each value as its column's type reads it."""
+        if not rows:
+            return ()
         if self._row is None:
-            self._row = _row_of(rows[0]._fields)
-        columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
-        for place, read in self._read:
-            columns[place] = [read(value) for value in columns[place]]
-        return list(map(self._row._make, zip(*columns, strict=True)))
+            self._row = _row_of(names)
+        if self._read:
+            columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
+            for place, read in self._read:
+                columns[place] = [read(value) for value in columns[place]]
+            rows = list(zip(*columns, strict=True))
+        return list(map(self._row._make, rows))
 
 
-def _row_of(fields: Sequence[str]) -> Any:
-    return namedtuple("Row", fields, rename=True)  # noqa: PYI024 - which fields, only the select says
+def _row_of(names: Sequence[str]) -> Any:
+    return namedtuple("Row", names, rename=True)  # noqa: PYI024 - which fields, only the select says

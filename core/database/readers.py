@@ -43,7 +43,7 @@ class Readers:
         return await loop.run_in_executor(self._threads, context.run, self._ask, query)
 
     def _ask(self, query: Callable[[Connection], T]) -> T:
-        with self._engine.connect() as connection:
+        with self._engine.begin() as connection:
             return query(connection)
 
     def close(self) -> None:

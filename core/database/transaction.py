@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, RowMapping, Select, Table
 
 from core.database.asking import ask
 from core.database.model import Model
+from core.database.plain import run
 from core.database.rows import columns_of, insert_plan, update_plan
 from core.events import Event
 
@@ -66,6 +67,10 @@ class Transaction:
         """All rows of a select, as mappings."""
         return self.connection.execute(statement).mappings().all()
 
+    def run(self, sql: str, parameters: tuple[Any, ...] | list[tuple[Any, ...]]) -> None:
+        """A statement in the database's own SQL that gives no rows, see `core.database.plain.run`."""
+        run(self.connection, sql, parameters)
+
     def insert(self, model: type[Model], rows: Sequence[Mapping[str, Any]]) -> None:
         """Write many rows of one table in one statement. Every row has the keys of the first one.
 
@@ -106,7 +111,7 @@ class Transaction:
             if values[0] is not None or values.count(None) < len(values)
         }
         plan = insert_plan(table, tuple(filled), self.connection.dialect)
-        self.connection.exec_driver_sql(plan.sql + ending, plan.parameters(filled))
+        self.run(plan.sql + ending, plan.parameters(filled))
 
     def update(self, model: type[Model], rows: Sequence[Mapping[str, Any]]) -> None:
         """Change many rows of one table by their `id`; the other keys of each row are the new values."""
@@ -117,7 +122,7 @@ class Transaction:
         plan = update_plan(table, names, self.connection.dialect)
         # Sorted, so that two transactions changing the same rows wait for each other instead of embracing.
         ordered = sorted(rows, key=itemgetter("id"))
-        self.connection.exec_driver_sql(plan.sql, plan.parameters(columns_of(ordered, names)))
+        self.run(plan.sql, plan.parameters(columns_of(ordered, names)))
 
     def lock_keys(self, keys: Iterable[str]) -> None:
         """Until the commit nobody else works with these keys. Taken in one order, so two takers cannot embrace."""

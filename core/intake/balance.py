@@ -54,7 +54,7 @@ class Tally:
         marks = "?" if tx.is_sqlite else "$"
         names = ", ".join(marks if tx.is_sqlite else f"${i}" for i in range(1, len(COUNTED) + 3))
         day = tx.now.date()
-        tx.connection.exec_driver_sql(
+        tx.run(
             _ADD.format(columns=", ".join(COUNTED), marks=names),
             (
                 self._account_id,
