@@ -132,6 +132,8 @@ class People:
         """
         if conversation_contact is not None:
             return Match(self.get(conversation_contact), "conversation")
+        if not any(address.key in self._by_key for address in sender.addresses):
+            return ()  # a stranger, as most first messages are
         for address in sender.addresses:
             if address.kind not in EVERYWHERE and (holders := self._by_key.get(address.key)):
                 return Match(holders[0], address.key)

@@ -237,7 +237,9 @@ def test_windows_1251_of_an_old_site_is_read() -> None:
 
 @pytest.mark.parametrize("content_type", [JSON, JSON + "; charset=utf-8", JSON + "; charset=nonsense"])
 def test_the_mark_some_editors_put_before_utf_8_is_no_part_of_the_form(content_type: str) -> None:
-    body = b"\xef\xbb\xbf" + json.dumps({"name": "Анна", "message": "Здравствуйте"}, ensure_ascii=False).encode()
+    body = (
+        b"\xef\xbb\xbf" + json.dumps({"name": "Анна", "message": "Здравствуйте"}, ensure_ascii=False).encode()
+    )
     assert understood(normalise(body, content_type, NOW)).text == "Здравствуйте"
 
 
