@@ -78,6 +78,11 @@ class Database:
                         "application_name": "openlines",
                         "statement_timeout": "60000",
                         "idle_in_transaction_session_timeout": "30000",
+                        # Plans are kept, and one made while a table was small would read it whole for a long time.
+                        # Every query that grows has its index; without this a new line slows down by half until
+                        # the server has counted its rows.
+                        "enable_seqscan": "off",
+                        "jit": "off",  # before version 18 a plan without a choice would look dear enough for it
                     }
                 },
             )

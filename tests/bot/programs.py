@@ -15,6 +15,7 @@ import structlog
 from pydantic import SecretStr
 from sqlalchemy import func, select
 
+from core.conversations.model import Delivery
 from core.staff.model import StaffUpdate
 from openlines.application import Program, opened
 from openlines.settings import Bot as BotSettings
@@ -86,6 +87,12 @@ class Story:
         """Wait until the bot is done with whatever managers did: half-done work is taken again after a long time."""
         count = select(func.count()).select_from(StaffUpdate)
         while await self.program.db.read(lambda connection: connection.scalar(count)):  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.02)
+
+    async def all_settled(self) -> None:
+        """Wait until the program knows of all it has sent that it has arrived; until then it counts as not seen."""
+        sending = select(func.count()).select_from(Delivery).where(Delivery.state == "sending")
+        while await self.program.db.read(lambda connection: connection.scalar(sending)):  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.02)
 
     def read(self, person: Person) -> str:

@@ -157,6 +157,7 @@ async def test_what_an_answer_of_the_customer_answers_is_said_unless_it_stands_j
     await story.all_handled()
     await anna.writes(story.line, "да", reply_to=six)
     assert "в ответ на" not in (await story.admin.sees(story.staff, "\nда")).text
+    await story.all_settled()
     await anna.writes(story.line, "лучше так", reply_to=five)
     answer = await story.admin.sees(story.staff, "лучше так")
     assert answer.text.splitlines()[1:] == ["↩ в ответ на: «Вам удобно в пять?»", "лучше так"]
