@@ -63,11 +63,12 @@ def noting(database: Database) -> Iterator[Asked]:
 
 
 def read_whole(connection: Connection, asked: Asked) -> list[str]:
-    """The growing tables that a plan reads from end to end, with the statement that does."""
+    """The growing tables that a plan reads from end to end, with the statement that does.
+
+    Those of a test are so small that reading them whole would be cheapest: none may be read so even then.
+    """
     found: list[str] = []
     postgresql = connection.dialect.name == "postgresql"
-    if postgresql:  # tables of a test are so small that reading them whole is cheapest
-        connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
     for statement, parameters in asked.items():
         explain = "EXPLAIN " if postgresql else "EXPLAIN QUERY PLAN "
         rows = connection.exec_driver_sql(explain + statement, parameters).all()
