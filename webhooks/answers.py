@@ -13,10 +13,7 @@ def answer(
 ) -> web.Response:
     """An answer with this content as a JSON object in UTF-8."""
     # Half of a pair of surrogates, which a stranger may send, is no text; JSON writes it as `\ud83d`, so do we.
-    body = _to_json(content).encode("utf-8", "backslashreplace")
+    body = json.dumps(content, ensure_ascii=False).encode("utf-8", "backslashreplace")
     return web.Response(
         body=body, status=status, headers=headers, content_type="application/json", charset="utf-8"
     )
-
-
-_to_json = json.JSONEncoder(ensure_ascii=False).encode  # `dumps` would make one for every answer

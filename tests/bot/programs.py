@@ -13,7 +13,7 @@ from pathlib import Path
 
 import structlog
 from pydantic import SecretStr
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 
 from core.conversations.model import Delivery
 from core.staff.model import StaffUpdate
@@ -85,14 +85,14 @@ class Story:
 
     async def all_handled(self) -> None:
         """Wait until the bot is done with whatever managers did: half-done work is taken again after a long time."""
-        count = select(func.count()).select_from(StaffUpdate)
-        while await self.program.db.read(lambda connection: connection.scalar(count)):  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0.02)
+        await self._until_none(select(func.count()).select_from(StaffUpdate))
 
     async def all_settled(self) -> None:
         """Wait until the program knows of all it has sent that it has arrived; until then it counts as not seen."""
-        sending = select(func.count()).select_from(Delivery).where(Delivery.state == "sending")
-        while await self.program.db.read(lambda connection: connection.scalar(sending)):  # noqa: ASYNC110 - nobody tells
+        await self._until_none(select(func.count()).select_from(Delivery).where(Delivery.state == "sending"))
+
+    async def _until_none(self, count: Select[int]) -> None:
+        while await self.program.db.read(lambda connection: connection.scalar(count)):  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.02)
 
     def read(self, person: Person) -> str:
