@@ -101,8 +101,11 @@ def leads_page(
     page = _rows().where(belongs)
     if (cursor := read_cursor(after)) is not None:
         at, lead_id = cursor
-        beyond = (column > at, Lead.id > lead_id) if is_rising else (column < at, Lead.id < lead_id)
-        page = page.where(or_(beyond[0], and_(column == at, beyond[1])))
+        page = (
+            page.where(column >= at, or_(column > at, Lead.id > lead_id))
+            if is_rising
+            else page.where(column <= at, or_(column < at, Lead.id < lead_id))
+        )
     order = (column.asc(), Lead.id.asc()) if is_rising else (column.desc(), Lead.id.desc())
     found = connection.execute(page.order_by(*order).limit(limit + 1)).all()
     rows = read_rows(connection, found[:limit], language)

@@ -107,7 +107,7 @@ class Lead(Model):
         partial_index("ix_lead_stage", "stage_id", "active_at", "id", where="outcome = 'open'"),
         partial_index("ix_lead_waiting", "waiting_since", "id", where="outcome = 'open'"),
         partial_index("ix_lead_open", "active_at", "id", where="outcome = 'open'"),
-        Index("ix_lead_closed", "closed_at"),
+        partial_index("ix_lead_closed", "closed_at", where="closed_at IS NOT NULL"),
         partial_index("ix_lead_taken", "taken_at", where="taken_at IS NOT NULL"),
         partial_index("ix_lead_answered", "first_answer_at", where="first_answer_at IS NOT NULL"),
         Index("ix_lead_created", "created_at"),
