@@ -21,6 +21,9 @@ class StageEntered:
     by: int | None = None  # the manager whose doing it is: they have it before them
     language: str | None = None  # what the customer reads, when the cause told
     is_silent: bool = False  # the customer opened the chat, and has said nothing yet
+    is_let_in: bool = (
+        False  # in this transaction the exclusions were asked about all that is known of the person
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,7 +172,15 @@ def _performed(tx: Transaction, runs: Sequence[Run]) -> list[tuple[Run, str]]:
 
 def _run(robot: RobotRef, event: StageEntered) -> Run:
     key = run_key(robot.id, event.lead_id, f"visit:{event.visit_id}", once=robot.once_per_lead)
-    return Run(robot, event.lead_id, event.visit_id, event.conversation_id, key, event.language)
+    return Run(
+        robot,
+        event.lead_id,
+        event.visit_id,
+        event.conversation_id,
+        key,
+        event.language,
+        is_let_in=event.is_let_in,
+    )
 
 
 def _await_silence(tx: Transaction, answered: Sequence[Answered]) -> None:

@@ -66,6 +66,7 @@ class Run:
     key: str
     language: str | None = None
     words: str = "text"  # which of the robot's texts: "greeting" for who has merely opened the chat
+    is_let_in: bool = False  # the person passed the gate in this very transaction
 
 
 class Facts(NamedTuple):
@@ -170,7 +171,8 @@ def perform(tx: Transaction, runs: Sequence[Run]) -> dict[str, str | None]:
     """
     facts = _facts(tx, {run.lead_id for run in runs})
     routes = open_routes(tx, {run.conversation_id for run in runs if run.conversation_id is not None})
-    excluded = excluded_contacts(tx, {fact.contact_id for fact in facts.values()})
+    passed = {run.lead_id for run in runs if run.is_let_in}
+    excluded = excluded_contacts(tx, {fact.contact_id for id, fact in facts.items() if id not in passed})
     said = already_said(tx, [run.key for run in runs])
     unheard = _unheard(tx, runs)
     lately = _said_lately(tx, {route.conversation_id for route in routes.values()})

@@ -64,6 +64,8 @@ def excluded_contacts(tx: Transaction, contact_ids: Collection[int]) -> dict[int
 
     Asked again when a timer fires and when a delivery is claimed: the list may have grown since.
     """
+    if not contact_ids:
+        return {}
     keys = contact_patterns(tx.connection, contact_ids)
     if not keys:
         return {}

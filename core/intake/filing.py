@@ -196,6 +196,7 @@ class _File:
                     conversation_id=thread.id,
                     occurred_at=message.sent_at,
                     language=language_of(message.sender.language, message.text),
+                    is_let_in=self.ask_gate,
                 )
             )
             was_born = lead is not None

@@ -91,6 +91,7 @@ class Opening:
     occurred_at: datetime
     language: str | None
     set_apart_by: int | None = None  # the manager whose doing it is: no news to them or to the customer
+    is_let_in: bool = False  # the exclusions were asked about the person in this very transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +267,7 @@ class Leads:
                     by=opening.set_apart_by,
                     language=opening.language,
                     is_silent=lead.is_silent,
+                    is_let_in=opening.is_let_in,
                 )
             )
         tx.insert(Lead, rows)
