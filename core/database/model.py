@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any, ClassVar, cast
 
+import pydantic_core
 from sqlalchemy import BigInteger, DateTime, Dialect, Index, Integer, MetaData, String, Text, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -65,7 +66,10 @@ class Json(TypeDecorator[Any]):
         return json.loads(value) if isinstance(value, str) and dialect.name == "sqlite" else value
 
 
-to_json = json.JSONEncoder(ensure_ascii=False).encode
+def to_json(value: Any) -> str:
+    """A value of a JSON column as text; the standard encoder takes three times as long for a few fields."""
+    return pydantic_core.to_json(value).decode()
+
 
 # On SQLite only a column declared INTEGER is the row's own id; as BIGINT each key would cost a second index.
 Id = BigInteger().with_variant(Integer(), "sqlite")

@@ -110,6 +110,8 @@ def _plain_texts(values: Sequence[Any]) -> Sequence[Any]:
 
 
 def _moments(values: Sequence[Any], kind: UtcDateTime, dialect: Dialect) -> Sequence[Any]:
-    # Rows of one batch share a handful of moments, and writing one as text is dear.
+    # Rows of one batch share a handful of moments, mostly a single one, and writing one as text is dear.
+    if values.count(values[0]) == len(values):
+        return [kind.process_bind_param(values[0], dialect)] * len(values)
     written = {value: kind.process_bind_param(value, dialect) for value in set(values)}
     return [written[value] for value in values]

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, RowMapping, Select, Table
 
 from core.database.asking import ask
 from core.database.model import Model
-from core.database.plain import run
+from core.database.plain import fetch, run
 from core.database.rows import columns_of, insert_plan, update_plan
 from core.events import Event
 
@@ -140,13 +140,14 @@ class Transaction:
         if count == 0:
             return []
         if self.is_sqlite:
-            last = self.connection.exec_driver_sql(
+            _, ((last,),) = fetch(
+                self.connection,
                 "INSERT INTO counter (name, value) VALUES (?, ?) "
                 "ON CONFLICT (name) DO UPDATE SET value = value + excluded.value RETURNING value",
                 (name, count),
-            ).scalar_one()
+            )
             return list(range(last - count + 1, last + 1))
-        drawn = self.connection.exec_driver_sql(
-            f"SELECT nextval('{name}_number') FROM generate_series(1, $1)", (count,)
+        _, drawn = fetch(
+            self.connection, f"SELECT nextval('{name}_number') FROM generate_series(1, $1)", (count,)
         )
         return [row[0] for row in drawn]

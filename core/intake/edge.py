@@ -63,7 +63,7 @@ class Intake:
     def __init__(self, db: Database, store: FileStore, *, gathering: float = GATHERING) -> None:
         self._db = db
         self._store = store
-        self._queues: defaultdict[AccountRef, _Queue] = defaultdict(_Queue)
+        self._queues: defaultdict[int, _Queue] = defaultdict(_Queue)  # by account
         self._tasks: set[asyncio.Task[None]] = set()
         self._gathering = gathering
         self._hands = 1 if db.is_sqlite else IN_HAND_POSTGRESQL
@@ -71,7 +71,7 @@ class Intake:
     async def file(self, account: AccountRef, received: Received, context: str | None = None) -> Filed:
         """File one thing, together with whatever else has arrived for the account meanwhile."""
         waiting = _Waiting(await self._parcel(received, context), asyncio.get_running_loop().create_future())
-        queue = self._queues[account]
+        queue = self._queues[account.id]
         queue.waiting.append(waiting)
         if len(queue.waiting) >= queue.expected:
             queue.has_come.set()
