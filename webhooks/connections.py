@@ -136,22 +136,25 @@ async def read_body(request: web.Request, most: int, seconds: float, advice: str
 
     Raises `InvalidInput`: 413 beyond `most` bytes, with the `advice`; 408 when it does not come.
     """
-    too_long = InvalidInput("body", f"longer than {most} bytes{advice}", 413)
     content = request.content
     if request.content_length is not None and request.content_length > most:
-        raise too_long
+        raise _too_long(most, advice)
     if content.is_eof():  # as most: it came with the header
         body = content.read_nowait()
         if len(body) > most:
-            raise too_long
+            raise _too_long(most, advice)
         return body
     gathered = bytearray()
     async with in_time(request, seconds):
         async for chunk in content.iter_any():
             gathered += chunk
             if len(gathered) > most:
-                raise too_long
+                raise _too_long(most, advice)
     return bytes(gathered)
+
+
+def _too_long(most: int, advice: str) -> InvalidInput:
+    return InvalidInput("body", f"longer than {most} bytes{advice}", 413)
 
 
 class _Door:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hmac
 import json
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
+from pydantic_core import from_json
 
 from channels.telegram.inbound import normalise
 from webhooks.connections import read_body
@@ -29,11 +31,15 @@ def add_routes(app: web.Application, edge: Edge) -> None:
         if not hmac.compare_digest(given, edge.telegram_secret):
             raise web.HTTPUnauthorized(reason="the secret token is missing or wrong")
         raw = await read_body(request, MAX_UPDATE, edge.patience)
-        try:
-            update = json.loads(raw)
-        except (ValueError, RecursionError):
-            update = None  # parked with its bytes: answering with an error would only bring it again
-        await edge.intake.file(account, normalise(update, raw, edge.clock.now(), account.scope))
+        await edge.intake.file(account, normalise(_update(raw), raw, edge.clock.now(), account.scope))
         return web.Response()
 
     app.router.add_post("/lines/{line}/telegram", post)
+
+
+def _update(raw: bytes) -> Any:
+    with suppress(ValueError):
+        return from_json(raw)  # reads nearly all of them, in a third of the time
+    with suppress(ValueError, RecursionError):
+        return json.loads(raw)  # half a surrogate, a byte order mark
+    return None  # parked with its bytes: answering with an error would only bring it again
