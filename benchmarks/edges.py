@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from benchmarks.figures import Figure, Promise
 from benchmarks.ground import FEW, folder, postgres_grounds, sqlite_ground
 from benchmarks.programs import load, web_part
+from channels.telegram.webhook import CONNECTIONS
 
 WARM = 10_000  # messages until every cache of ours is full and memory tells something
 
@@ -50,17 +51,27 @@ def _post(port: int, count: int, limit: float) -> int:
 def _posts(url: str, database: str, *, quick: bool) -> Iterator[Figure]:
     rounds, seconds = (2, 1.0) if quick else (4, 2.5)
     with folder() as place, web_part(url, place) as (_, port):
-        for what, path, kind, promise in (
-            ("form posts until 202", "/lines/main/form", "form", Promise(at_least=1_500, p99=100)),
-            ("Telegram webhook until 200", "/lines/main/telegram", "telegram", Promise(at_least=2_000)),
+        for what, path, kind, clients, promise in (
+            ("form posts until 202", "/lines/main/form", "form", 64, Promise(at_least=1_500, p99=100)),
+            # As many as we ask Telegram to open.
+            (
+                "Telegram webhook until 200",
+                "/lines/main/telegram",
+                "telegram",
+                CONNECTIONS,
+                Promise(at_least=2_000),
+            ),
         ):
-            load(port, path, kind, 0.5)
+            load(port, path, kind, 0.5, clients)
             runs, floor, latencies = list[float](), list[float](), list[float]()
             for _ in range(rounds):
-                ours = load(port, path, kind, seconds)
+                ours = load(port, path, kind, seconds, clients)
                 runs.append(ours["rate"])
                 latencies += ours["latencies"]
-                floor.append(load(port, "/floor", kind, seconds)["rate"])
-            echo = load(port, "/echo", kind, seconds)["rate"]
-            note = f"floor: the same rows by raw SQL behind the same server; JSON alone, without rows: {echo:,.0f}/s"
+                floor.append(load(port, "/floor", kind, seconds, clients)["rate"])
+            echo = load(port, "/echo", kind, seconds, clients)["rate"]
+            note = (
+                f"{clients} connections; floor: the same rows by raw SQL behind the same server; JSON alone, without"
+                f" rows: {echo:,.0f}/s"
+            )
             yield Figure(f"{what}, {database}", "/s", promise, runs, floor, latencies, note)
