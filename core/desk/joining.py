@@ -183,6 +183,13 @@ def return_brought(tx: Transaction, holder: int, to: int, brought: Brought) -> N
         )
     ).all()
     tx.update(Conversation, [{"id": row.id, "lead_id": conversations[row.id]} for row in strayed])
+    # And one of the other person's that has gone on in a lead of this one is no way to this one any more.
+    theirs = select(Lead.id).where(Lead.contact_id == to)
+    tx.connection.execute(
+        update(Conversation)
+        .where(Conversation.contact_id == holder, Conversation.lead_id.in_(theirs))
+        .values(lead_id=None)
+    )
     tx.update(Contact, [{"id": to, "merged_to": None}])
 
 

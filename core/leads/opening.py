@@ -133,7 +133,8 @@ class Leads:
 
     def find(self, contact_id: int, conversation_lead: int | None) -> OpenLead | None:
         """The open lead a message belongs to: its conversation's, else the person's latest active one."""
-        if conversation_lead is not None and (lead := self._by_id.get(conversation_lead)):
+        lead = self._by_id.get(conversation_lead) if conversation_lead is not None else None
+        if lead is not None and lead.contact_id == contact_id:
             return lead
         known = self._open.get(contact_id)
         return max(known, key=lambda lead: (lead.active_at, lead.id)) if known else None

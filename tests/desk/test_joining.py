@@ -423,3 +423,39 @@ async def test_a_letter_that_comes_while_a_manager_says_whose_it_is_goes_where_t
         row = await the(database, Conversation, Conversation.thread == thread)
         assert row["contact_id"] == other
         assert (await read(database, row["lead_id"])).contact_id == other
+
+
+async def test_after_a_merge_is_undone_neither_is_answered_or_filed_for_the_other(
+    database_url: str, clock: ManualClock
+) -> None:
+    """Anna had nothing open, so what she wrote meanwhile went on in Boris's lead."""
+    async with a_database(database_url, clock) as database:
+        olga, bot = await a_manager(database), await an_account(database)
+        anna = await a_lead(database, bot, "Анна", telegram(1))
+        reason = await reason_id(database)
+        await database.transact(partial(work.junk, lead_id=anna, person=olga, reason_id=reason))
+        clock.advance(timedelta(minutes=1))
+        boris = await a_lead(database, bot, "Борис", telegram(2))
+        stays, goes = await contact_of(database, anna), await contact_of(database, boris)
+        await database.transact(lambda tx: joining.merge(tx, stays, goes, olga))
+        clock.advance(timedelta(minutes=1))
+        (meanwhile,) = await file(database, bot, a_message("Это Анна", telegram(1), at=clock.now()))
+        await database.transact(lambda tx: joining.unmerge(tx, goes, olga))
+        await all_sent(database)
+        answer = await database.transact(
+            lambda tx: answering.reply(tx, olga, boris, Draft("Борис, вот ваш договор"))
+        )
+        sent = await the(database, Delivery, Delivery.id == answer.delivery_id)
+        talk = await the(database, Conversation, Conversation.id == sent["conversation_id"])
+        way = (await read(database, boris)).way
+        clock.advance(timedelta(minutes=1))
+        page = await file(
+            database,
+            bot,
+            a_message("Борис пишет", telegram(2), at=clock.now()),
+            a_message("Анна пишет", telegram(1), at=clock.now()),
+        )
+    assert meanwhile.lead_id == boris
+    assert (talk["thread"], way.conversation_id) == ("2", talk["id"])
+    assert page[0].lead_id == boris
+    assert page[1].lead_id not in (None, boris, anna)
