@@ -28,7 +28,7 @@ from core.desk.history import history
 from core.desk.letters import answer_envelope
 from core.errors import Refusal
 from core.leads import assignment
-from core.leads.answering import send_again
+from core.leads.answering import lead_to_answer, send_again
 from core.leads.pipelines import reasons, stages
 from core.staff import managers
 from core.staff.managers import Person
@@ -148,8 +148,9 @@ async def note(_: CallbackQuery, tap: Tap, chat: Chat) -> None:
 @router.callback_query(On(Action.REPLY))
 async def reply(_: CallbackQuery, tap: Tap, chat: Chat) -> None:
     """The next message goes to the customer."""
-    shown = await chat.card(tap.id(0))
-    conversation = tap.id(1) or shown.way.conversation_id
+    named, talk = tap.id(0), tap.id(1) or None
+    shown = await chat.card(await chat.read(lambda connection: lead_to_answer(connection, named, talk)))
+    conversation = talk or shown.way.conversation_id
     content = {"lead": shown.id, "conversation": conversation, "message": tap.id(2) or None}
     about = ShownMessage(shown.id, conversation, tap.id(2) or None)
     lead_id = shown.id

@@ -36,7 +36,7 @@ from core.desk import letters, work
 from core.desk.letters import Envelope
 from core.desk.telling import tell_answered
 from core.errors import Refusal
-from core.leads.answering import Reply, reply
+from core.leads.answering import Reply, lead_to_answer, reply
 from core.staff.managers import Person
 from core.staff.updates import done
 
@@ -203,7 +203,9 @@ async def _answer(
     head: Letterhead | None = None,
 ) -> None:
     """Put the answer on its way. The update ends in the same transaction: taken twice, it is sent once."""
-    lead_id = about.lead_id or 0
+    lead_id = await chat.read(
+        lambda connection: lead_to_answer(connection, about.lead_id or 0, about.conversation_id)
+    )
     before = await chat.card(lead_id)
     conversation = about.conversation_id or before.way.conversation_id
     is_letter = await chat.read(

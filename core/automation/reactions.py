@@ -74,9 +74,9 @@ class Reactions:
             timers.cancel_visits(tx, [event.visit_id for event in left], "stage-left")
             deliveries.cancel_on_leaving(tx, {event.lead_id for event in left})
         if known := [event for event in wrote if not event.is_new_lead]:
-            of_leads = {event.lead_id for event in known if event.lead_id is not None}
-            timers.cancel_on_answer(tx, of_leads)
-            deliveries.cancel_on_answer(tx, {event.conversation_id for event in known}, of_leads)
+            heard = {event.conversation_id for event in known}
+            timers.cancel_on_answer(tx, heard)
+            deliveries.cancel_on_answer(tx, heard)
         for event in closed:
             # An exclusion is about the person; a blocked bot or a dead mailbox, about one way to them.
             timers.cancel_contacts(

@@ -38,7 +38,12 @@ _CANCEL = (
     .values(state=TimerState.CANCELLED, reason=bindparam("why"), settled_at=bindparam("now"))
 )
 _CANCEL_OF_VISITS = _CANCEL.where(among(Timer.visit_id, "visits"))
-_CANCEL_OF_LEADS = _CANCEL.where(among(Timer.lead_id, "leads"), Timer.stops_on_answer)
+_OF_PERSONS = (
+    select(Lead.id)
+    .join(Conversation, Conversation.contact_id == Lead.contact_id)
+    .where(among(Conversation.id, "conversations"))
+)
+_CANCEL_ON_ANSWER = _CANCEL.where(Timer.lead_id.in_(_OF_PERSONS), Timer.stops_on_answer)
 _FREE = select(Lead.id).where(among(Lead.id, "leads")).with_for_update(skip_locked=True)
 _NEXT = select(Timer.due_at).where(_WAITING).order_by(Timer.due_at).limit(1)
 
@@ -127,9 +132,10 @@ def cancel_visits(tx: Transaction, visit_ids: Collection[int], reason: str) -> N
     tx.connection.execute(_CANCEL_OF_VISITS, {"visits": visit_ids, "why": reason, "now": tx.now})
 
 
-def cancel_on_answer(tx: Transaction, lead_ids: Collection[int]) -> None:
-    """The customer has written: what waited for his silence is off."""
-    tx.connection.execute(_CANCEL_OF_LEADS, {"leads": lead_ids, "why": "customer-wrote", "now": tx.now})
+def cancel_on_answer(tx: Transaction, conversation_ids: Collection[int]) -> None:
+    """In these the customer has written: what waited for their silence is off, in every lead of theirs."""
+    heard = {"conversations": conversation_ids, "why": "customer-wrote", "now": tx.now}
+    tx.connection.execute(_CANCEL_ON_ANSWER, heard)
 
 
 def cancel_silence(tx: Transaction, lead_id: int, reason: str) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, bindparam, exists, func, not_, select, text, update
+from sqlalchemy import Connection, bindparam, column, exists, func, not_, select, table, text, update
 from sqlalchemy.orm import aliased
 
 from core.channel import Cause, Moved, Outcome, Postponed, Refused, Sent, Uncertain
@@ -29,7 +29,7 @@ from core.conversations.outcomes import (
     tell_of,
 )
 from core.conversations.preparing import Claimed, Renderer, prepare
-from core.database import Transaction, among
+from core.database import Id, Transaction, among
 from core.events import Answered
 
 log = structlog.get_logger("deliveries")
@@ -97,7 +97,20 @@ _IN_HAND = (
     .order_by(Delivery.id)
     .with_for_update()
 )
-_OF_LEADS = select(Conversation.id).where(among(Conversation.lead_id, "leads"))
+# A person has one silence, whichever way they are written to: a form's lead is answered by letter or in a messenger.
+_HEARD = aliased(Conversation)
+_OF_PERSONS = (
+    select(Conversation.id)
+    .join(_HEARD, _HEARD.contact_id == Conversation.contact_id)
+    .where(among(_HEARD.id, "conversations"))
+)
+# Leads stand above this room, so only two columns of theirs are named here.
+_LEAD = table("lead", column("id", Id), column("contact_id", Id))
+_OF_LEADS = (
+    select(Conversation.id)
+    .join(_LEAD, _LEAD.c.contact_id == Conversation.contact_id)
+    .where(among(_LEAD.c.id, "leads"))
+)
 _FOLLOW_UPS = update(Delivery).where(_IN_LANE, among(Delivery.lane, "lanes"), Delivery.stops_on_answer)
 _CALL_OFF = _FOLLOW_UPS.where(_WAITING).values(
     state=DeliveryState.CANCELLED, error=bindparam("why"), settled_at=bindparam("now")
@@ -230,18 +243,16 @@ def _refused(
     return {"state": DeliveryState.REFUSED, "cause": cause, "error": reason[:500], **arrived}
 
 
-def cancel_on_answer(
-    tx: Transaction, conversation_ids: Collection[int], lead_ids: Collection[int] = ()
-) -> None:
-    """The customer has written: a follow-up that has not left yet stays here, wherever it was to go."""
-    asked = _asked("customer-wrote", {*conversation_ids, *_conversations_of(tx, lead_ids)})
+def cancel_on_answer(tx: Transaction, conversation_ids: Collection[int]) -> None:
+    """In these the customer has written: a follow-up that has not left yet stays here, wherever it was to go."""
+    asked = _asked("customer-wrote", {row[0] for row in tx.ask(_OF_PERSONS, conversations=conversation_ids)})
     tx.connection.execute(_CALL_OFF, asked | {"now": tx.now})
     tx.connection.execute(_NOT_AGAIN, asked)
 
 
 def cancel_on_leaving(tx: Transaction, lead_ids: Collection[int]) -> None:
     """These leads are closed, or in another stage: a follow-up of the earlier one that has not left yet stays here."""
-    asked = _asked("stage-left", _conversations_of(tx, lead_ids)) | {"leads": lead_ids}
+    asked = _asked("stage-left", {row[0] for row in tx.ask(_OF_LEADS, leads=lead_ids)}) | {"leads": lead_ids}
     tx.connection.execute(_CALL_OFF_OF_THESE, asked | {"now": tx.now})
     tx.connection.execute(_NOT_AGAIN_OF_THESE, asked)
 
@@ -459,12 +470,6 @@ def _write_cancelled(tx: Transaction, cancelled: Sequence[tuple[Any, str]]) -> N
     if cancelled:
         tx.hint("settled")
         tx.hint("deliveries")  # what lay behind them in their lanes is free to go
-
-
-def _conversations_of(tx: Transaction, lead_ids: Collection[int]) -> set[int]:
-    if not lead_ids:
-        return set()
-    return {row[0] for row in tx.ask(_OF_LEADS, leads=lead_ids)}
 
 
 def _asked(why: str, conversation_ids: Collection[int]) -> dict[str, Any]:

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import Connection, and_, bindparam, column, delete, select, table
 
 from core.conversations.model import SENDING_NOW, Conversation, Delivery, Shown
-from core.database import Transaction, ask
+from core.database import Id, Transaction, ask
 
 
 class ShownAs(StrEnum):
@@ -28,9 +28,24 @@ OF_NOTICES = {
 }
 
 
+# Leads stand above this room, so only the columns of theirs are named here.
+_LEAD = table("lead", column("id", Id), column("contact_id", Id), column("outcome"))
+_STILL_THEIRS = and_(
+    _LEAD.c.id == Shown.lead_id,
+    _LEAD.c.outcome == "open",
+    _LEAD.c.contact_id == Conversation.contact_id,
+)
 _SHOWS = (
-    select(Shown.lead_id, Shown.conversation_id, Shown.message_id, Conversation.lead_id, Shown.screen)
+    select(
+        Shown.lead_id,
+        Shown.conversation_id,
+        Shown.message_id,
+        Conversation.lead_id,
+        Shown.screen,
+        _LEAD.c.id.label("open_lead"),
+    )
     .join(Conversation, Conversation.id == Shown.conversation_id, isouter=True)
+    .join(_LEAD, _STILL_THEIRS, isouter=True)
     .where(
         Shown.chat_id == bindparam("chat"),
         Shown.telegram_message_id == bindparam("message"),
@@ -85,13 +100,14 @@ def look_up(
 ) -> ShownMessage | None:
     """What a message of ours in a manager's chat shows; None when it shows no lead.
 
-    The lead is the one its conversation belongs to now: whoever answers an old card answers the customer of today.
+    The lead is the one it was shown for while that is open and the person's still. After that it is the one its
+    conversation belongs to now: whoever answers an old card answers the customer of today.
     """
     rows = ask(connection, _SHOWS, chat=chat_id, message=telegram_message_id, account=account_id)
     if not rows:
         return None
-    ((lead_id, conversation_id, message_id, lead_now, screen),) = rows
-    return ShownMessage(lead_now or lead_id, conversation_id, message_id, screen)
+    ((lead_id, conversation_id, message_id, lead_now, screen, open_lead),) = rows
+    return ShownMessage(open_lead or lead_now or lead_id, conversation_id, message_id, screen)
 
 
 def is_on_its_way(connection: Connection, manager_id: int) -> bool:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, and_, bindparam, select
 
 from core.contacts.model import Address, Contact
 from core.conversations.model import Conversation
 from core.conversations.routes import routes
 from core.database import among, ask
 from core.journal import Journal
+from core.leads.model import Lead
 from core.lines.model import Account
 
 _APART = ("told-apart", "told-apart-undone", "contact-separated")
@@ -34,7 +35,8 @@ _ADDRESSES = (
 )
 _CONVERSATIONS = (
     select(Conversation.id, Conversation.channel, Conversation.created_at, Conversation.contact_id)
-    .where(Conversation.lead_id == bindparam("lead"))
+    .join(Lead, and_(Lead.id == Conversation.lead_id, Lead.contact_id == Conversation.contact_id))
+    .where(Lead.id == bindparam("lead"))
     .order_by(Conversation.last_in_at.desc().nulls_last(), Conversation.id.desc())
 )
 

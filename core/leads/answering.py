@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, exists, func, or_, select, update
 
 from core import journal
 from core.channel import OutboundFile, Span
@@ -15,7 +15,7 @@ from core.conversations.model import Conversation, Delivery, DeliveryState, Dire
 from core.conversations.notices import waiting_delivery
 from core.conversations.outbound import Utterance, say
 from core.conversations.routes import Route, open_routes
-from core.database import Transaction
+from core.database import Transaction, ask
 from core.errors import Refusal
 from core.events import Answered
 from core.exclusions.hits import excluded_contacts
@@ -38,9 +38,19 @@ _LEAD = select(
 ).where(Lead.id == bindparam("lead"))
 _LAST_CONVERSATION = (
     select(Conversation.id)
-    .where(Conversation.lead_id == bindparam("lead"))
+    .where(Conversation.lead_id == bindparam("lead"), Conversation.contact_id == bindparam("contact"))
     .order_by(Conversation.last_in_at.desc().nulls_last(), Conversation.id.desc())
     .limit(1)
+)
+
+
+_LEADS_OF_CONVERSATION = (
+    select(Lead.id, Lead.outcome)
+    .join(Conversation, Conversation.contact_id == Lead.contact_id)
+    .where(
+        Conversation.id == bindparam("conversation"),
+        or_(Lead.id == bindparam("lead"), Lead.id == Conversation.lead_id),
+    )
 )
 
 
@@ -79,7 +89,8 @@ def reply(
     *,
     as_nobodys: bool = False,
 ) -> Reply:
-    """Answer the customer of a lead, in `conversation_id` or where they last wrote.
+    """Answer the customer of a lead, in `conversation_id` or where they last wrote. Of a conversation that has gone
+    on in another lead since, it is that one's customer.
 
     An open lead that nobody has taken is taken, and moves from its first stage to the next. Raises Refusal when
     there is no way to the person, they have blocked us, they are excluded, or the text is empty; and, where the
@@ -87,7 +98,7 @@ def reply(
     """
     if not draft.text.strip() and not draft.files:
         raise Refusal("refused-reply-empty")
-    lead = _lead(tx, lead_id)
+    lead = _lead(tx, lead_to_answer(tx.connection, lead_id, conversation_id))
     if as_nobodys and lead.taken_at is not None and lead.responsible_id != person.id:
         winner = managers.by_id(tx.connection, lead.responsible_id) if lead.responsible_id else None
         raise Refusal("refused-lead-taken", number=lead.number, name=winner.name if winner else "—")
@@ -106,7 +117,7 @@ def reply(
             Utterance(
                 conversation_id=route.conversation_id,
                 account_id=route.account_id,
-                lead_id=lead_id,
+                lead_id=lead.id,
                 author=person.actor,
                 text=draft.text,
                 is_automatic=False,
@@ -118,12 +129,26 @@ def reply(
             )
         ],
     )[0]
-    tx.connection.execute(update(Lead).where(Lead.id == lead_id).values(waiting_since=None, active_at=tx.now))
+    tx.connection.execute(update(Lead).where(Lead.id == lead.id).values(waiting_since=None, active_at=tx.now))
     tx.connection.execute(
-        update(Lead).where(Lead.id == lead_id, Lead.first_answer_at.is_(None)).values(first_answer_at=tx.now)
+        update(Lead).where(Lead.id == lead.id, Lead.first_answer_at.is_(None)).values(first_answer_at=tx.now)
     )
-    tx.record(Answered(route.conversation_id, lead_id, spoken.message_id, tx.now))
+    tx.record(Answered(route.conversation_id, lead.id, spoken.message_id, tx.now))
     return Reply(spoken.message_id, spoken.delivery_id, route.account_id, route.channel)
+
+
+def lead_to_answer(connection: Connection, lead_id: int, conversation_id: int | None) -> int:
+    """The lead that an answer in this conversation belongs to.
+
+    A button below old words may name one that is closed by now, or another person's: then it is the one that the
+    conversation has today.
+    """
+    if conversation_id is None:
+        return lead_id
+    rows = ask(connection, _LEADS_OF_CONVERSATION, conversation=conversation_id, lead=lead_id)
+    # The open one first, and of two the one that was meant.
+    fitting = sorted(rows, key=lambda row: (row.outcome != LeadOutcome.OPEN, row.id != lead_id))
+    return fitting[0].id if fitting else lead_id
 
 
 def send_again(tx: Transaction, person: Person, delivery_id: int) -> int:
@@ -243,10 +268,13 @@ def _lead(tx: Transaction, lead_id: int) -> Any:
 
 def _route(tx: Transaction, lead: Any, conversation_id: int | None) -> Route:
     if conversation_id is None:
-        conversation_id = next((row.id for row in tx.ask(_LAST_CONVERSATION, lead=lead.id)), None)
+        last = tx.ask(_LAST_CONVERSATION, lead=lead.id, contact=lead.contact_id)
+        conversation_id = next((row.id for row in last), None)
     found = open_routes(tx, [conversation_id], is_automatic=False) if conversation_id is not None else {}
     if conversation_id is None or conversation_id not in found:
         raise Refusal("refused-no-way", number=lead.number)
+    if found[conversation_id].contact_id != lead.contact_id:
+        raise Refusal("refused-no-way", number=lead.number)  # it is with somebody else by now
     return found[conversation_id]
 
 

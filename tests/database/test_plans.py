@@ -159,7 +159,7 @@ async def test_calling_off_what_waits_for_somebody_looks_at_their_lanes_alone(
     """And not through everything that waits: a million timers' worth may wait."""
     async with a_database(sqlite_url, clock) as database:
         with noting(database) as asked:
-            await database.transact(partial(deliveries.cancel_on_answer, conversation_ids=[1], lead_ids=[2]))
+            await database.transact(partial(deliveries.cancel_on_answer, conversation_ids=[1]))
         statements = [one for one in asked if one.startswith("UPDATE delivery")]
 
         def plans(connection: Connection) -> list[str]:

@@ -1,0 +1,220 @@
+"""A lead is answered by another way than it came, or by an old button: it is the lead of today, and its person."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+
+import pytest
+
+from bot.screens.cards import shown_as
+from core.clock import ManualClock
+from core.conversations import deliveries
+from core.conversations.model import Conversation, Delivery, Message
+from core.conversations.shown import ShownMessage, look_up, remember
+from core.database import Database
+from core.desk import joining, separating, work
+from core.desk.cards import card
+from core.leads.answering import Draft, Reply, reply
+from core.leads.model import Lead
+from core.lines.accounts import AccountRef
+from core.staff.managers import Person
+from core.worker import fire_due
+from tests.builders import (
+    a_database,
+    a_lead,
+    a_manager,
+    a_message,
+    an_account,
+    email,
+    file,
+    phone,
+    reason_id,
+    telegram,
+)
+from tests.looking import all_sent, every, the
+
+DAY = timedelta(days=1)
+FORM_THREAD = "phone:+79161234567"
+
+
+@dataclass(slots=True)
+class Returned:
+    """Anna's lead from Telegram is closed; weeks later she fills in the site's form, and that makes a new one."""
+
+    database: Database
+    clock: ManualClock
+    bot: AccountRef
+    form: AccountRef
+    olga: Person
+    old: int
+    new: int
+
+    async def answers(self, text: str = "500 рублей") -> Reply:
+        return await self.database.transact(
+            partial(reply, person=self.olga, lead_id=self.new, draft=Draft(text))
+        )
+
+    async def closes(self, lead_id: int) -> None:
+        reason = await reason_id(self.database)
+        await self.database.transact(partial(work.junk, lead_id=lead_id, person=self.olga, reason_id=reason))
+
+    async def said(self) -> list[str]:
+        """What leaves for the customer now."""
+        claimed = await self.database.transact(lambda tx: deliveries.claim(tx, 5, None))
+        return [one.message.screen.text for one in claimed if one.notice is None]
+
+
+@asynccontextmanager
+async def returned(url: str, clock: ManualClock) -> AsyncIterator[Returned]:
+    async with a_database(url, clock) as database:
+        olga = await a_manager(database)
+        bot, form = await an_account(database), await an_account(database, "form", "main")
+        old = await a_lead(database, bot, "Первый вопрос", telegram(), phone())
+        story = Returned(database, clock, bot, form, olga, old, 0)
+        await story.closes(old)
+        clock.advance(40 * DAY)
+        enquiry = a_message("Заявка с сайта", phone(), thread=FORM_THREAD, at=clock.now())
+        (filed,) = await file(database, form, enquiry)
+        assert filed.lead_id not in (None, old)
+        story.new = filed.lead_id or 0
+        clock.advance(timedelta(minutes=1))
+        yield story
+
+
+async def test_who_replies_to_the_card_of_the_new_lead_answers_that_one(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with returned(database_url, clock) as story:
+        database, olga, bot = story.database, story.olga, story.bot
+        shown = await database.read(
+            lambda connection: card(connection, story.new, now=clock.now(), language_default="ru")
+        )
+        assert shown is not None
+        await database.transact(
+            partial(
+                remember,
+                account_id=bot.id,
+                chat_id=olga.telegram_id,
+                telegram_message_ids=[77],
+                what=shown_as(shown),
+            )
+        )
+        about = await database.read(lambda connection: look_up(connection, bot.id, olga.telegram_id, 77))
+        assert about is not None
+        await database.transact(
+            partial(
+                reply,
+                person=olga,
+                lead_id=about.lead_id or 0,
+                draft=Draft("Ответ"),
+                conversation_id=about.conversation_id,
+            )
+        )
+        lead = await the(database, Lead, Lead.id == story.new)
+        answer = await the(database, Message, Message.text == "Ответ")
+    assert answer["lead_id"] == story.new
+    assert (lead["waiting_since"], lead["responsible_id"]) == (None, olga.id)
+    assert lead["taken_at"] is not None
+
+
+async def test_an_old_card_answers_the_customer_of_today(database_url: str, clock: ManualClock) -> None:
+    async with returned(database_url, clock) as story:
+        database, olga, bot = story.database, story.olga, story.bot
+        talk = await the(database, Conversation, Conversation.channel == "telegram")
+        await file(database, bot, a_message("И ещё в Телеграме", telegram(), at=clock.now()))
+        await database.transact(
+            partial(
+                remember,
+                account_id=bot.id,
+                chat_id=olga.telegram_id,
+                telegram_message_ids=[7],
+                what=ShownMessage(story.old, talk["id"]),
+            )
+        )
+        about = await database.read(lambda connection: look_up(connection, bot.id, olga.telegram_id, 7))
+        # And so does the button below it, which names the lead it was drawn for.
+        await database.transact(
+            partial(reply, person=olga, lead_id=story.old, draft=Draft("Ответ"), conversation_id=talk["id"])
+        )
+        answer = await the(database, Message, Message.text == "Ответ")
+        lead = await the(database, Lead, Lead.id == story.new)
+    assert about is not None
+    assert about.lead_id == answer["lead_id"] == story.new
+    assert lead["waiting_since"] is None
+
+
+async def test_the_button_of_a_conversation_that_is_somebody_elses_now_answers_their_lead(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        olga = await a_manager(database)
+        bot, mailbox = await an_account(database), await an_account(database, "email", "line@example.com")
+        shared = await a_lead(database, bot, "Это Анна", telegram(), email())
+        clock.advance(timedelta(minutes=1))
+        letter = a_message(
+            "А это её муж", email(), thread="mail:anna@example.org", name="Пётр", at=clock.now()
+        )
+        await file(database, mailbox, letter)
+        husband = (await the(database, Conversation, Conversation.channel == "email"))["id"]
+        apart = await database.transact(partial(separating.separate, conversation_id=husband, person=olga))
+        await database.transact(
+            partial(reply, person=olga, lead_id=shared, draft=Draft("Ответ"), conversation_id=husband)
+        )
+        hers = await the(database, Lead, Lead.id == shared)
+        his = await the(database, Lead, Lead.id == apart.lead_id)
+    assert hers["waiting_since"] is not None
+    assert his["waiting_since"] is None
+
+
+@pytest.mark.parametrize("happens", ["the lead is closed", "the customer writes by the form"])
+async def test_a_follow_up_that_goes_another_way_stays_here_as_well(
+    database_url: str, clock: ManualClock, happens: str
+) -> None:
+    async with returned(database_url, clock) as story:
+        await story.answers()
+        await all_sent(story.database)
+        clock.advance(DAY)
+        assert await fire_due(story.database) == 1
+        waiting = await every(
+            story.database, Delivery, Delivery.state == "waiting", Delivery.message_id.is_not(None)
+        )
+        assert [row["lead_id"] for row in waiting] == [story.new]
+        if happens == "the lead is closed":
+            await story.closes(story.new)
+        else:
+            more = a_message("Да, есть вопрос", phone(), thread=FORM_THREAD, at=clock.now())
+            await file(story.database, story.form, more)
+        assert await story.said() == []
+
+
+async def test_whoever_has_two_open_leads_and_writes_in_one_is_asked_in_neither(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot, mailbox = await an_account(database), await an_account(database, "email", "line@example.com")
+        olga = await a_manager(database)
+        one = await a_lead(database, bot)
+        letter = a_message("?", email(), thread="mail:anna@example.org")
+        (filed,) = await file(database, mailbox, letter)
+        contacts = {row["id"]: row["contact_id"] for row in await every(database, Lead)}
+        await database.transact(partial(reply, person=olga, lead_id=one, draft=Draft("500")))
+        await all_sent(database)
+        await database.transact(
+            lambda tx: joining.merge(tx, contacts[one], contacts[filed.lead_id or 0], olga)
+        )
+        clock.advance(timedelta(hours=23))
+        await file(
+            database,
+            mailbox,
+            a_message("Есть вопрос", email(), thread="mail:anna@example.org", at=clock.now()),
+        )
+        clock.advance(timedelta(hours=2))
+        await fire_due(database)
+        waiting = await every(
+            database, Delivery, Delivery.state == "waiting", Delivery.message_id.is_not(None)
+        )
+    assert waiting == []
