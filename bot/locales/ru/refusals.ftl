@@ -40,7 +40,11 @@ refused-exclusion-gone = Этого исключения больше нет.
 refused-no-address = У человека из лида № { $number } нет ни одного адреса, исключать нечего.
 refused-nothing-to-undo = Отменять нечего.
 refused-note-empty = Заметка пуста.
-refused-note-long = Слишком длинная заметка: { $length } знаков. Можно до { $limit }.
+refused-note-long = Слишком длинная заметка: { $length ->
+    [one] { $length } знак
+    [few] { $length } знака
+   *[other] { $length } знаков
+    }. Можно до { $limit }.
 refused-timer-settled = Поздно: это уже отправлено или отменено.
 refused-not-staff = Вас сейчас нет в списке сотрудников.
 refused-merge-one = Это и так один человек.
