@@ -8,6 +8,7 @@ from datetime import datetime
 import structlog
 
 from channels.form.inbound import normalise_again
+from channels.form.names import HONEYPOTS
 from channels.telegram.inbound import normalise as normalise_update
 from core.channel import Received, Unreadable
 from core.database import Database, DatabaseError, complaint, is_away
@@ -87,7 +88,8 @@ def understand(
             return normalise_update(update, raw, received_at, account.scope)
         case "form":
             try:
-                return normalise_again(raw, received_at, region=settings.region)
+                honeypots = HONEYPOTS.union(settings.form.honeypot)
+                return normalise_again(raw, received_at, region=settings.region, honeypots=honeypots)
             except InvalidInput as error:
                 return Received(external_id, raw, Unreadable(str(error)))
     return Received(external_id, raw, Unreadable(f"no channel {account.channel}"))

@@ -185,6 +185,11 @@ class Form(BaseModel):
         # A browser names the site without a path, and compares it letter by letter.
         return [one if one == "*" else _web_address(one).lower() for one in given]
 
+    @field_validator("honeypot")
+    @classmethod
+    def _as_they_are_looked_up(cls, given: list[str]) -> list[str]:
+        return [name.strip().lower() for name in given if name.strip()]
+
 
 class Retention(BaseModel):
     """How long things are kept."""

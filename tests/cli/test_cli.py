@@ -601,6 +601,23 @@ def test_when_the_disk_fails_taking_again_stops_and_everything_waits_as_it_was(
     assert capsys.readouterr().out.endswith(f"{letter}  filed\n1 taken.\n")
 
 
+def test_a_machine_is_known_by_the_hidden_field_however_it_is_written_and_whenever_it_is_read(
+    environment: Environment, capsys: pytest.CaptureFixture[str], sqlite_url: str
+) -> None:
+    async def park() -> int:
+        async with a_database(sqlite_url, ManualClock(NOON)) as db:
+            form = await an_account(db, "form", "main")
+            raw = b'Content-Type: application/json\r\n\r\n{"message": "buy", "Fax_Number": "1"}'
+            (filed,) = await file(db, form, Received("click:1", raw, Unreadable("not then")))
+            return filed.ledger_id
+
+    machine = asyncio.run(park())
+    environment(DATABASE_URL=sqlite_url, FORM__HONEYPOT='["WebSite", " Fax_number ", " "]')
+    assert read_settings().form.honeypot == ["website", "fax_number"]
+    assert main(["replay"]) == 0
+    assert capsys.readouterr().out.endswith(f"{machine}  ignored: honeypot\n1 taken.\n")
+
+
 def test_with_nothing_parked_there_is_nothing_to_do(
     environment: Environment, capsys: pytest.CaptureFixture[str], sqlite_url: str
 ) -> None:

@@ -21,7 +21,7 @@ from core.leads.model import Lead
 from core.migrations import migrate
 from openlines.application import PARTS, PartFailed, Program, opened
 from openlines.ground import secret_key
-from openlines.settings import Bot, Http, Settings, Telegram
+from openlines.settings import Bot, Form, Http, Settings, Telegram
 from sandbox.faults import Refuse
 from sandbox.telegram import TelegramSandbox
 from tests.processes.running import ADMIN, LINE, STAFF
@@ -145,6 +145,20 @@ async def test_by_webhook_a_customer_is_heard_answered_and_nobody_else_is_believ
         await telegram.until(lambda: not line.updates.pending and line.webhook is None, SOON)
         query = select(func.count()).select_from(Ledger).where(Ledger.state == "filed")
         assert await program.db.read(lambda c: c.execute(query).scalar_one()) == 3
+
+
+async def test_the_hidden_field_of_the_settings_catches_machines_however_it_is_written(
+    tmp_path: Path, telegram: TelegramSandbox
+) -> None:
+    form = Form(key=SecretStr("key"), honeypot=["Fax_Number"])
+    async with running(settings_of(tmp_path, telegram, form=form)) as program, aiohttp.ClientSession() as web:
+        url = f"http://127.0.0.1:{program.port}/lines/main/form"
+        for field in ("fax_number", "Fax_Number", "city"):
+            sent = {"message": "Сколько стоит?", field: "1"}
+            async with web.post(url, json=sent, headers={"X-Form-Key": "key"}) as answer:
+                assert answer.status == 202
+        states = select(Ledger.state).order_by(Ledger.id)
+        assert await program.db.read(lambda c: list(c.scalars(states))) == ["ignored", "ignored", "filed"]
 
 
 async def test_a_part_that_breaks_stops_all_of_them_in_order_and_is_named(
