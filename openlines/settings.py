@@ -49,6 +49,35 @@ def _web_address(url: str) -> str:
     return url.rstrip("/")
 
 
+_SITE = (
+    "a site such as https://shop.example or http://localhost:3000, each named whole; * alone is every site"
+)
+
+
+def _origin(site: str) -> str:
+    """A site as browsers name it, who are taken at their word, letter by letter.
+
+    Raises ValueError for what no browser sends: the address of a page, of somebody, or of no host.
+    https://html.spec.whatwg.org/multipage/browsers.html#ascii-serialisation-of-an-origin
+    """
+    from yarl import URL  # it knows the names of hosts in other letters as browsers do; most name no sites
+
+    scheme, divider, rest = site.strip().partition("://")
+    address = _web_address(f"{scheme.lower()}{divider}{rest}")
+    try:
+        url = URL(address)
+        origin = str(url.origin())
+    except ValueError:
+        raise ValueError(_SITE) from None
+    if not re.fullmatch("[a-z0-9._-]+|[0-9a-f:.]+", url.raw_host or ""):
+        raise ValueError(_SITE)
+    if url.raw_path.strip("/") or url.raw_query_string or url.raw_fragment or "@" in url.raw_authority:
+        raise ValueError(
+            f"write {origin}, as browsers name it: without a path, a query, a fragment or a user"
+        )
+    return origin
+
+
 Names = Annotated[list[str], NoDecode, BeforeValidator(_listed)]
 Ids = Annotated[list[Annotated[int, Field(gt=0, lt=2**53)]], NoDecode, BeforeValidator(_listed)]
 
@@ -182,8 +211,7 @@ class Form(BaseModel):
     @field_validator("origins")
     @classmethod
     def _as_browsers_say(cls, given: list[str]) -> list[str]:
-        # A browser names the site without a path, and compares it letter by letter.
-        return [one if one == "*" else _web_address(one).lower() for one in given]
+        return [one if one == "*" else _origin(one) for one in given]
 
     @field_validator("honeypot")
     @classmethod

@@ -111,6 +111,10 @@ def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) 
 
 
 WEB = "begins with https:// or http://"
+SITE = "write https://shop.example, as browsers name it: without a path, a query, a fragment or a user"
+SITES = (
+    "a site such as https://shop.example or http://localhost:3000, each named whole; * alone is every site"
+)
 WEBHOOK = "wanted when OPENLINES_TELEGRAM__MODE is webhook"
 BOT = {"TELEGRAM__TOKEN": "1:a", "TELEGRAM__MODE": "webhook"}
 IDS = "Telegram ids, digits separated by commas"
@@ -170,6 +174,13 @@ DAYS = "a number of days, 1 or more"
             "FORM__HONEYPOT: is neither a list separated by commas nor one in JSON",
         ),
         ({"FORM__ORIGINS": "shop.example"}, f"FORM__ORIGINS: {WEB}"),
+        ({"FORM__ORIGINS": "https://Shop.example:443/contacts"}, f"FORM__ORIGINS: {SITE}"),
+        ({"FORM__ORIGINS": "*, https://shop.example/?utm=1"}, f"FORM__ORIGINS: {SITE}"),
+        ({"FORM__ORIGINS": "https://shop.example#top"}, f"FORM__ORIGINS: {SITE}"),
+        ({"FORM__ORIGINS": "https://olga:geheim@shop.example"}, f"FORM__ORIGINS: {SITE}"),
+        ({"FORM__ORIGINS": "https://*.shop.example"}, f"FORM__ORIGINS: {SITES}"),
+        ({"FORM__ORIGINS": "https://shop.example:port"}, f"FORM__ORIGINS: {SITES}"),
+        ({"FORM__ORIGINS": "https://shop example"}, f"FORM__ORIGINS: {SITES}"),
         ({"RETENTION__RAW_DAYS": "0"}, f"RETENTION__RAW_DAYS: {DAYS}"),
         ({"CONFIRM__MAX_AGE": "soon"}, "CONFIRM__MAX_AGE: seconds, or a time such as PT1H"),
         ({"CONFIRM__MAX_AGE": "-5"}, "CONFIRM__MAX_AGE: seconds, or a time such as PT1H"),
@@ -253,6 +264,29 @@ def test_lists_origins_and_addresses_are_read_as_people_write_them(environment: 
     assert read.public_url == "https://line.example"
     assert read.region == "GB"
     assert "geheim" not in repr(read)
+
+
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        ("*", "*"),
+        ("HTTPS://Shop.example", "https://shop.example"),
+        ("https://shop.example:443/", "https://shop.example"),
+        ("http://shop.example:80", "http://shop.example"),
+        ("https://shop.example:80", "https://shop.example:80"),
+        ("https://пример.рф", "https://xn--e1afmkfd.xn--p1ai"),
+        ("https://Магазин.Пример.РФ:8443/", "https://xn--80aairftm.xn--e1afmkfd.xn--p1ai:8443"),
+        ("https://straße.example", "https://xn--strae-oqa.example"),
+        ("http://192.168.0.7:3000", "http://192.168.0.7:3000"),
+        ("http://[2001:0DB8::0001]:3000", "http://[2001:db8::1]:3000"),
+        ('[" https://shop.example "]', "https://shop.example"),
+    ],
+)
+def test_a_site_is_known_by_the_name_browsers_send_however_people_write_it(
+    environment: Environment, written: str, sent: str
+) -> None:
+    environment(FORM__ORIGINS=written)
+    assert read_settings().form.origins == [sent]
 
 
 def test_a_mistyped_name_is_noticed_and_a_right_one_is_not() -> None:
