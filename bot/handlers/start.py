@@ -21,7 +21,8 @@ from core.channel import Button, Markup, Screen
 from core.database import Transaction
 from core.desk import newcomers
 from core.staff import managers
-from core.staff.managers import INVITATION_PREFIX, Person
+from core.staff.invitations import is_invitation
+from core.staff.managers import Person
 
 COMMANDS = ("leads", "lead", "find", "write", "stats", "away", "back", "help", "language")
 ADMIN_COMMANDS = ("exclude", "exclusions", "include", "check", "ledger", "managers", "invite")
@@ -37,17 +38,17 @@ async def start(
     """The first word: an invitation is accepted, a manager greeted, a stranger told where they are."""
     if message.from_user is None:
         return
-    user, payload = message.from_user, command.args or ""
+    user, payload = message.from_user, (command.args or "").strip()
     name, known = line_of(user.full_name, 200), person
     language = language_of_user(user)
     spoken = language if language is not None and language in LANGUAGES else chat.office.texts.default
-    if known is None and not payload.startswith(INVITATION_PREFIX):
+    if known is None and not is_invitation(payload):
         await chat.say(chat.words("stranger"))
         return
 
     def come_in(tx: Transaction) -> Person:
         here = known
-        if here is None or payload.startswith(INVITATION_PREFIX):
+        if here is None or is_invitation(payload):
             here = newcomers.come_in(
                 tx,
                 payload,

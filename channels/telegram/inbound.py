@@ -19,8 +19,8 @@ from channels.telegram.forwards import is_forwarded, with_reference
 from channels.telegram.labels import labels_in
 from core.channel import Address, Ignored, InboundMessage, Kind, Received, Sender, Unreadable
 from core.contacts.phones import parse_phone
+from core.staff.invitations import is_invitation
 
-INVITATION = "i-"  # a /start payload that begins so belongs to the managers' bot
 BUSINESS = "business:"  # business:<connection>:<chat> is the thread of a Telegram Business chat
 
 
@@ -116,7 +116,7 @@ def _message(kind: str, event: Json, received_at: datetime, scope: str) -> _Read
         received_at=received_at,
         scope=scope,
     )
-    return understood, person, source is not None and source.startswith(INVITATION)
+    return understood, person, source is not None and is_invitation(source)
 
 
 def _business(kind: str, event: Json, received_at: datetime, scope: str) -> _Read:

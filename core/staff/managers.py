@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,9 +14,9 @@ from core import journal
 from core.database import Transaction, among, ask
 from core.errors import Refusal
 from core.events import ManagerCame, ManagerLeft
+from core.staff import invitations
 from core.staff.model import Invitation, Manager, Role
 
-INVITATION_PREFIX = "i-"  # tells an invitation's /start payload from a customer's
 INVITATION_LIFE = timedelta(days=7)
 
 
@@ -123,7 +122,7 @@ def invite(
 
     `by` is the actor who invites; rights are the caller's to check when it is a person (see `require_admin`).
     """
-    token = secrets.token_urlsafe(24)
+    token = invitations.new_token()
     tx.insert(
         Invitation,
         [
@@ -141,7 +140,7 @@ def invite(
         ],
     )
     journal.note(tx, by, "manager-invited", details={"role": role, "name": name})
-    return INVITATION_PREFIX + token
+    return invitations.PREFIX + token
 
 
 def accept_invitation(
@@ -153,7 +152,7 @@ def accept_invitation(
     invitation stays good for whom it was meant. It is used up by a newcomer, or by a manager whom it makes an admin.
     """
     tx.lock_keys(["staff"])
-    token = payload.removeprefix(INVITATION_PREFIX)
+    token = payload.removeprefix(invitations.PREFIX)
     invitation = tx.connection.execute(
         select(Invitation.id, Invitation.role, Invitation.expires_at, Invitation.used_at).where(
             Invitation.token_hash == _hash(token)

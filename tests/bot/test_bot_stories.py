@@ -428,9 +428,23 @@ async def test_a_stranger_at_the_managers_own_bot_gets_one_polite_sentence(folde
         stranger = story.telegram.person(555, "Ник", language_code="en")
         answer = await story.answer(stranger, await stranger.writes(story.staff, "hi"))
         assert answer.text.startswith("Hello! This bot is for the staff only.")
-        answer = await story.answer(stranger, await stranger.starts(story.staff, "i-nonsense"))
+        answer = await story.answer(stranger, await stranger.starts(story.staff, "i-phone15"))
+        assert answer.text.startswith("Hello! This bot is for the staff only.")
+        answer = await story.answer(stranger, await stranger.starts(story.staff, "i-" + "x" * 32))
         assert "no such invitation" in answer.text
         assert not any("лид" in m.text.lower() for m in story.admin.chat(story.staff)[2:])
+
+
+async def test_a_link_that_begins_like_an_invitation_brings_a_customer(story: Story) -> None:
+    anna = a_customer(story)
+    await anna.starts(story.line, "i-phone15")
+    await anna.writes(story.line, "Есть в синем?")
+    card = await story.admin.sees(story.staff, "Есть в синем?")
+    assert "Telegram · i-phone15" in card.text
+    boris = await story.manager(101, "Борис")
+    greeted = await story.answer(boris, await boris.starts(story.staff, "i-phone15"))
+    assert "Борис" in greeted.text
+    assert not any("приглашени" in message.text for message in anna.chat(story.line))
 
 
 async def test_each_person_reads_their_own_language(story: Story) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from channels.telegram.inbound import describe, normalise
 from core.channel import Address, Ignored, InboundMessage, Kind, Received, Unreadable
+from core.staff.invitations import PREFIX, new_token
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 BOT = "600000001"
@@ -332,10 +333,19 @@ def test_what_is_no_link_payload_stays_text(text: str) -> None:
 
 
 def test_an_invitation_is_for_the_managers_bot_but_not_when_edited_or_forwarded() -> None:
-    assert read(an_update(text="/start i-9fK2")).is_staff
-    assert not read(an_update("edited_message", text="/start i-9fK2")).is_staff
-    assert not read(an_update(text="/start i-9fK2", forward_date=1)).is_staff
-    assert not read(an_update("business_message", text="/start i-9fK2")).is_staff
+    opened = f"/start {PREFIX}{new_token()}"
+    assert read(an_update(text=opened)).is_staff
+    assert not read(an_update("edited_message", text=opened)).is_staff
+    assert not read(an_update(text=opened, forward_date=1)).is_staff
+    assert not read(an_update("business_message", text=opened)).is_staff
+
+
+@pytest.mark.parametrize("source", ["i-phone15", "i-", "i-" + "x" * 31, "i-" + "x" * 33, "I-" + "x" * 32])
+def test_a_companys_own_link_is_a_source_though_it_begins_like_an_invitation(source: str) -> None:
+    received = read(an_update(text=f"/start {source}"))
+    assert isinstance(received.understood, InboundMessage)
+    assert received.understood.source == source
+    assert not received.is_staff
 
 
 @pytest.mark.parametrize(
