@@ -6,9 +6,13 @@ import argparse
 import asyncio
 import csv
 import json
+import os
+import stat
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from io import TextIOWrapper
+from tempfile import NamedTemporaryFile
 from typing import IO, Any
 
 from core.errors import OpenLinesError
@@ -29,13 +33,13 @@ class NotWritten(OpenLinesError):
 def command(given: argparse.Namespace) -> int:
     """Write the export to a file or to standard output; progress goes to standard error.
 
-    Raises NotWritten when the file cannot be made, or its disk is full.
+    Raises NotWritten when the file cannot be made, or its disk is full; an earlier one is then as it was.
     """
     settings = read_settings()
     try:
         if given.output:
             encoding = "utf-8-sig" if given.format == "csv" else "utf-8"  # Excel tells UTF-8 by its mark
-            with open(given.output, "w", encoding=encoding, newline="") as file:
+            with _instead_of(given.output, encoding) as file:
                 return asyncio.run(_export(settings, given.what, given.format, file, progress=True))
         if isinstance(sys.stdout, TextIOWrapper):
             sys.stdout.reconfigure(encoding="utf-8", newline="")
@@ -46,6 +50,58 @@ def command(given: argparse.Namespace) -> int:
     except OSError as error:
         raise NotWritten(f"{given.output or 'standard output'}: {error.strerror}") from error
     return code
+
+
+@contextmanager
+def _instead_of(path: str, encoding: str) -> Iterator[IO[str]]:
+    """A file that takes the place of the one at `path` when the block ends well, and is gone when it does not.
+
+    What is no ordinary file, such as a pipe, is written to as it is. Raises OSError as opening and writing do.
+    """
+    former = _former(path)
+    if former and not stat.S_ISREG(former.st_mode):
+        with open(path, "w", encoding=encoding, newline="") as file:
+            yield file
+        return
+    if former:
+        os.close(os.open(path, os.O_WRONLY))  # what may not be written may not be replaced either
+    path = os.path.realpath(path) if os.path.islink(path) else path  # the link stays, what it leads to is new
+    folder = os.path.dirname(path) or "."
+    beside = NamedTemporaryFile(  # noqa: SIM115 - renamed, not deleted
+        "w", encoding=encoding, newline="", dir=folder, prefix=".openlines-export-", delete=False
+    )
+    try:
+        with beside:
+            yield beside
+            beside.flush()
+            _take_after(former, beside.fileno())
+            os.fsync(beside.fileno())
+        os.replace(beside.name, path)
+    finally:
+        with suppress(FileNotFoundError):  # it has its name
+            os.unlink(beside.name)
+
+
+def _former(path: str) -> os.stat_result | None:
+    """What is at `path` now."""
+    # Whoever has redirected our output into an ordinary file holds it open: it is written to, not replaced.
+    is_ours = path.startswith(("/dev/", "/proc/")) and os.path.islink(path)
+    try:
+        return os.lstat(path) if is_ours else os.stat(path)
+    except FileNotFoundError:
+        return None
+
+
+def _take_after(former: os.stat_result | None, file: int) -> None:
+    """Give an open file the owner and the rights of the one it replaces, or the rights of any new file."""
+    if former is None:
+        umask = os.umask(0o077)  # it cannot be asked without being set
+        os.umask(umask)
+        os.fchmod(file, 0o666 & ~umask)
+        return
+    with suppress(PermissionError):  # only the superuser gives files away
+        os.fchown(file, former.st_uid, former.st_gid)
+    os.fchmod(file, stat.S_IMODE(former.st_mode))
 
 
 async def _export(settings: Settings, what: str, form: str, file: IO[str], *, progress: bool) -> int:

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -438,6 +439,79 @@ def test_a_file_that_cannot_be_written_is_named_in_one_line(
         target, "No such file or directory"
     )
     assert said == f"openlines: {tmp_path / target}: {why}\n"
+
+
+def test_the_last_good_export_outlives_one_that_fails(
+    environment: Environment, capsys: pytest.CaptureFixture[str], tmp_path: Path, sqlite_url: str
+) -> None:
+    async def many_words() -> None:
+        async with a_database(sqlite_url, ManualClock(NOON)) as db:
+            await file(db, await an_account(db), *(a_message("слово " * 300) for _ in range(50)))
+
+    asyncio.run(many_words())
+    target = tmp_path / "kept" / "messages.jsonl"
+    target.parent.mkdir()
+    target.write_text("the last good one")
+    export = ["export", "messages", "--output", str(target)]
+    environment(DATABASE_URL="sqlite:////proc/nowhere/line.db")
+    assert main(export) == 2
+    assert capsys.readouterr().err.startswith("openlines: OPENLINES_DATABASE_URL: cannot be opened: ")
+    assert target.read_text() == "the last good one"
+    environment(DATABASE_URL=sqlite_url)
+    # No file may grow beyond this: to the program it is a full disk. What SQLite shares in memory is half as large.
+    program = (
+        "import resource, sys; from openlines.__main__ import main;"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536)); sys.exit(main(sys.argv[1:]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *export], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == f"openlines: {target}: File too large"
+    assert target.read_text() == "the last good one"
+    assert list(target.parent.iterdir()) == [target]
+    assert main(export) == 0
+    assert len(lines(target.read_text())) > 50
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_an_export_takes_the_place_of_the_last_one_with_its_rights_and_behind_its_link(
+    environment: Environment, tmp_path: Path, sqlite_url: str
+) -> None:
+    asyncio.run(_a_working_day(sqlite_url))
+    environment(DATABASE_URL=sqlite_url)
+    first, link, new = (tmp_path / name for name in ("monday.jsonl", "latest.jsonl", "new.jsonl"))
+    first.write_text("the last good one\n" * 1000)
+    first.chmod(0o640)
+    link.symlink_to(first.name)
+    assert main(["export", "leads", "--output", str(link)]) == 0
+    assert link.is_symlink()
+    assert len(lines(first.read_text())) == 3
+    assert stat.S_IMODE(first.stat().st_mode) == 0o640
+    assert main(["export", "leads", "--output", str(new)]) == 0
+    assert new.read_text() == first.read_text()
+    umask = os.umask(0o077)
+    os.umask(umask)
+    assert stat.S_IMODE(new.stat().st_mode) == 0o666 & ~umask
+
+
+def test_a_pipe_is_written_to_as_it_is_and_so_is_our_own_output(
+    environment: Environment, tmp_path: Path, sqlite_url: str
+) -> None:
+    asyncio.run(_a_working_day(sqlite_url))
+    environment(DATABASE_URL=sqlite_url)
+    command = [sys.executable, "-m", "openlines", "export", "leads", "--output"]
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen([*command, str(pipe)], stderr=subprocess.DEVNULL) as running:
+        assert len(lines(pipe.read_text())) == 3
+    assert running.returncode == 0
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    done = subprocess.run([*command, "/dev/stdout"], capture_output=True, text=True, check=True)
+    assert len(lines(done.stdout)) == 3
+    with (tmp_path / "kept.jsonl").open("w+") as kept:
+        subprocess.run([*command, "/dev/stdout"], stdout=kept, stderr=subprocess.DEVNULL, check=True)
+        assert len(lines(kept.read())) == 3, "whoever has given us the file reads it where they hold it"
 
 
 @given(
