@@ -43,6 +43,7 @@ _TROUBLES = (
     "conflict",
     "unreachable",
     "silent",
+    "webhook-set",
     "webhook-refused",
     "webhook-failing",
     "mailbox",

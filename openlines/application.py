@@ -198,11 +198,9 @@ class Program:
                 self.leases[name] = "waiting"
 
         async def poll_on() -> None:
-            api = self.apis[account.id]
             log.info("polling", bot=account.scope, account_id=account.id)
-            # A webhook left behind by another installation would make every poll a conflict.
-            await api.call("deleteWebhook")
             cursor = await self.db.read(lambda c: read_cursor(c, account.id))
+            api = self.apis[account.id]
             polling = Polling(api, account, self.intake, self.clock, trouble=self.note_trouble)
             await polling.run((cursor or {}).get("offset"))
 

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import structlog
 
-from channels.telegram.api import Answered, ApiError, BotApi
+from channels.telegram.api import Answered, ApiError, BotApi, Reply
 from channels.telegram.inbound import normalise
 from core.channel import Received
 from core.clock import Clock
@@ -65,14 +65,20 @@ class Polling:
     async def run(self, offset: int | None) -> None:
         """Poll until cancelled. `offset` is where the account was left; None takes what Telegram holds.
 
-        Cancelling is safe at any moment: what was not filed is not acknowledged, what was filed is known.
+        A webhook is taken away first, and again when somebody sets one. Cancelling is safe at any moment: what
+        was not filed is not acknowledged, what was filed is known.
         """
         pause = SHORTEST_PAUSE
         told_alive = None
+        is_ours = False  # as long as a webhook may be set: the other mode or another installation leaves one
         if offset is not None and not 0 <= offset <= MOST_UPDATE_ID:
             offset = None
         while True:
-            reply = await self._api.get_updates(offset, seconds=self._wait_seconds, kinds=KINDS)
+            # What waits at Telegram is kept: it is neither the webhook's nor lost with it.
+            reply: Reply = Answered(True) if is_ours else await self._api.call("deleteWebhook")
+            if is_ours := isinstance(reply, Answered):
+                reply = await self._api.get_updates(offset, seconds=self._wait_seconds, kinds=KINDS)
+                is_ours = not _is_of_webhook(reply)
             try:
                 if isinstance(reply, Answered) and isinstance(reply.result, list):
                     asked, offset = offset, await self._file(reply.result, offset)
@@ -119,7 +125,14 @@ class Polling:
         if isinstance(reply, ApiError):
             if reply.code == 401:
                 return "token-refused", timedelta(seconds=60)
+            if _is_of_webhook(reply):
+                return "webhook-set", None
             if reply.code == 409:
                 return "conflict", timedelta(seconds=5)
             return f"{reply.code} {reply.description}"[:200], reply.retry_after
         return "unreachable", None
+
+
+def _is_of_webhook(reply: Reply) -> bool:
+    """Whether updates are refused because somebody has set a webhook, not because another program polls."""
+    return isinstance(reply, ApiError) and reply.code == 409 and "webhook" in reply.description.lower()

@@ -22,7 +22,7 @@ from core.migrations import migrate
 from openlines.application import PARTS, PartFailed, Program, opened
 from openlines.ground import secret_key
 from openlines.settings import Bot, Form, Http, Settings, Telegram
-from sandbox.faults import Refuse
+from sandbox.faults import Refuse, server_error
 from sandbox.telegram import TelegramSandbox
 from tests.processes.running import ADMIN, LINE, STAFF
 from tests.servers.postgres import PostgresServer
@@ -72,6 +72,16 @@ async def running(settings: Settings, parts: tuple[str, ...] = PARTS) -> AsyncIt
         finally:
             program.stop()
             await serving
+
+
+async def set_webhook(telegram: TelegramSandbox) -> None:
+    """Another installation wants the updates of the line's bot, where nobody listens."""
+    url = {"url": f"http://127.0.0.1:{free_port()}/telegram"}
+    async with (
+        aiohttp.ClientSession() as http,
+        http.post(f"{telegram.url}/bot{LINE}/setWebhook", json=url) as answer,
+    ):
+        assert answer.status == 200
 
 
 async def eventually(happens: Callable[[], bool]) -> None:
@@ -159,6 +169,31 @@ async def test_the_hidden_field_of_the_settings_catches_machines_however_it_is_w
                 assert answer.status == 202
         states = select(Ledger.state).order_by(Ledger.id)
         assert await program.db.read(lambda c: list(c.scalars(states))) == ["ignored", "ignored", "filed"]
+
+
+async def test_a_webhook_left_behind_is_taken_away_though_telegram_is_unwell_at_first(
+    tmp_path: Path, telegram: TelegramSandbox
+) -> None:
+    line, irina, anna = (
+        telegram.world.bots[LINE],
+        telegram.person(ADMIN, "Ирина"),
+        telegram.person(777, "Анна"),
+    )
+    await set_webhook(telegram)
+    await anna.writes(line, "Вы уже работаете?")  # nobody is there to take it
+    telegram.fail("deleteWebhook", server_error())
+    async with running(settings_of(tmp_path, telegram)):
+        await anna.sees(line, "Анна", timeout=SOON)
+        await irina.starts(line)
+        await irina.sees(line, "администратор", timeout=SOON)
+        assert line.webhook is None
+
+        # Another installation sets one: that is no program that polls, and it is taken away, too.
+        await set_webhook(telegram)
+        await anna.writes(line, "А завтра?")
+        await irina.sees(line, "включён вебхук", timeout=SOON)
+        await irina.sees(line, "А завтра?", timeout=SOON)
+    assert all("опрашивает" not in message.text for message in irina.chat(line))
 
 
 async def test_a_part_that_breaks_stops_all_of_them_in_order_and_is_named(

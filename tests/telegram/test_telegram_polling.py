@@ -49,6 +49,8 @@ class Telegram:
     asked: list[int | None] = field(default_factory=list)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
+        if request.path.endswith("/deleteWebhook"):
+            return web.json_response({"ok": True, "result": True})
         offset = (await request.json()).get("offset")
         self.asked.append(offset)
         held = [

@@ -52,6 +52,7 @@ notice-files = Files of lead { $number }, { $name }
 
 trouble-token-refused = The bot's token is no longer accepted. Get a new one from @BotFather and restart; nothing is lost.
 trouble-conflict = Another program polls this bot. Stop it, and messages will flow.
+trouble-webhook-set = A webhook is set for this bot, and messages go there. We take it away; if it comes back, another program uses this bot.
 trouble-unreachable = The server does not answer. We keep trying, messages will wait.
 trouble-silent = Nothing has been heard from it for a while. See whether the program runs and is online: openlines doctor.
 trouble-webhook-refused = Telegram did not take the webhook's address. Check OPENLINES_PUBLIC_URL.
