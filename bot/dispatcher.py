@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
@@ -102,6 +102,7 @@ async def serve(
     store: FileStore,
     refile: Refile,
     recall: Recall,
+    admins: Collection[int] = (),
     ready: Callable[[], None] = lambda: None,
     look: timedelta = LOOK,
     in_hand: set[asyncio.Task[None]] | None = None,
@@ -110,7 +111,8 @@ async def serve(
 
     `account` is the managers' bot's account, `api_url` the base of its Bot API server, `region` and `timezone`
     the line's, `language` what people are spoken to in who have not told theirs. `refile(ledger_id)` takes an
-    entry of the ledger again, `recall(ledger_ids)` reads what such entries say. `ready` is called once updates are
+    entry of the ledger again, `recall(ledger_ids)` reads what such entries say. `admins` are the
+    Telegram ids whom the settings make admins. `ready` is called once updates are
     being taken, `look` is how long a lost wake-up call may cost; `in_hand` holds what is being handled.
     """
     async with AsyncExitStack() as stack:
@@ -129,6 +131,7 @@ async def serve(
             recall=recall,
             region=region,
             timezone=timezone,
+            admins=admins,
         )
         stack.push_async_callback(_leave_background, office)
         await asyncio.to_thread(office.texts.read)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bot.texts import Texts, Words
@@ -30,6 +30,7 @@ class Office:
     `region` reads telephones written without a country ("RU"), `timezone` is the line's (an IANA name).
     `refile(ledger_id)` takes a parked or excluded entry of the ledger again; None when it is neither any more.
     `recall(ledger_ids)` reads what such entries say from their raw input, without those whose raw input is gone.
+    `admins` are the Telegram ids whom the settings make admins, and whom therefore nobody removes here.
     `background` holds what outlives an update, such as watching whether an answer has arrived; it ends with the bot.
     """
 
@@ -42,6 +43,7 @@ class Office:
     recall: Recall
     region: str
     timezone: str
+    admins: Collection[int] = ()
     username: str = ""  # the bot's own, for invitation links
     background: set[asyncio.Task[None]] = field(default_factory=set)
 

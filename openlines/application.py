@@ -264,6 +264,7 @@ class Program:
             store=self.store,
             refile=partial(refile, self.db, self.store, settings),
             recall=partial(recall, self.db, self.store, settings),
+            admins=frozenset(settings.admins),
             ready=self._bot_answers,
             look=self.poll,
             in_hand=self.bot_in_hand,

@@ -13,6 +13,7 @@ from bot.handlers.dialogue import leave
 from bot.handlers.errors import Toast
 from bot.handlers.exclusions import Admins, taken_again
 from bot.handlers.filters import On
+from bot.handlers.start import clear_commands
 from bot.screens.staff import (
     filed_state,
     invitation_screen,
@@ -88,13 +89,21 @@ async def tapped(
             await chat.redraw(callback, await _people(chat))
         case Action.MANAGER | Action.REMOVE:
             other = await _manager(chat, tap.id(0))
+            if tap.action is Action.REMOVE:  # what will be refused is not asked first
+                await chat.read(
+                    lambda connection: managers.require_removable(
+                        connection, person, other.id, chat.office.admins
+                    )
+                )
             screen = manager_screen(chat.words, other, person, asks=tap.action is Action.REMOVE)
             await chat.redraw(callback, screen)
         case Action.REMOVE_SURELY:
             other = await _manager(chat, tap.id(0))
-            await deed(lambda tx: managers.remove(tx, person, other.id))
+            appointed = chat.office.admins
+            await deed(lambda tx: managers.remove(tx, person, other.id, appointed=appointed))
             toast.say(chat.words("manager-removed", name=other.name))
             await chat.redraw(callback, await _people(chat))
+            await clear_commands(chat, other)
 
 
 async def _ledger(chat: Chat) -> Screen:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import structlog
 from aiogram import F, Router
 from aiogram.enums import ChatMemberStatus
+from aiogram.exceptions import TelegramAPIError
 from aiogram.filters import Command, CommandObject, CommandStart
 from aiogram.types import BotCommand, BotCommandScopeChat, CallbackQuery, ChatMemberUpdated, Message, User
 
@@ -23,6 +25,8 @@ from core.desk import newcomers
 from core.staff import managers
 from core.staff.invitations import is_invitation
 from core.staff.managers import Person
+
+log = structlog.get_logger("bot")
 
 COMMANDS = ("leads", "lead", "find", "write", "stats", "away", "back", "help", "language")
 ADMIN_COMMANDS = ("exclude", "exclusions", "include", "check", "ledger", "managers", "invite")
@@ -116,6 +120,15 @@ async def set_commands(chat: Chat, person: Person) -> None:
     names = await _commands(chat, person)
     listed = [BotCommand(command=name, description=chat.words(f"command-{name}")) for name in names]
     await chat.patiently(lambda: chat.bot.set_my_commands(listed, scope=BotCommandScopeChat(chat_id=chat.id)))
+
+
+async def clear_commands(chat: Chat, left: Person) -> None:
+    """The menu of somebody who no longer works here goes; that it cannot be taken away keeps nobody from leaving."""
+    scope = BotCommandScopeChat(chat_id=left.telegram_id)
+    try:
+        await chat.patiently(lambda: chat.bot.delete_my_commands(scope=scope))
+    except TelegramAPIError as error:
+        log.warning("a menu of commands stays", manager_id=left.id, why=error.message)
 
 
 async def _switch(chat: Chat, person: Person, deed: Deed, *, silently: bool = False) -> Person:

@@ -236,14 +236,12 @@ def set_reachable(tx: Transaction, manager_id: int, reachable: bool) -> bool:
     return changed.rowcount == 1
 
 
-def remove(tx: Transaction, by: Person, manager_id: int) -> None:
-    """A manager leaves: their row stays, they are a stranger again. Raises Refusal for oneself or a non-admin.
+def remove(tx: Transaction, by: Person, manager_id: int, *, appointed: Collection[int] = ()) -> None:
+    """A manager leaves: their row stays, they are a stranger again. Raises Refusal as `require_removable`.
 
     The invitations they have made and nobody has used end with it: one of them would be their way back.
     """
-    require_admin(by)
-    if by.id == manager_id:
-        raise Refusal("refused-remove-oneself")
+    require_removable(tx.connection, by, manager_id, appointed)
     tx.lock_keys(["staff"])
     tx.connection.execute(
         update(Manager).where(Manager.id == manager_id).values(is_active=False, is_available=False)
@@ -259,6 +257,21 @@ def remove(tx: Transaction, by: Person, manager_id: int) -> None:
     )
     journal.note(tx, by.actor, "manager-removed", details={"manager": manager_id})
     tx.record(ManagerLeft(manager_id))
+
+
+def require_removable(
+    connection: Connection, by: Person, manager_id: int, appointed: Collection[int]
+) -> None:
+    """Raise Refusal unless this admin may remove this manager: nobody removes themselves.
+
+    Nor whom the settings have `appointed` (Telegram ids): they would be back with the next start, see `ensure_admins`.
+    """
+    require_admin(by)
+    if by.id == manager_id:
+        raise Refusal("refused-remove-oneself")
+    person = by_id(connection, manager_id)
+    if person is not None and person.telegram_id in appointed:
+        raise Refusal("refused-remove-appointed", id=str(person.telegram_id))
 
 
 def require_admin(person: Person) -> None:

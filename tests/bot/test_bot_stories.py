@@ -423,6 +423,53 @@ async def test_somebody_removed_is_a_stranger_with_dead_buttons(either_story: St
     assert "Борис" not in used.text
 
 
+async def test_whom_the_settings_make_an_admin_is_not_removed_in_the_bot(story: Story) -> None:
+    boris = story.telegram.person(101, "Борис")
+    sent = await story.admin.writes(story.staff, "/invite admin")
+    await boris.starts(
+        story.staff, (await story.answer(story.admin, sent)).text.split("start=")[1].split()[0]
+    )
+    await boris.sees(story.staff, "Вы администратор")
+    people = await story.answer(boris, await boris.writes(story.staff, "/managers"))
+    await boris.taps(people, "Ирина")
+    await story.telegram.until(lambda: "Убрать из сотрудников" in str(people.buttons))
+    toast = await boris.taps(people, "Убрать из сотрудников")
+    assert toast.text == (
+        "Этого человека назначает администратором настройка OPENLINES_ADMINS. Сначала уберите оттуда "
+        f"id {ADMIN} и перезапустите программу, потом уберите человека здесь."
+    )
+    assert "Да, убрать" not in str(people.buttons)
+    await removed(story, "Борис")  # whom only an invitation made one
+
+
+@pytest.mark.parametrize("refused", [False, True])
+async def test_the_menu_of_somebody_removed_goes_and_they_go_also_where_it_stays(
+    story: Story, refused: bool
+) -> None:
+    await story.manager(101, "Борис")
+    menu = ('{"chat_id": 101, "type": "chat"}', "")
+    await story.telegram.until(lambda: menu in story.staff.commands)
+    if refused:
+        story.telegram.fail("deleteMyCommands", Refuse(400, "Bad Request: chat not found"))
+    await removed(story, "Борис")
+    tried = story.telegram.calls_of
+    await story.telegram.until(
+        lambda: tried("deleteMyCommands") and (menu in story.staff.commands) is refused
+    )
+
+
+async def removed(story: Story, name: str) -> None:
+    """The admin removes this person, and sees that they are alone now."""
+    people = await story.answer(story.admin, await story.admin.writes(story.staff, "/managers"))
+    await story.admin.taps(people, name)
+    await story.telegram.until(lambda: "Убрать из сотрудников" in str(people.buttons))
+    await story.admin.taps(people, "Убрать из сотрудников")
+    await story.telegram.until(lambda: "Да, убрать" in str(people.buttons))
+    toast = await story.admin.taps(people, "Да, убрать")
+    assert toast.text == f"{name} больше не в списке сотрудников."
+    await story.telegram.until(lambda: "1 сотрудник" in people.text)
+
+
 async def test_a_stranger_at_the_managers_own_bot_gets_one_polite_sentence(folder: Path) -> None:
     async with a_story(folder, own_staff_bot=True) as story:
         stranger = story.telegram.person(555, "Ник", language_code="en")

@@ -85,6 +85,20 @@ async def test_who_is_removed_does_not_come_back_by_an_invitation_of_their_own(
         assert (await opened(database, of_another, anna.telegram_id)).role == role, "invited anew"
 
 
+async def test_whom_the_settings_make_an_admin_is_removed_only_when_they_no_longer_do(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        admin, anna = await an_admin(database), await an_admin(database, "Анна")
+        with pytest.raises(Refusal, match="refused-remove-appointed"):
+            await database.transact(
+                lambda tx: managers.remove(tx, admin, anna.id, appointed=[anna.telegram_id])
+            )
+        assert await database.read(lambda c: managers.by_telegram(c, anna.telegram_id)) == anna
+        await database.transact(lambda tx: managers.remove(tx, admin, anna.id, appointed=[admin.telegram_id]))
+        assert await database.read(lambda c: managers.by_telegram(c, anna.telegram_id)) is None
+
+
 async def test_the_other_admins_hear_who_came_in_and_by_whose_link_once(
     database_url: str, clock: ManualClock
 ) -> None:

@@ -31,6 +31,7 @@ refused-pattern-wide = “{ $pattern }” would shut out far too many people. Ex
 refused-pattern-wildcard = “{ $pattern }” contains * or %. There are no wildcards: give a whole address or domain.
 refused-reason-missing = To close lead { $number }, choose a reason.
 refused-remove-oneself = You cannot remove yourself. Ask another admin.
+refused-remove-appointed = The setting OPENLINES_ADMINS makes this person an admin. First take the id { $id } out of it and restart the program, then remove them here.
 refused-reply-empty = The answer is empty, there is nothing to send.
 refused-stage-foreign = This stage is not for lead { $number }.
 refused-expiry-past = “{ $written }” has passed already.

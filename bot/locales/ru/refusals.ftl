@@ -31,6 +31,7 @@ refused-pattern-wide = «{ $pattern }» закроет дорогу слишко
 refused-pattern-wildcard = В «{ $pattern }» есть * или %. Шаблонов нет: укажите адрес или домен целиком.
 refused-reason-missing = Чтобы закрыть лид № { $number }, выберите причину.
 refused-remove-oneself = Себя убрать нельзя. Попросите другого администратора.
+refused-remove-appointed = Этого человека назначает администратором настройка OPENLINES_ADMINS. Сначала уберите оттуда id { $id } и перезапустите программу, потом уберите человека здесь.
 refused-reply-empty = Ответ пуст, отправлять нечего.
 refused-stage-foreign = Эта стадия не для лида № { $number }.
 refused-expiry-past = Срок «{ $written }» уже прошёл.
