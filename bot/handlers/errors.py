@@ -19,7 +19,7 @@ from aiogram.types import CallbackQuery, Message, TelegramObject
 
 from bot.callbacks import Action, tap
 from bot.chat import Chat
-from bot.handlers.inbox import redraw_card
+from bot.handlers.inbox import redraw_card, show_card
 from bot.rich import shortened
 from bot.texts import MissingText, Words
 from core.errors import Refusal
@@ -125,6 +125,15 @@ def sentence(words: Words, refusal: Refusal) -> str:
     except MissingText as missing:
         log.error("a refusal without words", key=refusal.key, why=str(missing))
         return words("refused-unknown")
+
+
+async def refused(chat: Chat, message: Message, person: Person, lead_id: int, refusal: Refusal) -> None:
+    """What was written about a lead is refused, and its question is over: the card as it is now goes on from here."""
+    await chat.say(sentence(chat.words, refusal), reply_to=message.message_id)
+    if refusal.key == "refused-not-staff":
+        return  # they see no card any more
+    if (shown := await chat.office.card(lead_id, chat.words)) is not None:
+        await show_card(chat, person, shown)
 
 
 async def _answer(callback: CallbackQuery, toast: Toast) -> None:

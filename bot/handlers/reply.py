@@ -19,7 +19,7 @@ from bot.dialogs import Writing
 from bot.handlers.contents import draft_of, text_of
 from bot.handlers.deeds import Deed
 from bot.handlers.dialogue import answered, expect_album, leave, stands
-from bot.handlers.errors import Toast, sentence
+from bot.handlers.errors import Toast, refused, sentence
 from bot.handlers.filters import WORDS, On, ToShown
 from bot.handlers.following import follow_answer
 from bot.handlers.inbox import lead_number, lead_numbered
@@ -87,7 +87,8 @@ async def answer(message: Message, chat: Chat, person: Person, staff_update_id: 
         await _answer(chat, message, person, about, staff_update_id, letterhead(content))
     except Refusal as refusal:
         if refusal.key not in _MENDABLE:
-            raise
+            await refused(chat, message, person, about.lead_id or 0, refusal)
+            return
         # Nothing was sent: the question stands, and the manager may answer it otherwise.
         if letterhead(content) == Letterhead():
             await stands(chat, content)
@@ -104,7 +105,11 @@ async def note(message: Message, chat: Chat, person: Person, deed: Deed) -> None
     if (content := await _content(message, chat)) is None:
         return
     lead_id, text = int(content["lead"]), text_of(message)[0]
-    await deed(lambda tx: work.note(tx, lead_id, person, text))
+    try:
+        await deed(lambda tx: work.note(tx, lead_id, person, text))
+    except Refusal as refusal:
+        await refused(chat, message, person, lead_id, refusal)
+        return
     shown = await chat.office.card(lead_id, chat.words)
     number = shown.number if shown else 0
     card = Button(chat.words("button-card"), data(Action.OPEN, lead_id))
@@ -126,7 +131,11 @@ async def comment(message: Message, chat: Chat, person: Person, deed: Deed) -> N
         work.junk(tx, lead_id, person, reason, comment=text or None, seen=seen)
         redraw_cards(tx, [lead_id])  # the card under which the reason was chosen, too
 
-    await deed(work_)
+    try:
+        await deed(work_)
+    except Refusal as refusal:
+        await refused(chat, message, person, lead_id, refusal)
+        return
     shown = await chat.office.card(lead_id, chat.words)
     card = Button(chat.words("button-card"), data(Action.OPEN, lead_id))
     screen = Screen(chat.words("junked", number=shown.number if shown else 0), (), ((card,),))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -15,7 +16,7 @@ from core.journal import Journal
 from sandbox.faults import HangUp, Refuse
 from sandbox.messages import Message
 from sandbox.people import Person
-from tests.bot.programs import Story
+from tests.bot.programs import Story, a_story
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -264,6 +265,55 @@ async def test_which_lead_is_asked_and_the_next_message_is_the_answer(story: Sto
     await said_to(story, "/lead")
     await story.admin.writes(story.staff, "Добрый день", reply_to=card)
     await anna.sees(story.line, "Добрый день")
+
+
+async def test_a_comment_on_a_lead_that_has_moved_meanwhile_is_refused_with_the_card_as_it_is(
+    story: Story,
+) -> None:
+    boris = await story.manager(101, "Борис")
+    _, card = await a_lead(story)
+    theirs = await said_to(story, "/lead 1", boris)
+    await story.admin.taps(card, "В отказ")
+    await story.telegram.until(lambda: "С комментарием…" in buttons_of(card))
+    await story.admin.taps(card, "С комментарием…")
+    await story.telegram.until(lambda: "напишите комментарий" in card.text)
+    await story.admin.taps(card, "Не подошла цена")
+    await story.admin.sees(story.staff, "Напишите комментарий")
+    await boris.taps(theirs, "Стадия")
+    await story.telegram.until(lambda: "куда перевести" in theirs.text)
+    await boris.taps(theirs, "В работе")
+    no = await said_to(story, "хотела за рубль")
+    assert no.text.startswith("Лид № 1 изменился")
+    shown = await story.answer(story.admin, no)
+    assert "В работе" in shown.text
+    assert "В отказ" in buttons_of(shown)
+
+
+async def test_a_note_that_is_refused_is_followed_by_the_card(story: Story) -> None:
+    _, card = await a_lead(story)
+    await story.admin.taps(card, "Заметка")
+    await story.admin.sees(story.staff, "Напишите заметку")
+    no = await said_to(story, "да " * 1360)
+    assert no.text.startswith("Слишком длинная заметка")
+    assert "Заметка" in buttons_of(await story.answer(story.admin, no))
+
+
+async def test_an_answer_that_a_colleague_was_quicker_than_is_refused_with_the_card(folder: Path) -> None:
+    async with a_story(folder, own_staff_bot=True) as story:
+        boris = await story.manager(101, "Борис")
+        anna, card = await a_lead(story)
+        theirs = await said_to(story, "/lead 1", boris)
+        await story.admin.taps(card, "Ответить")
+        await story.admin.sees(story.staff, "Следующее сообщение уйдёт клиенту")
+        held = story.telegram.hold("getFile")  # the picture takes its time to come
+        sent = await story.admin.sends_photo(story.staff, caption="Вот цены")
+        await story.telegram.until(lambda: held.arrived)
+        await boris.taps(theirs, "Взять")
+        held.release()
+        no = await story.answer(story.admin, sent)
+        assert no.text == "Лид № 1 уже ведёт Борис."
+        assert "Борис" in (await story.answer(story.admin, no)).text
+        assert all("цены" not in message.text for message in anna.chat(story.line))
 
 
 async def test_letters_are_spoken_of_only_where_there_is_a_mailbox(story: Story) -> None:
