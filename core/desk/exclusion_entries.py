@@ -61,8 +61,8 @@ def holding(connection: Connection, patterns: Collection[str], now: datetime) ->
     return read_entries(connection, ask(connection, _HOLDING, patterns=patterns, now=now))
 
 
-def holds(now: datetime) -> tuple[Any, ...]:
-    """The conditions of an exclusion that keeps somebody out now."""
+def holds(now: Any) -> tuple[Any, ...]:
+    """The conditions of an exclusion that keeps somebody out now: a moment, or the parameter that will be one."""
     return (
         Exclusion.lifted_at.is_(None),
         or_(Exclusion.expires_at.is_(None), Exclusion.expires_at > now),

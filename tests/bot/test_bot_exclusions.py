@@ -54,7 +54,7 @@ async def test_only_the_very_pattern_is_taken_off_and_anything_else_is_asked_abo
     assert added.text.count("бессрочно") == 3
     part = await said(story, "/include 555")
     assert part.text.startswith("Точно такого в списке нет. Убрать +74951234555?")
-    several = await said(story, "/include Вася")
+    several = await said(story, "/include вася")
     assert several.text.startswith("Подходит несколько. Что убрать?")
     assert labels(several)[:2] == ["Убрать +74951234555", "Убрать bad@one.example"]
     other = await said(story, "/include joe@bad.example")

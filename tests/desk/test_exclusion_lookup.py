@@ -10,7 +10,7 @@ import pytest
 from core.clock import ManualClock
 from core.database import Database
 from core.desk.exclusion_entries import Entry
-from core.desk.exclusion_lookup import Sought, entry, page, seek, still_stopping, would_stop
+from core.desk.exclusion_lookup import Page, Sought, entry, page, seek, still_stopping, would_stop
 from core.desk.exclusions import Added, Already, add, change, lift, put_back
 from core.desk.person_exclusion import exclude_person
 from core.errors import Refusal
@@ -58,6 +58,32 @@ async def test_only_the_very_pattern_is_exact_in_any_spelling_of_it(
     assert set(words.similar.entries) == {called, named}
     assert (below.exact, below.stopped_by) == (None, domain)
     assert (nobody.exact, nobody.stopped_by, nobody.similar.entries) == (None, None, ())
+
+
+async def test_a_word_of_a_comment_is_found_in_any_case_and_each_entry_on_one_page(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        boss = await an_admin(database)
+        comments = ("Спам от Ерёмина", "СПАМ", "Звонят каждый день", "50% спама", "")
+        put_in = [await put(database, boss, f"a{n}@x.example; {comments[n % 5]}") for n in range(20)]
+        called = {one.id for n, one in enumerate(put_in) if n % 5 in (0, 1, 3)}
+
+        async def found(query: str, after: int | None = None) -> Page:
+            return await database.read(lambda c: page(c, clock.now(), after=after, limit=5, query=query))
+
+        shown, following = [], None
+        while (some := await found("спам", following)).next is not None:
+            shown += [one.id for one in some.entries]
+            following = some.next
+            assert some.total == 12
+        shown += [one.id for one in some.entries]
+        assert (set(shown), shown) == (called, sorted(called, reverse=True))
+        assert [(await found(query)).total for query in ("ЕРЕМИНА", "ерёмин", "0%", "A1@", "_", "нет")] == [
+            4, 4, 4, 1, 0, 0,
+        ]  # fmt: skip
+        await database.transact(lambda tx: lift(tx, boss, put_in[0].id))
+        assert (await found("еремин")).total == 3
 
 
 async def test_whoever_is_stopped_by_another_of_their_addresses_is_not_called_free(
