@@ -13,7 +13,7 @@ import structlog
 
 from bot.callbacks import Action, data
 from bot.rich import LONGEST, Rich, line_of, plain, shortened
-from bot.screens.cards import card_screen, channel_name, contact_name, recognised
+from bot.screens.cards import card_screen, channel_name, contact_name, files_button, recognised
 from bot.screens.conversation import bounce_reason, conversation, file_line, label_of
 from bot.screens.lists import list_data, lists_row
 from bot.screens.relay import recognition_in, relay_buttons, relayed
@@ -109,6 +109,8 @@ class Notices:
                 return self._edited(connection, notice, words)
             case "delivery-failed" | "delivery-uncertain":
                 return self._undelivered(connection, notice, words)
+            case "not-shown":
+                return self._not_shown(connection, notice, words)
             case _:
                 return _installation(connection, notice, words)
 
@@ -130,8 +132,9 @@ class Notices:
                 new = tuple(said for said in shown.messages if said.direction == "in")
             case _:
                 heading = f"🤖 {line_of(str(notice.facts.get('text', '')), 300)}"
-        screen = card_screen(words, shown, reader, heading=heading, title=title)
-        return Rendered(screen, self._files(new), _last_id(new), _only_id(new))
+        files, missed = self._files(notice, new, words)
+        screen = card_screen(words, shown, reader, heading=heading, title=title, remark=missed)
+        return Rendered(screen, files, _last_id(new), _only_id(new))
 
     def _message(
         self, connection: Reading, notice: NoticeRow, reader: Person, words: Words
@@ -147,10 +150,15 @@ class Notices:
         last = new[-1]
         if known := recognition_in(shown, last.conversation_id, new):
             rich.line(recognised(words, shown, known))
+        files, missed = self._files(notice, new, words)
+        if missed:
+            rich.line(missed, Markup.ITALIC)
         name, budget = contact_name(words, shown), LONGEST - rich.units - 2
         rich.line().extend(conversation(words, new, name, budget, card=shown, is_named=True))
-        screen = rich.screen(*relay_buttons(words, shown, reader, new, last.conversation_id, last.id))
-        return Rendered(screen, self._files(new), _last_id(new), _only_id(new))
+        buttons = relay_buttons(words, shown, reader, new, last.conversation_id, last.id)
+        if missed:
+            buttons = (*buttons, (files_button(words, shown),))
+        return Rendered(rich.screen(*buttons), files, _last_id(new), _only_id(new))
 
     def _moved_on(self, connection: Reading, notice: NoticeRow, words: Words) -> Rendered | None:
         """A lead the reader had is somebody else's by an admin's word."""
@@ -223,15 +231,19 @@ class Notices:
         said = messages.message(connection, message_id, language=words.language)
         if shown is None or said is None:
             return None
-        files = self._files([said])
-        missing = [file for file in said.files if file.state == "missing"]
-        if not files and not missing:
+        files, missed = self._files(notice, [said], words)
+        missing = [file for file in said.files if file.state == "missing" or file.is_empty]
+        if not files and not missed and not missing:
             return None
-        key, name = "notice-files" if files else "notice-files-missing", contact_name(words, shown)
-        rich = Rich().add(words(key, number=shown.number, name=name))
+        key = "notice-files" if files or missed else "notice-files-missing"
+        rich = Rich().add(words(key, number=shown.number, name=contact_name(words, shown)))
+        if missed:
+            rich.line(missed, Markup.ITALIC)
         for file in missing[:_FILES_SHOWN]:
             rich.line(f"📎 {file_line(words, file, label_of(said))}")
         buttons = () if files else (Button(words("button-card"), data(Action.OPEN, shown.id)),)
+        if missed:
+            buttons = (files_button(words, shown), *buttons)
         return Rendered(rich.screen(buttons), files, None, said.id)
 
     def _edited(self, connection: Reading, notice: NoticeRow, words: Words) -> Rendered | None:
@@ -287,6 +299,16 @@ class Notices:
         first.append(Button(words("button-card"), data(Action.OPEN, shown.id)))
         return Rendered(rich.screen(tuple(first)))
 
+    def _not_shown(self, connection: Reading, notice: NoticeRow, words: Words) -> Rendered | None:
+        """A notice that Telegram takes in no form, and for whom it was; nothing of the refused words is in it."""
+        shown = self._card(connection, notice.lead_id, words)
+        person = managers.by_id(connection, int(notice.facts.get("manager_id") or 0))
+        if shown is None or person is None:
+            return None
+        text = words("notice-not-shown", number=shown.number, name=line_of(person.name, 60))
+        rich = Rich().add(f"⚠️ {text}", Markup.BOLD).line(line_of(str(notice.facts.get("reason", "")), 200))
+        return Rendered(rich.screen((Button(words("button-card"), data(Action.OPEN, shown.id)),)))
+
     def _card(self, connection: Reading, lead_id: int | None, words: Words) -> Card | None:
         if lead_id is None:
             return None
@@ -318,12 +340,17 @@ class Notices:
         cause = [said for said in came if said.id < notice.delivery_id][-1:]
         return (*cause, *since)
 
-    def _files(self, said: Sequence[Said]) -> tuple[OutboundFile, ...]:
-        """The files of these messages, as far as they can be had now."""
+    def _files(
+        self, notice: NoticeRow, said: Sequence[Said], words: Words
+    ) -> tuple[tuple[OutboundFile, ...], str]:
+        """The files of these messages, as far as they can be had now.
+
+        Where Telegram has refused this notice for them, there are none, but a line that says so.
+        """
         shown: list[OutboundFile] = []
         for file in (file for one in said for file in one.files):
             own = file.reference if file.account_id == self.staff_account_id else None
-            if own or file.sha256:
+            if own or (file.sha256 and not file.is_empty):
                 shown.append(
                     OutboundFile(
                         kind=file.kind,
@@ -333,7 +360,10 @@ class Notices:
                         media_type=file.media_type,
                     )
                 )
-        return tuple(shown[-_FILES_SHOWN:])
+        brought = tuple(shown[-_FILES_SHOWN:])
+        if notice.facts.get("files", True) or not brought:
+            return brought, ""
+        return (), words("notice-files-refused", count=len(brought))
 
 
 def _many(notice: NoticeRow, words: Words) -> Rendered:

@@ -62,21 +62,33 @@ def _complaint(words: Words, files: Sequence[File], failed: Sequence[File]) -> s
 
 
 async def _send(chat: Chat, file: File) -> Message | None:
-    """One file, by Telegram's own reference where it came through this bot, else from the store."""
-    media: str | FSInputFile
-    if file.reference and file.account_id == chat.office.account.id:
-        media = file.reference
-    elif file.sha256 and chat.office.store.path(file.sha256).exists():
-        media = FSInputFile(chat.office.store.path(file.sha256), file.name or file.kind)
-    else:
+    """One file, by Telegram's own reference where it came through this bot, else from the store.
+
+    What it refuses as it is (a voice message, to somebody who takes none) comes as a document from the store.
+    """
+    own = file.reference if file.account_id == chat.office.account.id else None
+    stored = _stored(chat, file)
+    media = own or stored
+    if media is None:
         return None
     try:
         return await chat.patiently(lambda: _call(chat, file.kind, media))
     except TelegramBadRequest as error:
         log.info("a file cannot be shown as it is", kind=file.kind, why=error.message)
-    if not isinstance(media, FSInputFile):
+    if stored is None:
         return None
-    return await chat.patiently(lambda: chat.bot.send_document(chat.id, media))
+    try:
+        return await chat.patiently(lambda: chat.bot.send_document(chat.id, stored))
+    except TelegramBadRequest as error:
+        log.info("a file cannot be shown at all", kind=file.kind, why=error.message)
+        return None
+
+
+def _stored(chat: Chat, file: File) -> FSInputFile | None:
+    if file.sha256 is None or file.is_empty:
+        return None
+    path = chat.office.store.path(file.sha256)
+    return FSInputFile(path, file.name or file.kind) if path.exists() else None
 
 
 async def _call(chat: Chat, kind: str, media: str | FSInputFile) -> Message:

@@ -37,12 +37,16 @@ _WAITS = timedelta(minutes=1)  # before it is worth a line how long somebody has
 _HEAD = 2200  # UTF-16 units the facts above the conversation may take, however much a form has sent
 
 
-def card_screen(words: Words, card: Card, reader: Person, *, heading: str = "", title: str = "") -> Screen:
+def card_screen(
+    words: Words, card: Card, reader: Person, *, heading: str = "", title: str = "", remark: str = ""
+) -> Screen:
     """The card as this person sees it now. The conversation is cut to what fits, the buttons never.
 
-    `heading` is a line above it, `title` stands in place of its own first line.
+    `heading` is a line above it, `title` stands in place of its own first line, `remark` below the facts.
     """
     head = _facts(words, card, reader, heading, title)
+    if remark:
+        head.line(remark, Markup.ITALIC)
     tail = automation(words, card, reader)
     rich = Rich().extend(head)
     budget = LONGEST - head.units - tail.units - 4

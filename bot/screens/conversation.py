@@ -88,6 +88,8 @@ def file_line(words: Words, file: File, label: str = "") -> str:
     if file.state == "missing":
         why = _WHY_MISSING.get(file.error or "", "other")
         return words("file-missing", file=line, why=words(f"file-why-{why}"))
+    if file.is_empty:
+        return words("file-empty", file=line)
     return line
 
 

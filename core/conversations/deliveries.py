@@ -20,11 +20,14 @@ from core.conversations.crowds import gathered
 from core.conversations.model import SENDING_NOW, Conversation, Delivery, DeliveryState
 from core.conversations.notices import tell_trouble
 from core.conversations.outcomes import (
+    GAVE_UP,
+    GONE,
     hold_answered,
     note_failed,
     note_refused,
     note_sent,
     note_uncertain,
+    note_without_files,
     remember_letter,
     tell_of,
 )
@@ -215,7 +218,7 @@ def _became(tx: Transaction, claimed: Claimed, outcome: Outcome, unwanted: str |
         case Postponed() if tx.now - claimed.created_at < GIVE_UP:
             return _waiting_again(tx, claimed, outcome, unwanted)
         case Postponed(reason):
-            return _refused(tx, claimed, "gave_up", reason, outcome.delivered)
+            return _refused(tx, claimed, GAVE_UP, reason, outcome.delivered)
         case Refused(Cause.ACCOUNT, reason):
             # Our own token is refused: nothing is wrong with the message, and it goes out once that is mended.
             tell_trouble(tx, claimed.account_id, "token-refused")
@@ -238,6 +241,19 @@ def _became(tx: Transaction, claimed: Claimed, outcome: Outcome, unwanted: str |
 def _refused(
     tx: Transaction, claimed: Claimed, cause: str, reason: str, delivered: Sequence[str]
 ) -> dict[str, Any]:
+    if claimed.notice is not None and claimed.message.files and cause not in GONE:
+        # Better a lead without its picture than a lead that nobody was shown. Without files there is no second time.
+        note_without_files(tx, claimed, delivered)
+        log.warning(
+            "a notice goes without its files",
+            delivery_id=claimed.id,
+            lead_id=claimed.lead_id,
+            manager_id=claimed.manager_id,
+            cause=cause,
+        )
+        # In other words it has other parts: none of them has arrived yet.
+        again = {"state": DeliveryState.WAITING, "settled_at": None, "external_ids": None}
+        return again | {"error": reason[:500]}
     note_refused(tx, claimed, cause, reason)
     arrived = _arrived(claimed, delivered)
     return {"state": DeliveryState.REFUSED, "cause": cause, "error": reason[:500], **arrived}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+import structlog
 from sqlalchemy import bindparam, column, exists, select, table, update
 from sqlalchemy.orm import aliased
 
@@ -13,13 +14,17 @@ from core.channel import Cause
 from core.conversations.model import Conversation, Delivery, LetterId, Message, Shown
 from core.conversations.notices import notify, notify_admins, responsible_of
 from core.conversations.preparing import Claimed
-from core.conversations.shown import OF_NOTICES
+from core.conversations.shown import OF_NOTICES, ShownMessage, remember
 from core.conversations.threads import letter_key
 from core.database import Id, Transaction, among
 from core.events import Answered, AnswerFailed, ContactClosed, ManagerLeft
 from core.staff import managers
 from core.staff.managers import set_reachable
 
+log = structlog.get_logger("deliveries")
+
+GONE = (Cause.BLOCKED, Cause.DEACTIVATED, Cause.NOT_FOUND)  # the place is refused, not what was to go there
+GAVE_UP = "gave_up"  # the cause of what the network has put off for too long
 _OFFERS = ("new-lead", "lead-given")
 # Leads stand above this room, so only a column of theirs is named here.
 _LEAD = table("lead", column("id", Id))
@@ -131,13 +136,18 @@ def note_failed(tx: Transaction, claimed: Undelivered, *, is_certain: bool = Tru
 
 
 def note_refused(tx: Transaction, claimed: Claimed, cause: str, reason: str) -> None:
-    """A final no: where the person or the manager cannot be written to any more, nobody tries again."""
+    """A final no: where the person or the manager cannot be written to any more, nobody tries again.
+
+    A notice whose very content is refused is told to the admins: somebody must see its lead.
+    """
     if claimed.manager_id is not None:
-        if cause in (Cause.BLOCKED, Cause.DEACTIVATED, Cause.NOT_FOUND):
+        if cause in GONE:
             _manager_gone(tx, claimed, claimed.manager_id)
+        elif claimed.notice != "redraw":  # whose card was deleted, or is too old, has nothing to miss
+            _not_shown(tx, claimed, claimed.manager_id, cause, reason)
         return
     note_failed(tx, claimed)
-    if cause in (Cause.BLOCKED, Cause.DEACTIVATED, Cause.NOT_FOUND):
+    if cause in GONE:
         tx.connection.execute(
             update(Conversation)
             .where(Conversation.id == claimed.conversation_id)
@@ -146,6 +156,21 @@ def note_refused(tx: Transaction, claimed: Claimed, cause: str, reason: str) -> 
         if claimed.contact_id is not None:
             tx.record(ContactClosed(claimed.contact_id, cause))
     tell_of(tx, claimed, "delivery-failed", cause=cause, reason=reason[:300])
+
+
+def note_without_files(tx: Transaction, claimed: Claimed, delivered: Sequence[str]) -> None:
+    """A notice the network refuses for its files, once: from now on it is worded without them.
+
+    A reply to one of the files that did arrive (`delivered`) still finds the customer.
+    """
+    wished = tx.connection.execute(select(Delivery.notice).where(Delivery.id == claimed.id)).scalar_one()
+    tx.connection.execute(
+        update(Delivery).where(Delivery.id == claimed.id).values(notice={**wished, "files": False})
+    )
+    if claimed.chat_id is not None:
+        arrived = [int(id) for id in (*claimed.message.already_sent, *delivered) if id.isdecimal()]
+        what = ShownMessage(claimed.lead_id, claimed.conversation_id, claimed.shows_message_id)
+        remember(tx, claimed.account_id, claimed.chat_id, dict.fromkeys(arrived), what)
 
 
 def note_uncertain(tx: Transaction, claimed: Undelivered) -> None:
@@ -207,6 +232,30 @@ def _answer(claimed: Undelivered) -> tuple[tuple[int, int, int], ...]:
     return ((conversation, lead, message),)
 
 
+def _not_shown(tx: Transaction, claimed: Claimed, manager_id: int, cause: str, reason: str) -> None:
+    """The network takes a notice in no form. A notice that tells of this begets none when it is refused itself."""
+    log.error(
+        "a notice is refused for good",
+        delivery_id=claimed.id,
+        kind=claimed.notice,
+        lead_id=claimed.lead_id,
+        manager_id=manager_id,
+        cause=cause,
+        why=reason[:300],
+    )
+    # An outage of days is told by itself, and not once more for each notice it has kept.
+    if claimed.lead_id is None or claimed.notice == "not-shown" or cause == GAVE_UP:
+        return
+    notify_admins(
+        tx,
+        "not-shown",
+        lead_id=claimed.lead_id,
+        topic=f"not-shown:{claimed.lead_id}",
+        manager_id=manager_id,
+        reason=reason[:300],
+    )
+
+
 def _manager_gone(tx: Transaction, claimed: Claimed, manager_id: int) -> None:
     """They have blocked the bot: the admins learn it, leads merely offered to them go to others, news too."""
     if set_reachable(tx, manager_id, False):
@@ -220,6 +269,7 @@ def _manager_gone(tx: Transaction, claimed: Claimed, manager_id: int) -> None:
         return  # it is given out anew, with a card of its own
     facts = dict(tx.connection.execute(select(Delivery.notice).where(Delivery.id == claimed.id)).scalar_one())
     kind, silent = facts.pop("kind"), bool(facts.pop("silent", False))
+    facts.pop("files", None)  # others may take what this reader's settings refuse
     readers = here or [person.id for person in people if person.is_admin]
     conversation_id = claimed.conversation_id
     topic = f"passed-on:{kind}:{claimed.lead_id}:{conversation_id}"

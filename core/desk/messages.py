@@ -11,7 +11,15 @@ from sqlalchemy import Connection, and_, bindparam, func, or_, select
 from sqlalchemy.orm import aliased
 
 from core.automation.model import Robot
-from core.conversations.model import Attachment, Conversation, Delivery, Direction, Message, MessageVersion
+from core.conversations.model import (
+    Attachment,
+    Conversation,
+    Delivery,
+    Direction,
+    FileState,
+    Message,
+    MessageVersion,
+)
 from core.database import among, ask
 from core.language import in_language
 from core.staff import managers
@@ -135,6 +143,11 @@ class File:
     reference: str | None
     account_id: int
     error: str | None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it came with nothing in it: Telegram takes no such file."""
+        return self.state == FileState.STORED and self.size == 0
 
 
 @dataclass(frozen=True, slots=True)

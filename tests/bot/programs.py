@@ -15,7 +15,7 @@ import structlog
 from pydantic import SecretStr
 from sqlalchemy import Select, func, select
 
-from core.conversations.model import Delivery
+from core.conversations.model import Attachment, Delivery
 from core.staff.model import StaffUpdate
 from openlines.application import Program, opened
 from openlines.settings import Bot as BotSettings
@@ -90,6 +90,12 @@ class Story:
     async def all_settled(self) -> None:
         """Wait until the program knows of all it has sent that it has arrived; until then it counts as not seen."""
         await self._until_none(select(func.count()).select_from(Delivery).where(Delivery.state == "sending"))
+
+    async def all_fetched(self) -> None:
+        """Wait until the store has whatever files customers have sent."""
+        await self._until_none(
+            select(func.count()).select_from(Attachment).where(Attachment.state == "waiting")
+        )
 
     async def _until_none(self, count: Select[int]) -> None:
         while await self.program.db.read(lambda connection: connection.scalar(count)):  # noqa: ASYNC110 - nobody tells

@@ -21,8 +21,8 @@ from tests.looking import every
 from tests.posting import Network, at_work, pass_time
 
 
-async def told(database: Database, render: Notices) -> list[Rendered]:
-    """What managers are told of files."""
+async def told(database: Database, render: Notices, **facts: bool) -> list[Rendered]:
+    """What managers are told of files; with `files=False`, once Telegram has refused them."""
     rows = await every(database, Delivery, Delivery.notice.is_not(None))
     notices = [
         NoticeRow(
@@ -31,7 +31,7 @@ async def told(database: Database, render: Notices) -> list[Rendered]:
             kind=row["notice"]["kind"],
             lead_id=row["lead_id"],
             conversation_id=row["conversation_id"],
-            facts=row["notice"],
+            facts=row["notice"] | facts,
         )
         for row in rows
         if row["notice"]["kind"] == "files"
@@ -61,9 +61,16 @@ async def test_what_becomes_of_a_file_after_its_message_was_shown_is_told(
         outcome = Fetched("a" * 64, 7) if is_had else Refused(Cause.NOT_FOUND, "expired")
         await database.transact(lambda tx: files.settle(tx, [(wanted, outcome)]))
         (notice,) = await told(database, render)
+        (refused,) = await told(database, render, files=False)
     if is_had:
         assert notice.screen.text == "Файлы к лиду № 1, Анна"
         assert [one.path for one in notice.files] == ["a" * 64]
+        assert refused.files == ()
+        assert refused.screen.text == (
+            "Файлы к лиду № 1, Анна\nФайл здесь показать не получилось, попробуйте кнопку «Файлы»."
+        )
+        labels = [button.text for row in refused.screen.buttons for button in row]
+        assert labels == ["📎 Файлы: 1", "Карточка"]
     else:
         assert notice.screen.text == (
             "Файл к лиду № 1 не удалось получить, Анна\n"

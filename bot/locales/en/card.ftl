@@ -129,6 +129,7 @@ file-animation = Animation
 file-other = Attachment
 file-named = { $kind }: { $name }
 file-missing = { $file } (not available: { $why })
+file-empty = { $file } (0 bytes, nothing to show)
 file-why-large = too large
 file-why-expired = the link has expired
 file-why-other = the network does not give it

@@ -49,6 +49,11 @@ cause-customer-wrote = The customer wrote first, so the automatic message is not
 cause-other = Reason: { $reason }
 notice-files-missing = A file of lead { $number } could not be had, { $name }
 notice-files = Files of lead { $number }, { $name }
+notice-files-refused = { $count ->
+    [one] The file could not be shown here, try the Files button.
+   *[other] The files could not be shown here, try the Files button.
+  }
+notice-not-shown = Telegram did not take a notice about lead { $number } for { $name }
 
 trouble-token-refused = The bot's token is no longer accepted. Get a new one from @BotFather and restart; nothing is lost.
 trouble-conflict = Another program polls this bot. Stop it, and messages will flow.

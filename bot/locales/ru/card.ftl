@@ -131,6 +131,7 @@ file-animation = Анимация
 file-other = Вложение
 file-named = { $kind }: { $name }
 file-missing = { $file } (не удалось получить: { $why })
+file-empty = { $file } (0 байт, показать нечего)
 file-why-large = слишком большой
 file-why-expired = ссылка устарела
 file-why-other = сеть не отдаёт
