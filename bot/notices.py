@@ -124,7 +124,7 @@ class Notices:
             case "new-lead":
                 mark, key = ("🔁", "card-repeat") if shown.is_repeat else ("🆕", "card-new")
                 title = f"{mark} {words(key, number=shown.number)}"
-                new = self._unseen(connection, notice, words, shown)
+                new, _ = self._unseen(connection, notice, words, shown)
             case "lead-given":
                 giver = managers.by_id(connection, int(notice.facts.get("by") or 0))
                 name = line_of(giver.name, 60) if giver else ""
@@ -142,7 +142,7 @@ class Notices:
         shown = self._card(connection, notice.lead_id, words)
         if shown is None or notice.conversation_id is None:
             return None
-        new = self._unseen(connection, notice, words, shown)
+        new, earlier = self._unseen(connection, notice, words, shown)
         if not new:
             return None
         rich = Rich().add(f"💬 {words('notice-message', number=shown.number)}", Markup.BOLD)
@@ -154,7 +154,7 @@ class Notices:
         if missed:
             rich.line(missed, Markup.ITALIC)
         name, budget = contact_name(words, shown), LONGEST - rich.units - 2
-        rich.line().extend(conversation(words, new, name, budget, card=shown, is_named=True))
+        rich.line().extend(conversation(words, new, name, budget, card=shown, earlier=earlier, is_named=True))
         buttons = relay_buttons(words, shown, reader, new, last.conversation_id, last.id)
         if missed:
             buttons = (*buttons, (files_button(words, shown),))
@@ -320,17 +320,19 @@ class Notices:
             language=words.language,
         )
 
-    def _unseen(self, connection: Reading, notice: NoticeRow, words: Words, shown: Card) -> tuple[Said, ...]:
-        """What this notice is about: what nobody was shown yet.
+    def _unseen(
+        self, connection: Reading, notice: NoticeRow, words: Words, shown: Card
+    ) -> tuple[tuple[Said, ...], int]:
+        """What this notice is about: what nobody was shown yet, and how much came before where that is too much.
 
         Where the lead is nobody's, several managers get the notice, and the first one's has been noted as seen
         already: then it is the message that caused the notice and what has come since.
         """
         if notice.conversation_id is None:
-            return tuple(said for said in shown.messages if said.direction == "in" and not said.is_seen)
-        new = messages.unseen(connection, notice.conversation_id, language=words.language)
+            return tuple(one for one in shown.messages if one.direction == "in" and not one.is_seen), 0
+        new, earlier = messages.unseen(connection, notice.conversation_id, language=words.language)
         if new:
-            return new
+            return new, earlier
         came = [
             said
             for said in shown.messages
@@ -338,7 +340,7 @@ class Notices:
         ]
         since = [said for said in came if said.id > notice.delivery_id]
         cause = [said for said in came if said.id < notice.delivery_id][-1:]
-        return (*cause, *since)
+        return (*cause, *since), 0
 
     def _files(
         self, notice: NoticeRow, said: Sequence[Said], words: Words

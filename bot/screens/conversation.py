@@ -16,6 +16,7 @@ from core.desk.messages import File, Said
 
 LONG = 300  # UTF-16 units; a longer quote is folded and opens at a tap
 IN_ONE_GO = timedelta(minutes=3)
+IN_A_TURN = 20  # messages of one go that are shown, the newest; what was before them is counted
 ONE = 1200  # units of one message beside others
 ANSWERED = 80  # of what a message replies to
 FIELDS = 8  # that a further form told, below its words
@@ -65,7 +66,9 @@ def conversation(
         blocks.append(block)
         left -= block.units + 1
     rich = Rich()
-    missing = sum(len(turn) for turn in turns[: len(turns) - len(blocks)])
+    begins = len(turns) - len(blocks)
+    missing = sum(len(turn) for turn in turns[:begins])
+    missing += sum(max(len(turn) - IN_A_TURN, 0) for turn in turns[begins:])
     if missing + earlier:
         rich.add(words("card-older", count=missing + earlier), Markup.ITALIC)
     for block in reversed(blocks):
@@ -175,9 +178,9 @@ def _block(
     if first.dispatch and first.dispatch.cause == "bounced":
         rich.line(words("letter-bounced", why=bounce_reason(words, first.dispatch.error)))
     texts: list[str] = []
-    told = {one.id: _fields(card, one) for one in turn[-20:]}
+    told = {one.id: _fields(card, one) for one in turn[-IN_A_TURN:]}
     limit -= sum(fields.units + 1 for fields in told.values())  # however long the words are, they have room
-    for one in turn[-20:]:
+    for one in turn[-IN_A_TURN:]:
         if one.answers:
             _quote(rich, texts, limit)
             rich.line(words("message-answers", text=line_of(shown_text(words, one.answers), ANSWERED)))

@@ -72,14 +72,16 @@ _NEWEST = (
     .order_by(Message.id.desc())
     .limit(bindparam("limit"))
 )
-_UNSEEN = (
-    _MESSAGES.where(
-        Message.conversation_id == bindparam("conversation"),
-        Message.id > Conversation.seen_id,
-        Message.direction == Direction.IN,
-    )
-    .order_by(Message.id)
-    .limit(bindparam("limit"))
+_IS_UNSEEN = and_(
+    Message.conversation_id == bindparam("conversation"),
+    Message.id > Conversation.seen_id,
+    Message.direction == Direction.IN,
+)
+_UNSEEN = _MESSAGES.where(_IS_UNSEEN).order_by(Message.id.desc()).limit(bindparam("limit"))
+_UNSEEN_BEFORE = (
+    select(func.count(Message.id))
+    .join(Conversation, Conversation.id == Message.conversation_id)
+    .where(_IS_UNSEEN, Message.id < bindparam("before"))
 )
 _UNSEEN_COUNTS = (
     select(Conversation.lead_id, func.count(Message.id))
@@ -202,10 +204,18 @@ def latest(connection: Connection, lead_id: int, *, language: str, limit: int = 
 
 def unseen(
     connection: Connection, conversation_id: int, *, language: str, limit: int = 30
-) -> tuple[Said, ...]:
-    """What came into a conversation since a manager was last shown it, oldest first: the oldest `limit`."""
+) -> tuple[tuple[Said, ...], int]:
+    """What came into a conversation since a manager was last shown it, and how much came before that.
+
+    The newest `limit` messages, oldest of them first.
+    """
     waiting = ask(connection, _UNSEEN, conversation=conversation_id, limit=limit)
-    return _read(connection, waiting, language)
+    newest = _read(connection, waiting, language)
+    if len(waiting) < limit:
+        return newest, 0
+    before = min(row.id for row in waiting)
+    ((earlier,),) = ask(connection, _UNSEEN_BEFORE, conversation=conversation_id, before=before)
+    return newest, earlier
 
 
 def message(connection: Connection, message_id: int, *, language: str) -> Said | None:

@@ -1,0 +1,69 @@
+"""More than one notice can show has come at once: it shows the newest, and says how much was before."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from bot.notices import Notices
+from bot.texts import Texts
+from core.channel import Sent
+from core.clock import ManualClock
+from core.conversations import deliveries
+from core.conversations.model import Conversation, Message
+from core.database import Database
+from core.desk import messages
+from core.lines.accounts import AccountRef
+from tests.builders import a_database, a_lead, a_manager, a_message, an_account, file
+from tests.looking import all_sent, every, the
+
+
+async def told(database: Database, bot: AccountRef, clock: ManualClock) -> list[str]:
+    """What goes out now to whoever works here, arrived."""
+    clock.advance(timedelta(minutes=1))
+    notices = Notices(Texts(), clock, "Europe/Moscow", bot.id)
+    claimed = await database.transact(lambda tx: deliveries.claim(tx, 10, notices))
+    arrived = [(one, Sent((str(number),))) for number, one in enumerate(claimed, 1)]
+    await database.transact(lambda tx: deliveries.settle(tx, arrived))
+    return [one.message.screen.text for one in claimed if one.notice]
+
+
+@pytest.mark.parametrize("apart", [timedelta(), timedelta(minutes=4)], ids=["in one go", "one by one"])
+async def test_of_many_messages_the_newest_are_shown_and_those_before_are_counted(
+    apart: timedelta, database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot, _ = await an_account(database), await a_manager(database)
+        await a_lead(database, bot)
+        await all_sent(database)  # and yet nobody was shown its first message
+        page = [a_message(f"строка {number:02}", at=clock.now() + apart * number) for number in range(1, 36)]
+        await file(database, bot, *page)
+        clock.advance(apart * 35)
+        (notice,) = await told(database, bot, clock)
+        shown = [number for number in range(1, 36) if f"строка {number:02}" in notice]
+        assert shown[-1] == 35
+        assert shown == list(range(shown[0], 36))
+        assert [notice.index(f"строка {number:02}") for number in shown] == sorted(
+            notice.index(f"строка {number:02}") for number in shown
+        )
+        assert f"… и ещё {shown[0]} сообщений раньше" in notice
+        newest = (await every(database, Message, Message.text == "строка 35"))[0]["id"]
+        assert (await the(database, Conversation))["seen_id"] == newest
+        assert await told(database, bot, clock) == []
+
+
+async def test_what_is_unread_is_counted_before_the_newest(database_url: str, clock: ManualClock) -> None:
+    async with a_database(database_url, clock) as database:
+        bot, _ = await an_account(database), await a_manager(database)
+        await a_lead(database, bot, "строка 1")
+        await file(database, bot, *[a_message(f"строка {number}") for number in range(2, 6)])
+        conversation_id = (await the(database, Conversation))["id"]
+        for limit, expected, earlier in ((2, ["строка 4", "строка 5"], 3), (5, None, 0), (9, None, 0)):
+            newest, before = await database.read(
+                lambda connection, limit=limit: messages.unseen(
+                    connection, conversation_id, language="ru", limit=limit
+                )
+            )
+            assert [said.text for said in newest] == (expected or [f"строка {n}" for n in range(1, 6)])
+            assert before == earlier
