@@ -154,8 +154,10 @@ def lead_to_answer(connection: Connection, lead_id: int, conversation_id: int | 
 def send_again(tx: Transaction, person: Person, delivery_id: int) -> int:
     """Send once more what was refused or may not have arrived; returns the new delivery. A person decided so.
 
-    Raises Refusal when it is on its way or has arrived after all.
+    Whoever waits for this answer waits no more, as when it was written, unless it fails again. Raises Refusal when
+    it is on its way or has arrived after all.
     """
+    _hold(tx, delivery_id)
     row = tx.connection.execute(
         select(
             Delivery.id,
@@ -193,6 +195,8 @@ def send_again(tx: Transaction, person: Person, delivery_id: int) -> int:
         is_automatic=False,
     )
     tx.insert_ignoring(Delivery, [again | {"external_ids": row.external_ids}])
+    if row.lead_id is not None:
+        _answered_after_all(tx, row.lead_id, row.message_id)
     journal.note(tx, person.actor, "delivery-again", lead_id=row.lead_id, contact_id=contact_id)
     tx.hint("deliveries")
     return int(
@@ -213,6 +217,30 @@ def wait_still(tx: Transaction, lead_id: int, message_id: int) -> None:
         update(Lead).where(Lead.id == lead_id, Lead.first_answer_at == failed).values(first_answer_at=heard)
     )
     wait_again(tx, lead_id)
+
+
+def _hold(tx: Transaction, delivery_id: int) -> None:
+    """Take hold of whom a delivery was to answer, before the delivery: everybody takes locks in this order."""
+    found = tx.connection.execute(
+        select(Lead.id, Lead.contact_id)
+        .join(Delivery, Delivery.lead_id == Lead.id)
+        .where(Delivery.id == delivery_id)
+    ).first()
+    if found is not None:
+        lock_contacts(tx, [found.contact_id])
+        tx.connection.execute(select(Lead.id).where(Lead.id == found.id).with_for_update())
+
+
+def _answered_after_all(tx: Transaction, lead_id: int, message_id: int) -> None:
+    """An answer that had failed is on its way again: what `wait_still` took back. What robots say is no answer."""
+    heard = select(Message.sent_at).where(Message.id == message_id, *_heard_answers(lead_id))
+    sent_at = tx.connection.execute(heard).scalar_one_or_none()
+    if sent_at is None:
+        return  # or this sending, asked for by an earlier tap, has failed by now too
+    wait_again(tx, lead_id)
+    tx.connection.execute(
+        update(Lead).where(Lead.id == lead_id, Lead.first_answer_at.is_(None)).values(first_answer_at=sent_at)
+    )
 
 
 def wait_again(tx: Transaction, lead_id: int) -> None:

@@ -89,6 +89,44 @@ async def test_after_an_answer_that_was_refused_the_customer_waits_and_is_asked_
     assert asked.heard == ["500 рублей"]
 
 
+async def test_whoever_gets_a_refused_answer_after_all_waits_no_more_and_is_asked_after_a_day_of_silence(
+    asked: Asked,
+) -> None:
+    await asked.answer(Refused(Cause.MALFORMED, "Bad Request"))
+    refused = await the(asked.database, Delivery, Delivery.state == "refused")
+    asked.clock.advance(timedelta(minutes=5))
+    await asked.database.transact(partial(send_again, person=asked.olga, delivery_id=refused["id"]))
+    await asked.pass_time(timedelta(hours=1))
+    assert asked.heard == ["500 рублей"]
+    assert await asked.waits_since() == (None, NOON)
+    await asked.pass_time(DAY)
+    assert len(asked.heard) == 2
+    assert [row["state"] for row in await every(asked.database, Timer)] == ["cancelled", "done"]
+
+
+async def test_whoever_wrote_after_a_refused_answer_that_is_sent_again_waits_since_then(asked: Asked) -> None:
+    await asked.answer(Refused(Cause.MALFORMED, "Bad Request"))
+    refused = await the(asked.database, Delivery, Delivery.state == "refused")
+    asked.clock.advance(timedelta(minutes=5))
+    asked_at = asked.clock.now()
+    await file(asked.database, asked.bot, a_message("А доставка?", at=asked_at))
+    await asked.database.transact(partial(send_again, person=asked.olga, delivery_id=refused["id"]))
+    await asked.pass_time(timedelta(seconds=1))
+    assert await asked.waits_since() == (asked_at, NOON)
+
+
+async def test_an_answer_refused_twice_leaves_the_customer_waiting_however_often_it_is_tapped(
+    asked: Asked,
+) -> None:
+    await asked.answer(*[Refused(Cause.MALFORMED, "Bad Request")] * 2)
+    refused = await the(asked.database, Delivery, Delivery.state == "refused")
+    for _ in range(2):
+        await asked.database.transact(partial(send_again, person=asked.olga, delivery_id=refused["id"]))
+        await asked.pass_time(timedelta(minutes=1))
+        assert await asked.waits_since() == (NOON, None)
+    assert asked.heard == []
+
+
 async def test_an_answer_that_may_not_have_arrived_is_not_followed_by_a_question(asked: Asked) -> None:
     await asked.answer(Uncertain("the connection broke"))
     await asked.pass_time(DAY + timedelta(hours=1))
