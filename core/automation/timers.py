@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, select, text, update
 
 from core.automation.model import Robot, Start, Timer, TimerState
 from core.automation.robots import FAILED, Run, already_said, perform, robots_by_id
+from core.conversations.deliveries import forget_called_off
 from core.conversations.model import Conversation
 from core.database import BATCH, Transaction, among, ask
 from core.leads.model import Lead
@@ -97,11 +98,15 @@ def schedule(tx: Transaction, appointments: Sequence[Appointment]) -> None:
 
 
 def schedule_unsaid(tx: Transaction, appointments: Sequence[Appointment]) -> None:
-    """As `schedule`, without what is said once per lead and was said: no card should promise it again."""
+    """As `schedule`, without what is said once per lead and was said: no card should promise it again.
+
+    What was called off before it left was not said: it is for the next silence.
+    """
     keys = {
         one: run_key(one.robot_id, one.lead_id, "", once=True) for one in appointments if one.once_per_lead
     }
     said = already_said(tx, keys.values()) if keys else set()
+    said -= forget_called_off(tx, said) if said else set()
     schedule(tx, [one for one in appointments if keys.get(one) not in said])
 
 

@@ -46,7 +46,7 @@ FINAL = (DeliveryState.SENT, DeliveryState.REFUSED, DeliveryState.UNCERTAIN, Del
 _WAITING = text("delivery.state = 'waiting'")  # constants, so that the partial indexes serve them
 _IN_LANE = text("delivery.state IN ('waiting', 'sending')")  # in the words of the index over lanes
 _UNCERTAIN = text("delivery.state = 'uncertain'")
-_EARLIER = aliased(Delivery)
+_EARLIER, _AGAIN = aliased(Delivery), aliased(Delivery)
 _DUE = (
     select(
         Delivery.id,
@@ -120,6 +120,16 @@ _CALL_OFF = _FOLLOW_UPS.where(_WAITING).values(
 )
 # What is with the network at this moment goes if it goes; if it is put off, it is not tried again.
 _NOT_AGAIN = _FOLLOW_UPS.where(SENDING_NOW).values(error=bindparam("why"))
+_NEVER_LEFT = (
+    select(Delivery.id, Delivery.key)
+    .where(
+        among(Delivery.key, "keys"),
+        Delivery.state == DeliveryState.CANCELLED,
+        Delivery.external_ids.is_(None),
+        ~exists().where(_AGAIN.message_id == Delivery.message_id, _AGAIN.id != Delivery.id),
+    )
+    .with_for_update(of=Delivery)
+)
 _OF_THESE = among(Delivery.lead_id, "leads")
 _CALL_OFF_OF_THESE, _NOT_AGAIN_OF_THESE = _CALL_OFF.where(_OF_THESE), _NOT_AGAIN.where(_OF_THESE)
 
@@ -271,6 +281,16 @@ def cancel_on_leaving(tx: Transaction, lead_ids: Collection[int]) -> None:
     asked = _asked("stage-left", {row[0] for row in tx.ask(_OF_LEADS, leads=lead_ids)}) | {"leads": lead_ids}
     tx.connection.execute(_CALL_OFF_OF_THESE, asked | {"now": tx.now})
     tx.connection.execute(_NOT_AGAIN_OF_THESE, asked)
+
+
+def forget_called_off(tx: Transaction, keys: Collection[str]) -> set[str]:
+    """Of these keys, those under which something was called off before any of it left: it may be wished again.
+
+    Nobody was told anything under them, so the rows give them up. What a person has sent all the same was said.
+    """
+    never_left = {row.id: row.key for row in tx.ask(_NEVER_LEFT, keys=keys)}
+    tx.update(Delivery, [{"id": id, "key": f"called-off:{id}"} for id in never_left])
+    return set(never_left.values())
 
 
 def cancel_contact(tx: Transaction, contact_id: int, reason: str) -> None:

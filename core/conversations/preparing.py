@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
 import structlog
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, exists, select
 
 from core.channel import Markup, OutboundFile, OutboundMessage, Screen, Span
-from core.conversations.model import SPOKEN, Attachment, Conversation, Message
+from core.conversations.model import SPOKEN, Attachment, Conversation, Delivery, Direction, Message
 from core.database import DatabaseError, Transaction, among
 from core.exclusions.hits import excluded_contacts
 from core.staff.model import Manager
@@ -29,7 +29,6 @@ _CONVERSATIONS = select(
     Conversation.subject,
     Conversation.closed_at,
     Conversation.closed_why,
-    Conversation.last_in_at,
 ).where(among(Conversation.id, "ids"))
 _MESSAGES = select(Message.id, Message.text, Message.reply_to, Message.subject, Message.fields).where(
     among(Message.id, "ids")
@@ -45,6 +44,16 @@ _FILES = (
     )
     .where(among(Attachment.message_id, "messages"))
     .order_by(Attachment.id)
+)
+# What a person wrote after it was wished; a machine that answers for them (out of office) has read nothing.
+_WROTE = select(Delivery.id).where(
+    among(Delivery.id, "ids"),
+    exists().where(
+        Message.conversation_id == Delivery.conversation_id,
+        Message.id > Delivery.message_id,
+        Message.direction == Direction.IN,
+        Message.is_automatic.is_(False),
+    ),
 )
 _READERS = select(Manager.id, Manager.telegram_id, Manager.is_active).where(among(Manager.id, "ids"))
 
@@ -105,6 +114,7 @@ def prepare(
     files = _files(tx, set(messages))
     letters = _letters(tx, conversations) if any(c.channel == "email" for c in conversations.values()) else {}
     excluded = excluded_contacts(tx, {c.contact_id for c in conversations.values()})
+    wrote = _answered(tx, {row.id for row in rows if row.stops_on_answer})
     readers = _readers(tx, {row.manager_id for row in rows if row.manager_id is not None})
     ready: list[Claimed] = []
     cancelled: list[tuple[Any, str]] = []
@@ -113,7 +123,7 @@ def prepare(
             prepared = _notice(tx, row, readers.get(row.manager_id), renderer)
         else:
             conversation, message = conversations[row.conversation_id], messages[row.message_id]
-            why = _why_cancel(row, conversation, excluded, tx.now - row.created_at, stale)
+            why = _why_cancel(row, conversation, excluded, wrote, tx.now - row.created_at, stale)
             prepared = why or _customer_message(
                 row,
                 conversation,
@@ -129,17 +139,18 @@ def prepare(
 
 
 def _why_cancel(
-    row: Any, conversation: Any, excluded: dict[int, int], age: timedelta, stale: timedelta
+    row: Any,
+    conversation: Any,
+    excluded: dict[int, int],
+    wrote: Collection[int],
+    age: timedelta,
+    stale: timedelta,
 ) -> str | None:
     if conversation.contact_id in excluded:
         return "excluded"
     if conversation.closed_at is not None:
         return conversation.closed_why or "closed"
-    if (
-        row.stops_on_answer
-        and conversation.last_in_at is not None
-        and conversation.last_in_at > row.created_at
-    ):
+    if row.id in wrote:
         return "customer-wrote"
     # A question after a silence may come a little later; "we have your message" may not.
     if row.is_automatic and not row.external_ids and age > (LATEST if row.stops_on_answer else stale):
@@ -234,6 +245,11 @@ def _notice(tx: Transaction, row: Any, reader: Any, renderer: Renderer | None) -
 
 def _conversations(tx: Transaction, ids: Collection[int]) -> dict[int, Any]:
     return {row.id: row for row in tx.ask(_CONVERSATIONS, ids=ids)}
+
+
+def _answered(tx: Transaction, ids: Collection[int]) -> set[int]:
+    """Those of these deliveries after which their reader has written."""
+    return {row.id for row in tx.ask(_WROTE, ids=ids)} if ids else set()
 
 
 def _messages(tx: Transaction, ids: Collection[int]) -> dict[int, Any]:

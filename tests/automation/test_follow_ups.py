@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,12 +15,12 @@ from sqlalchemy import RowMapping, update
 
 from core.automation.model import Robot, Timer
 from core.automation.silence import stop_follow_ups
-from core.channel import Kind
+from core.channel import Kind, Postponed
 from core.clock import ManualClock
 from core.conversations.model import Conversation, Delivery
 from core.database import Database, Transaction
 from core.desk.exclusions import add
-from core.leads.answering import Draft, reply
+from core.leads.answering import Draft, reply, send_again
 from core.leads.stages import Move, enter_stages
 from core.lines.accounts import AccountRef
 from core.staff.managers import Person
@@ -39,7 +40,7 @@ from tests.builders import (
     telegram,
 )
 from tests.looking import all_sent, every, robot_id, the
-from tests.posting import Network, at_work, quiet
+from tests.posting import Network, at_work, pass_time, quiet, until
 
 DAY = timedelta(days=1)
 
@@ -149,6 +150,102 @@ async def test_also_while_the_question_waits_to_be_sent(
         row = await the(story.database, Delivery, Delivery.key == key)
     assert row["state"] == "cancelled"
     assert [text for text in network.said_to("777") if "вопросы" in text] == []
+
+
+@pytest.mark.parametrize("what", ["writes", "leaves", "an outage"])
+async def test_a_question_called_off_before_it_left_is_asked_after_the_next_silence(
+    database_url: str, clock: ManualClock, what: str, tmp_path: Path
+) -> None:
+    async with answered(database_url, clock) as story:
+        clock.advance(DAY)
+        await fire_due(story.database)
+        if what == "an outage":
+            clock.advance(DAY + timedelta(seconds=1))
+        else:
+            await happen(story, what)
+        network = Network()
+        async with at_work(story.database, {story.bot.id: network}, tmp_path) as worker:
+            await quiet(clock, worker)
+            assert network.said_to("777") == []
+            if what == "leaves":
+                moves = [Move(story.lead, await stage_id(story.database), story.olga.actor)]
+                await story.database.transact(partial(enter_stages, moves=moves))
+            await story.answer("Что решили?")
+            await quiet(clock, worker)
+        clock.advance(DAY)
+        assert await fire_due(story.database) == 1
+        assert await story.waiting() == ["robot"]
+
+
+@pytest.mark.parametrize("delivered", [(), ("55",)])
+async def test_a_question_that_was_with_the_network_is_asked_again_only_where_no_part_of_it_arrived(
+    database_url: str, clock: ManualClock, delivered: tuple[str, ...], tmp_path: Path
+) -> None:
+    async with answered(database_url, clock) as story:
+        clock.advance(DAY)
+        await fire_due(story.database)
+        network = Network()
+        network.held["777"] = asyncio.Event()
+        network.answers["777"] = [Postponed("later", timedelta(minutes=5), delivered=delivered)]
+        async with at_work(story.database, {story.bot.id: network}, tmp_path) as worker:
+            await until(lambda: "777" in network.under_way)
+            await happen(story, "writes")
+            network.held["777"].set()
+            await quiet(clock, worker)
+            await story.answer("Пожалуйста")
+            await quiet(clock, worker)
+        clock.advance(DAY)
+        await fire_due(story.database)
+        assert await story.waiting() == ([] if delivered else ["robot"])
+
+
+async def test_a_question_that_a_person_has_sent_although_it_was_called_off_is_not_asked_again(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with answered(database_url, clock) as story:
+        clock.advance(DAY)
+        await fire_due(story.database)
+        await happen(story, "writes")
+        called_off = await the(story.database, Delivery, Delivery.state == "cancelled")
+        await story.database.transact(partial(send_again, person=story.olga, delivery_id=called_off["id"]))
+        await story.answer("Что решили?")
+        await all_sent(story.database)
+        clock.advance(DAY)
+        assert await fire_due(story.database) == 0
+
+
+async def test_a_confirmation_that_came_too_late_is_not_said_when_its_stage_is_entered_again(
+    database_url: str, clock: ManualClock, tmp_path: Path
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot, olga = await an_account(database), await a_manager(database)
+        lead = await a_lead(database, bot)
+        clock.advance(timedelta(hours=2))
+        network = Network()
+        async with at_work(database, {bot.id: network}, tmp_path) as worker:
+            await quiet(clock, worker)
+            await database.transact(partial(reply, person=olga, lead_id=lead, draft=Draft("500 рублей")))
+            await database.transact(
+                partial(enter_stages, moves=[Move(lead, await stage_id(database, "new"), olga.actor)])
+            )
+            await quiet(clock, worker)
+        assert network.said_to("777") == ["500 рублей"]
+
+
+async def test_a_machine_that_answers_while_the_question_is_put_off_does_not_call_it_off(
+    database_url: str, clock: ManualClock, tmp_path: Path
+) -> None:
+    async with answered(database_url, clock) as story:
+        clock.advance(DAY)
+        await fire_due(story.database)
+        network = Network()
+        network.answers["777"] = [Postponed("later", timedelta(minutes=5))]
+        async with at_work(story.database, {story.bot.id: network}, tmp_path) as worker:
+            await quiet(clock, worker)
+            clock.advance(timedelta(minutes=1))
+            await file(story.database, story.bot, a_message("Я в отпуске", at=clock.now(), automatic=True))
+            await pass_time(clock, timedelta(minutes=5), worker)
+        assert len(network.said_to("777")) == 1
 
 
 async def test_a_machine_that_answers_us_is_no_answer(database_url: str, clock: ManualClock) -> None:

@@ -105,6 +105,7 @@ async def test_no_table_that_grows_is_read_whole_on_the_way_of_a_message(
             clock.advance(timedelta(days=1, minutes=1))
             await fire_due(database)
             await send_everything(database)
+            await database.transact(partial(deliveries.forget_called_off, keys=["robot:1:lead:2"]))
             await database.transact(lambda tx: files.claim(tx, 4))
             await database.transact(lambda tx: updates.claim(tx, [bot.id]))
             # Kept out, and swept.
