@@ -57,6 +57,7 @@ _CAUSES = (
     "blocked",
     "deactivated",
     "not_found",
+    "account-retired",
     "too_large",
     "malformed",
     "gave_up",
@@ -206,6 +207,8 @@ class Notices:
         self, connection: Reading, notice: NoticeRow, reader: Person, words: Words
     ) -> Rendered | None:
         """What the reader has on their screen of a lead that others have changed, as it is now."""
+        if notice.account_id != self.staff_account_id:
+            return None  # on a screen of the bot that managers worked in before
         message_id = int(notice.facts.get("telegram_message_id") or 0)
         if delivery_id := int(
             notice.facts.get("delivery_id") or 0
@@ -395,7 +398,9 @@ def _installation(connection: Reading, notice: NoticeRow, words: Words) -> Rende
         case "account-trouble" | "account-well":
             named = {account.id: account for account in accounts(connection)}
             account = named.get(int(notice.facts.get("account_id") or 0))
-            name = account_name(words, account.channel, account.title) if account else "?"
+            if account is None:
+                return None  # the settings name it no more: what ails it is nobody's concern
+            name = account_name(words, account.channel, account.title)
             if key := _PARTS.get(str(notice.facts.get("part"))):
                 name = words(key, name=name)
             rich = Rich()

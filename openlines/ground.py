@@ -22,9 +22,10 @@ from sqlalchemy.pool import NullPool
 from core.automation.preset import ensure_line
 from core.automation.reactions import Policy, Reactions
 from core.clock import Clock
+from core.conversations.notices import follow_managers_bot
 from core.database import Database, DatabaseError, Transaction
 from core.errors import Misconfigured
-from core.lines.accounts import AccountRef, ensure_account
+from core.lines.accounts import AccountRef, ensure_account, use_only
 from core.migrations import NewerSchema, migrate
 from core.staff.managers import ensure_admins
 from openlines.settings import SQLITE_FILE, Settings
@@ -78,7 +79,7 @@ async def looking_at(settings: Settings) -> AsyncIterator[AsyncConnection]:
 
 
 def ensure_rows(tx: Transaction, settings: Settings) -> Accounts:
-    """The line, its accounts and its admins, as the settings name them."""
+    """The line, its accounts and its admins, as the settings name them; accounts they name no more are retired."""
     line_id = ensure_line(tx, language=settings.language, timezone=settings.timezone)
     ensure_admins(tx, settings.admins, settings.language)
     telegram = staff = email = None
@@ -94,6 +95,8 @@ def ensure_rows(tx: Transaction, settings: Settings) -> Accounts:
         address = settings.email.address.strip().lower()
         email = ensure_account(tx, line_id, "email", address, address)
     form = ensure_account(tx, line_id, "form", "main", "main")
+    use_only(tx, line_id, [one.id for one in (telegram, staff, email, form) if one is not None])
+    follow_managers_bot(tx)
     return Accounts(line_id, form, telegram, staff, email)
 
 

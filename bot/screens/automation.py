@@ -17,6 +17,7 @@ SKIPS = (
     "answer-on-its-way", "nobody",
     "customer-wrote", "unsubscribed", "separated", "called-off",
     "no-way", "too-many-typed", "excluded", "blocked", "deactivated", "not_found", "bounced",
+    "account-retired",
 )  # fmt: skip
 
 

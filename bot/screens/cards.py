@@ -28,6 +28,7 @@ _UNANSWERABLE = {
     "deactivated": "deactivated",
     "not_found": "not_found",
     "bounced": "bounced",
+    "account-retired": "account-retired",
     "one-way": "no-way",
     "no-mailbox": "no-mailbox",
     "no-conversation": "no-way",

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, column, select, table, text, update
 
 from core.conversations.model import WAITING_FOR_TOPIC, Delivery, DeliveryState
 from core.database import Transaction, among, ask
-from core.lines.accounts import WHOLE, is_in_parts, note_alive, note_trouble
+from core.lines.accounts import IN_USE, WHOLE, is_in_parts, note_alive, note_trouble
 from core.lines.model import Account
 from core.staff.model import Manager, Role
 
@@ -19,7 +19,7 @@ GATHERING = timedelta(seconds=1)  # parts of an album and quick second lines arr
 _REACHABLE = select(Manager.id).where(among(Manager.id, "managers"), Manager.is_reachable, Manager.is_active)
 _BOTS = (
     select(Account.id, Account.channel)
-    .where(among(Account.channel, ("staff", "telegram")))
+    .where(among(Account.channel, ("staff", "telegram")), IN_USE)
     .order_by(Account.id)
 )
 
@@ -180,6 +180,30 @@ def _hasten(tx: Transaction, account_id: int) -> None:
     tx.hint("deliveries")
 
 
+def follow_managers_bot(tx: Transaction) -> None:
+    """What managers have not been told yet goes through the bot they work in now, whichever it was wished for.
+
+    Nothing moves when they have none: it waits for one. What another process is sending just now goes through the
+    earlier bot, and through this one if it did not get there.
+    """
+    account_id = staff_account(tx.connection)
+    if account_id is None:
+        return
+    moved = tx.connection.execute(
+        update(Delivery)
+        .where(
+            text("delivery.state IN ('waiting', 'sending')"),  # in the words of the index over lanes
+            Delivery.manager_id.is_not(None),
+            Delivery.account_id != account_id,
+            ~Delivery.lane.startswith("redraw:"),  # of a card in the earlier bot, which stays as it is
+        )
+        # Parts that the earlier bot has brought are nothing to go on from here.
+        .values(account_id=account_id, due_at=tx.now, external_ids=None)
+    )
+    if moved.rowcount:
+        tx.hint("deliveries")
+
+
 def responsible_of(connection: Connection, lead_id: int | None) -> int | None:
     """Whose lead it is. Leads stand above this room, so only the two columns of theirs are named here."""
     lead = table("lead", column("id"), column("responsible_id"))
@@ -190,7 +214,7 @@ def responsible_of(connection: Connection, lead_id: int | None) -> int | None:
 
 
 def staff_account(connection: Connection) -> int | None:
-    """The account of the managers' bot: its own where there is one, else the line's Telegram."""
+    """The account of the managers' bot in use: its own where there is one, else the line's Telegram."""
     rows = ask(connection, _BOTS)
     own = [row.id for row in rows if row.channel == "staff"]
     first: list[int] = own or [row.id for row in rows]

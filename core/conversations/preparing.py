@@ -15,21 +15,28 @@ from core.channel import Markup, OutboundFile, OutboundMessage, Screen, Span
 from core.conversations.model import SPOKEN, Attachment, Conversation, Delivery, Direction, Message
 from core.database import DatabaseError, Transaction, among
 from core.exclusions.hits import excluded_contacts
+from core.lines.accounts import RETIRED
+from core.lines.model import Account
 from core.staff.model import Manager
 
 log = structlog.get_logger("deliveries")
 
 LATEST = timedelta(days=1)  # a follow-up that could not leave for so long, leaves no more
 
-_CONVERSATIONS = select(
-    Conversation.id,
-    Conversation.thread,
-    Conversation.channel,
-    Conversation.contact_id,
-    Conversation.subject,
-    Conversation.closed_at,
-    Conversation.closed_why,
-).where(among(Conversation.id, "ids"))
+_CONVERSATIONS = (
+    select(
+        Conversation.id,
+        Conversation.thread,
+        Conversation.channel,
+        Conversation.contact_id,
+        Conversation.subject,
+        Conversation.closed_at,
+        Conversation.closed_why,
+        Account.retired_at,
+    )
+    .join(Account, Account.id == Conversation.account_id)
+    .where(among(Conversation.id, "ids"))
+)
 _MESSAGES = select(Message.id, Message.text, Message.reply_to, Message.subject, Message.fields).where(
     among(Message.id, "ids")
 )
@@ -63,6 +70,7 @@ class NoticeRow:
     """A notice as it was wished: what the renderer makes words of."""
 
     delivery_id: int
+    account_id: int
     kind: str
     facts: dict[str, Any]
     manager_id: int
@@ -150,6 +158,8 @@ def _why_cancel(
         return "excluded"
     if conversation.closed_at is not None:
         return conversation.closed_why or "closed"
+    if conversation.retired_at is not None:
+        return RETIRED
     if row.id in wrote:
         return "customer-wrote"
     # A question after a silence may come a little later; "we have your message" may not.
@@ -205,7 +215,7 @@ def _notice(tx: Transaction, row: Any, reader: Any, renderer: Renderer | None) -
         return "no-bot"
     facts = dict(row.notice)
     kind, silent = facts.pop("kind"), bool(facts.pop("silent", False))
-    wished = NoticeRow(row.id, kind, facts, row.manager_id, row.lead_id, row.conversation_id)
+    wished = NoticeRow(row.id, row.account_id, kind, facts, row.manager_id, row.lead_id, row.conversation_id)
     try:
         rendered = renderer(tx.connection, wished)
     except DatabaseError:

@@ -18,6 +18,8 @@ from core.conversations.model import SENDING_NOW, Delivery, DeliveryState, Shown
 from core.conversations.notices import waiting_delivery, wish_deliveries
 from core.conversations.shown import OF_NOTICES
 from core.database import Transaction, among
+from core.lines.accounts import IN_USE
+from core.lines.model import Account
 from core.staff.model import Manager
 
 LIVE = timedelta(hours=48)  # an older card tells what has changed when it is tapped
@@ -33,6 +35,7 @@ _LIVE = (
         Manager.id.label("manager_id"),
     )
     .join(Manager, Manager.telegram_id == Shown.chat_id)
+    .join(Account, Account.id == Shown.account_id)
     .where(
         among(Shown.lead_id, "leads"),
         text("shown.screen IS NOT NULL"),  # a constant, so that the partial index serves it
@@ -40,6 +43,7 @@ _LIVE = (
         Manager.is_active,
         Manager.is_reachable,
         Manager.id != bindparam("but"),
+        IN_USE,  # in a bot that managers worked in before nothing can be drawn
     )
     .order_by(Shown.shown_at.desc())
     .limit(AT_ONCE)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, func, select
+from sqlalchemy import Connection, and_, bindparam, case, func, select
 
 from core.contacts.model import Address
 from core.conversations.model import Conversation
 from core.database import Transaction, among, ask
-from core.lines.accounts import ONE_WAY
+from core.lines.accounts import IN_USE, MAILBOXES, ONE_WAY, RETIRED, mailbox_of
 from core.lines.model import Account
 
 # Anybody can type anybody's address into a form, and the letter to it goes out in the company's name. A hundred
@@ -28,15 +28,19 @@ _COLUMNS = (
     Conversation.account_id,
     Conversation.channel,
     Conversation.contact_id,
-    Conversation.closed_why,
+    func.coalesce(Conversation.closed_why, case((~IN_USE, RETIRED))).label("closed_why"),
 )
-_ASKED = select(*_COLUMNS).where(among(Conversation.id, "conversations"))
+_ASKED = (
+    select(*_COLUMNS)
+    .join(Account, Account.id == Conversation.account_id)
+    .where(among(Conversation.id, "conversations"))
+)
 _OTHERS = (
     select(*_COLUMNS)
-    .where(among(Conversation.contact_id, "contacts"), ~among(Conversation.channel, ONE_WAY))
+    .join(Account, Account.id == Conversation.account_id)
+    .where(among(Conversation.contact_id, "contacts"), ~among(Conversation.channel, ONE_WAY), IN_USE)
     .order_by(Conversation.last_in_at.asc().nulls_first(), Conversation.id)
 )
-_MAILBOXES = select(Account.id, Account.line_id).where(Account.channel == "email").order_by(Account.id.desc())
 _UNANSWERED = (
     select(Conversation.id, Conversation.contact_id, Conversation.lead_id, Account.line_id)
     .join(Account, Account.id == Conversation.account_id)
@@ -81,21 +85,26 @@ class Route:
 def routes(connection: Connection, conversation_ids: Collection[int]) -> dict[int, Route]:
     """The way back for each of these conversations that has one; those without are left out.
 
-    A conversation of a one-way channel (a site form) is answered in the person's latest other conversation.
+    A conversation of a one-way channel (a site form) is answered in the person's latest other conversation, and so
+    is one whose account the settings name no more; where the person has no other that is open, that one is closed,
+    for the reason `RETIRED`.
     """
     found: dict[int, Route] = {}
-    one_way: dict[int, int] = {}
+    elsewhere: dict[int, int] = {}
     for row in ask(connection, _ASKED, conversations=conversation_ids):
-        if row.channel in ONE_WAY:
-            one_way[row.id] = row.contact_id
-        else:
+        if row.channel not in ONE_WAY:
             found[row.id] = Route(*row)
-    if one_way:
+        if row.channel in ONE_WAY or row.closed_why == RETIRED:
+            elsewhere[row.id] = row.contact_id
+    if elsewhere:
         others: dict[int, Route] = {}
-        for row in ask(connection, _OTHERS, contacts=set(one_way.values())):
+        for row in ask(connection, _OTHERS, contacts=set(elsewhere.values())):
             if row.closed_why is None or row.contact_id not in others:
                 others[row.contact_id] = Route(*row)
-        found |= {id: others[contact] for id, contact in one_way.items() if contact in others}
+        for id, contact in elsewhere.items():
+            other = others.get(contact)
+            if other is not None and (id not in found or other.closed_why is None):
+                found[id] = other
     return found
 
 
@@ -112,7 +121,7 @@ def open_routes(
     missing = [id for id in conversation_ids if id not in found]
     if not missing:
         return found
-    mailboxes = {row.line_id: row.id for row in tx.ask(_MAILBOXES)}
+    mailboxes = {row.line_id: row.id for row in tx.ask(MAILBOXES)}
     if not mailboxes:
         return found
     rows = tx.ask(_UNANSWERED, conversations=missing)
@@ -168,9 +177,7 @@ def letter_route(
 
     None when the line has no mailbox, or the mailbox already talks under this address with somebody else.
     """
-    account_id = tx.connection.execute(
-        select(Account.id).where(Account.channel == "email", Account.line_id == line_id).order_by(Account.id)
-    ).scalar()
+    account_id = mailbox_of(tx.connection, line_id)
     if account_id is None:
         return None
     thread = f"mail:{address}"

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
+from core.lines.accounts import IN_USE
 from core.lines.model import Account
 
 
@@ -23,7 +24,7 @@ class AccountState:
 
 
 def accounts(connection: Connection) -> tuple[AccountState, ...]:
-    """Every account, in the order they were connected."""
+    """Every account in use, in the order they were connected."""
     columns = (
         Account.id,
         Account.channel,
@@ -32,4 +33,5 @@ def accounts(connection: Connection) -> tuple[AccountState, ...]:
         Account.trouble,
         Account.trouble_since,
     )
-    return tuple(AccountState(*row) for row in connection.execute(select(*columns).order_by(Account.id)))
+    rows = connection.execute(select(*columns).where(IN_USE).order_by(Account.id))
+    return tuple(AccountState(*row) for row in rows)

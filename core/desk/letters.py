@@ -18,6 +18,7 @@ from core.exclusions.hits import active
 from core.exclusions.patterns import pattern_keys
 from core.leads.model import Lead
 from core.leads.writing import letter_addresses
+from core.lines.accounts import IN_USE, mailbox_of
 from core.lines.model import Account
 
 
@@ -85,6 +86,7 @@ def reachable(connection: Connection, lead_id: int) -> tuple[str, ...]:
             .where(
                 Lead.id == lead_id,
                 Account.channel == "email",
+                IN_USE,
                 among(Conversation.thread, [f"mail:{address}" for address in known]),
                 or_(Conversation.contact_id != Lead.contact_id, Conversation.closed_at.is_not(None)),
             )
@@ -102,10 +104,8 @@ def recipients(connection: Connection, lead_id: int) -> tuple[str, ...]:
     ).first()
     if lead is None:
         raise Refusal("refused-lead-gone")
-    mailbox = connection.execute(
-        select(Account.id).where(Account.channel == "email", Account.line_id == lead.line_id)
-    ).first()
-    if mailbox is None:
+    mailbox_id = mailbox_of(connection, lead.line_id)
+    if mailbox_id is None:
         raise Refusal("refused-no-mailbox")
     address = connection.execute(
         select(Address.value)
@@ -116,7 +116,7 @@ def recipients(connection: Connection, lead_id: int) -> tuple[str, ...]:
         raise Refusal("refused-no-email", number=lead.number)
     theirs = connection.execute(
         select(Conversation.id).where(
-            Conversation.account_id == mailbox.id,
+            Conversation.account_id == mailbox_id,
             Conversation.thread == f"mail:{address}",
             Conversation.contact_id != lead.contact_id,
         )
@@ -146,7 +146,13 @@ def written_envelope(connection: Connection, lead_id: int, address: str) -> Enve
     conversation_id = connection.execute(
         select(Conversation.id)
         .join(Lead, Lead.contact_id == Conversation.contact_id)
-        .where(Lead.id == lead_id, Conversation.channel == "email", Conversation.thread == f"mail:{address}")
+        .join(Account, Account.id == Conversation.account_id)
+        .where(
+            Lead.id == lead_id,
+            Conversation.channel == "email",
+            Conversation.thread == f"mail:{address}",
+            IN_USE,  # in another mailbox a thread of its own begins
+        )
         .order_by(Conversation.id)
     ).scalar()
     if conversation_id is None:

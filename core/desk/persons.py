@@ -15,7 +15,7 @@ from core.conversations.routes import routes
 from core.database import among, ask
 from core.journal import Journal
 from core.leads.model import Lead
-from core.lines.model import Account
+from core.lines.accounts import mailbox_of
 
 _APART = ("told-apart", "told-apart-undone", "contact-separated")
 
@@ -228,7 +228,6 @@ def way(
         return Way(asked.id, asked.channel, "excluded")
     if not any(address.kind == "email" and address.closed_at is None for address in addresses):
         return Way(asked.id, asked.channel, "one-way")
-    has_mailbox = connection.execute(
-        select(Account.id).where(Account.line_id == line_id, Account.channel == "email").limit(1)
-    ).first()
-    return Way(asked.id, "email", None) if has_mailbox else Way(asked.id, asked.channel, "no-mailbox")
+    if mailbox_of(connection, line_id) is None:
+        return Way(asked.id, asked.channel, "no-mailbox")
+    return Way(asked.id, "email", None)

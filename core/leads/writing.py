@@ -13,6 +13,7 @@ from core.database import Transaction
 from core.errors import Refusal
 from core.leads.answering import Draft, Reply, reply
 from core.leads.model import Lead
+from core.lines.accounts import IN_USE
 from core.lines.model import Account
 from core.staff.managers import Person
 
@@ -50,7 +51,9 @@ def letter_addresses(connection: Connection, lead_id: int) -> Sequence[str]:
             Lead.id == lead_id,
             Address.kind == "email",
             Address.closed_at.is_(None),
-            select(Account.id).where(Account.channel == "email", Account.line_id == Lead.line_id).exists(),
+            select(Account.id)
+            .where(Account.channel == "email", Account.line_id == Lead.line_id, IN_USE)
+            .exists(),
         )
         .order_by(Address.id.desc())
     )

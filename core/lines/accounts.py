@@ -9,11 +9,14 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
-from core.database import Transaction
+from core.database import Transaction, among, ask
 from core.lines.model import Account, Line
 
 # Channels through which nobody can be answered: another way to the person is looked for.
 ONE_WAY = frozenset(("form", "call"))
+# Why nobody can be answered in a conversation whose account the settings name no more.
+RETIRED = "account-retired"
+IN_USE = Account.retired_at.is_(None)
 
 # The parts of an account, each of which may ail while the others are well. A bot is one connection for everything;
 # letters are read here and sent there, perhaps by different processes, and each speaks for itself.
@@ -23,6 +26,8 @@ LISTENER = "listener"
 SENDING = "sending"
 SILENCE = "silence"  # nobody complains and nothing is heard either; over with the first sign of life
 IN_PARTS = frozenset(("email",))
+
+MAILBOXES = select(Account.id, Account.line_id).where(Account.channel == "email", IN_USE).order_by(Account.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +64,24 @@ def ensure_account(tx: Transaction, line_id: int, channel: str, scope: str, titl
                 "trouble": None,
                 "troubles": None,
                 "trouble_since": None,
+                "retired_at": None,
             }
         ],
     )
     return AccountRef(account_id, line_id, channel, scope)
+
+
+def use_only(tx: Transaction, line_id: int, account_ids: Collection[int]) -> None:
+    """These accounts of a line are in use from here on, its others are retired: nothing comes or goes there.
+
+    Every process says so when it starts, of the accounts that the settings name: all processes of an installation
+    share them. A retired one that is named again is in use again, as it was.
+    """
+    named, theirs = among(Account.id, account_ids), update(Account).where(Account.line_id == line_id)
+    tx.connection.execute(theirs.where(named, ~IN_USE).values(retired_at=None))
+    # What ails a retired one is nobody's concern, and would be news once it is named again.
+    well = {"trouble": None, "troubles": None, "trouble_since": None}
+    tx.connection.execute(theirs.where(~named, IN_USE).values(retired_at=tx.now, **well))
 
 
 def account_by_id(connection: Connection, account_id: int) -> AccountRef:
@@ -76,6 +95,11 @@ def account_by_id(connection: Connection, account_id: int) -> AccountRef:
 def line_id(connection: Connection, name: str) -> int | None:
     """The id of a line by its public name."""
     return connection.execute(select(Line.id).where(Line.name == name)).scalar_one_or_none()
+
+
+def mailbox_of(connection: Connection, line_id: int) -> int | None:
+    """The mailbox through which a line's letters go; None when it has none."""
+    return next((row.id for row in ask(connection, MAILBOXES) if row.line_id == line_id), None)
 
 
 def read_cursor(connection: Connection, account_id: int) -> dict[str, Any] | None:
@@ -124,10 +148,10 @@ def note_trouble(tx: Transaction, account_id: int, trouble: str, part: str = WHO
 
 
 def silent_accounts(connection: Connection, channels: Collection[str], since: datetime) -> list[int]:
-    """Accounts of these channels that were heard from, but not `since` then, and of which nobody knows why."""
+    """Accounts in use of these channels that were heard from, but not `since` then, and nobody knows why."""
     rows = connection.execute(
         select(Account.id, Account.troubles).where(
-            Account.channel.in_(channels), Account.last_seen_at < since
+            Account.channel.in_(channels), IN_USE, Account.last_seen_at < since
         )
     )
     return [row.id for row in rows if not set(row.troubles or ()) - {SENDING}]

@@ -57,5 +57,6 @@ class Account(Model):
     trouble: Mapped[str | None] = mapped_column(Text)  # why nothing comes or goes now; None when all is well
     troubles: Mapped[dict[str, Any] | None]  # the same by part: letters may come in while none go out
     trouble_since: Mapped[datetime | None]
+    retired_at: Mapped[datetime | None]  # since the settings name it no more nothing comes or goes here
 
     __table_args__ = (Index("uq_account_channel", "channel", "scope", unique=True),)

@@ -142,6 +142,7 @@ async def running(
     database_url: str = "",
     redis_url: str | None = None,
     email: Email | None = None,
+    line_token: str = LINE_TOKEN,
 ) -> AsyncIterator[Program]:
     """The program on this Telegram; started again in the same folder it finds everything as it was."""
     settings = Settings(
@@ -150,7 +151,7 @@ async def running(
         redis_url=SecretStr(redis_url) if redis_url else None,
         admins=[ADMIN],
         http=Http(port=0),
-        telegram=Telegram(token=SecretStr(LINE_TOKEN), api_url=telegram.url, limits=False),
+        telegram=Telegram(token=SecretStr(line_token), api_url=telegram.url, limits=False),
         bot=BotSettings(token=SecretStr(STAFF_TOKEN) if own_staff_bot else None),
         email=email or Email(),
         form=Form(key=SecretStr(FORM_KEY)),

@@ -27,6 +27,7 @@ async def told(database: Database, render: Notices, **facts: bool) -> list[Rende
     notices = [
         NoticeRow(
             delivery_id=row["id"],
+            account_id=row["account_id"],
             manager_id=row["manager_id"],
             kind=row["notice"]["kind"],
             lead_id=row["lead_id"],

@@ -116,7 +116,7 @@ async def test_the_other_admins_hear_who_came_in_and_by_whose_link_once(
         assert {row["manager_id"] for row in told} == {irina.id, anna.id}
         assert len(told) == 2
         renderer = Notices(Texts(default="ru"), clock, "Europe/Moscow", 1)
-        row = NoticeRow(1, "manager-joined", dict(told[0]["notice"]), irina.id, None, None)
+        row = NoticeRow(1, 1, "manager-joined", dict(told[0]["notice"]), irina.id, None, None)
         rendered = await database.read(lambda connection: renderer(connection, row))
         assert rendered is not None
         assert rendered.screen.text == "Новый человек в команде: Борис, менеджер. Приглашение: Анна."
@@ -128,7 +128,7 @@ async def test_the_other_admins_hear_who_came_in_and_by_whose_link_once(
         )
         told = [row for row in await every(database, Delivery) if row["notice"].get("manager_id") == vera.id]
         assert {row["manager_id"] for row in told} == {irina.id, anna.id}
-        row = NoticeRow(1, "manager-joined", dict(told[0]["notice"]), irina.id, None, None)
+        row = NoticeRow(1, 1, "manager-joined", dict(told[0]["notice"]), irina.id, None, None)
         rendered = await database.read(lambda connection: renderer(connection, row))
         assert rendered is not None
         assert rendered.screen.text.endswith("Вера, администратор. Приглашение сделано на сервере.")

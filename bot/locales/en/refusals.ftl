@@ -5,6 +5,7 @@ refused-conversation-closed = Lead { $number } cannot be answered: { $why ->
     [blocked] the customer has blocked the bot
     [deactivated] the customer’s account is gone
     [not_found] the address is gone
+    [account-retired] the bot or mailbox they wrote to is no longer connected
     [bounced] letters to this address come back
    *[other] nothing can be delivered there
   }.

@@ -43,6 +43,7 @@ notice-unreachable = Бот не может написать сотрудник�
 cause-blocked = Клиент заблокировал бота.
 cause-deactivated = Аккаунт клиента удалён.
 cause-not_found = Такого чата или ящика больше нет.
+cause-account-retired = Бот или ящик, куда писал клиент, больше не подключён.
 cause-too_large = Слишком большой файл.
 cause-malformed = Сеть не приняла такое содержимое.
 cause-gave_up = Три дня не получалось отправить.
