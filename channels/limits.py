@@ -51,9 +51,15 @@ class ProcessLimits:
         self._next: dict[str, float] = {}  # key → when its next slot comes, were there no bursts
         self._blocked: dict[str, float] = {}  # key → until when; no burst goes through it
         self._sweep_at = KEYS
+        self._asked_at = 0.0
 
     async def reserve(self, rates: Sequence[Rate], count: int = 1) -> timedelta:
         now = self._clock.now().timestamp()
+        if now < self._asked_at - PATIENCE.total_seconds():
+            # The clock was set back: what it remembers would hold everything up until that time comes again.
+            self._next.clear()
+            self._blocked.clear()
+        self._asked_at = now
         self._forget(now)
         wait = 0.0
         for rate in rates:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+import math
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -34,9 +35,12 @@ class SystemClock:
         return datetime.now(UTC)
 
     async def sleep_until(self, moment: datetime) -> None:
-        # Asked again: the system's clock may be set while we sleep.
-        while (left := (moment - self.now()).total_seconds()) > 0:  # noqa: ASYNC110 - a moment, not an event
+        # Asked again: the system's clock may be set while we sleep. When no less is left than before, it was set
+        # back, and who wanted a nap of ten minutes would sleep for hours.
+        before = math.inf
+        while 0 < (left := (moment - self.now()).total_seconds()) < before:
             await asyncio.sleep(left)
+            before = left
 
 
 class ShiftedClock:

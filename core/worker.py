@@ -131,7 +131,8 @@ class Worker:
         """One transaction: what has been sent is settled, what is due is claimed."""
         if results:
             deliveries.settle(tx, results)
-        if self._sending and tx.now >= self._renewed + deliveries.LEASE / 2:
+        # Or before they were renewed: the clock has been set back, and so are the leases.
+        if self._sending and not timedelta() <= tx.now - self._renewed < deliveries.LEASE / 2:
             deliveries.renew(tx, list(self._sending.values()))
             tx.after_commit.append(partial(self._note_renewed, tx.now))
         if room <= 0 or self._stopping.is_set():  # again: the transaction may have waited
@@ -226,6 +227,8 @@ class Worker:
     async def _serve_housekeeping(self) -> None:
         while not self._stopping.is_set():
             try:
+                while await self._db.transact(deliveries.correct_moments, bulk=True):  # noqa: ASYNC110 - as below
+                    await asyncio.sleep(0)
                 await self._db.transact(housekeeping.tell_silence)
                 sweep = partial(housekeeping.sweep, self._retention, self._store)
                 while await self._db.transact(sweep, bulk=True):  # noqa: ASYNC110 - until nothing is left

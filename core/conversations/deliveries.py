@@ -32,7 +32,7 @@ from core.conversations.outcomes import (
     tell_of,
 )
 from core.conversations.preparing import Claimed, Renderer, prepare
-from core.database import Id, Transaction, among
+from core.database import BATCH, Id, Transaction, among
 from core.events import Answered
 
 log = structlog.get_logger("deliveries")
@@ -42,6 +42,7 @@ STALE = timedelta(hours=1)  # what an outage has kept so long is confirmed no mo
 GIVE_UP = timedelta(days=3)  # after this long of "not yet" a person should know
 NOTICE_ATTEMPTS = 12  # of a notice nobody knows to have come: over an hour
 LONGEST_WAIT = timedelta(hours=1)
+AHEAD = timedelta(minutes=1)  # due so late without having been tried: the clock was wrong
 FINAL = (DeliveryState.SENT, DeliveryState.REFUSED, DeliveryState.UNCERTAIN, DeliveryState.CANCELLED)
 _WAITING = text("delivery.state = 'waiting'")  # constants, so that the partial indexes serve them
 _IN_LANE = text("delivery.state IN ('waiting', 'sending')")  # in the words of the index over lanes
@@ -92,6 +93,19 @@ _ABANDONED = (
     )
     .where(SENDING_NOW, Delivery.lease_until < bindparam("now"))
     .limit(64)
+    .with_for_update(skip_locked=True)
+)
+_DUE_TOO_LATE = (
+    select(Delivery.id)
+    .where(_WAITING, Delivery.due_at > bindparam("latest"), Delivery.attempts == 0)
+    .order_by(Delivery.due_at, Delivery.id)
+    .limit(BATCH)
+    .with_for_update(skip_locked=True)
+)
+_LEASED_TOO_LONG = (
+    select(Delivery.id)
+    .where(SENDING_NOW, Delivery.lease_until > bindparam("latest"))
+    .limit(BATCH)
     .with_for_update(skip_locked=True)
 )
 _IN_HAND = (
@@ -321,6 +335,21 @@ def cancel_contact(tx: Transaction, contact_id: int, reason: str) -> None:
         .with_for_update()
     ).all()
     _write_cancelled(tx, [(row, reason) for row in rows])
+
+
+def correct_moments(tx: Transaction) -> int:
+    """The clock was ahead and has been set right: what it has put down does not wait until that time comes again.
+
+    Nor does everything else of the lane, which would wait behind it. What a network has put off stays put off.
+    Returns how many rows of one lot were wrong, 0 when none is left.
+    """
+    due = tx.ask(_DUE_TOO_LATE, latest=tx.now + AHEAD)
+    tx.update(Delivery, [{"id": row.id, "due_at": tx.now} for row in due])
+    leased = tx.ask(_LEASED_TOO_LONG, latest=tx.now + LEASE + AHEAD)
+    tx.update(Delivery, [{"id": row.id, "lease_until": tx.now + LEASE} for row in leased])
+    if due:
+        tx.hint("deliveries")
+    return len(due) + len(leased)
 
 
 def next_due(connection: Connection) -> datetime | None:

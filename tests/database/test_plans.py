@@ -113,6 +113,7 @@ async def test_no_table_that_grows_is_read_whole_on_the_way_of_a_message(
             await file(database, bot, a_message("снова я", telegram(1)))
             for look in (deliveries.next_due, files.next_due):
                 await database.read(look)
+            await database.transact(deliveries.correct_moments)
             await database.transact(partial(sweep, Retention(), FileStore(tmp_path)))
         whole = [one for one in await explained(database, asked) if not _allowed(one)]
     assert len(asked) > 60
