@@ -184,18 +184,18 @@ def follow_managers_bot(tx: Transaction) -> None:
     """What managers have not been told yet goes through the bot they work in now, whichever it was wished for.
 
     Nothing moves when they have none: it waits for one. What another process is sending just now goes through the
-    earlier bot, and through this one if it did not get there.
+    earlier bot, and through this one if it did not get there. Cards that are to be drawn anew stay in that bot.
     """
     account_id = staff_account(tx.connection)
     if account_id is None:
         return
+    lanes = [f"staff:{row.id}" for row in tx.connection.execute(select(Manager.id))]
     moved = tx.connection.execute(
         update(Delivery)
         .where(
             text("delivery.state IN ('waiting', 'sending')"),  # in the words of the index over lanes
-            Delivery.manager_id.is_not(None),
+            among(Delivery.lane, lanes),
             Delivery.account_id != account_id,
-            ~Delivery.lane.startswith("redraw:"),  # of a card in the earlier bot, which stays as it is
         )
         # Parts that the earlier bot has brought are nothing to go on from here.
         .values(account_id=account_id, due_at=tx.now, external_ids=None)

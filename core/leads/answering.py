@@ -23,6 +23,8 @@ from core.leads import assignment
 from core.leads.model import Lead, LeadOutcome, StageKind
 from core.leads.pipelines import all_stages, stages
 from core.leads.stages import Move, enter_stages
+from core.lines.accounts import RETIRED
+from core.lines.model import Account
 from core.staff import managers
 from core.staff.managers import Person
 
@@ -155,7 +157,7 @@ def send_again(tx: Transaction, person: Person, delivery_id: int) -> int:
     """Send once more what was refused or may not have arrived; returns the new delivery. A person decided so.
 
     Whoever waits for this answer waits no more, as when it was written, unless it fails again. Raises Refusal when
-    it is on its way or has arrived after all.
+    it is on its way or has arrived after all, or has nowhere to go any more.
     """
     _hold(tx, delivery_id)
     row = tx.connection.execute(
@@ -177,12 +179,17 @@ def send_again(tx: Transaction, person: Person, delivery_id: int) -> int:
         raise Refusal("refused-delivery-gone")
     if row.state not in (DeliveryState.REFUSED, DeliveryState.UNCERTAIN, DeliveryState.CANCELLED):
         raise Refusal("refused-delivery-settled")
-    contact_id = tx.connection.execute(
-        select(Conversation.contact_id).where(Conversation.id == row.conversation_id)
-    ).scalar_one()
-    if excluded_contacts(tx, [contact_id]):
-        number = tx.connection.execute(select(Lead.number).where(Lead.id == row.lead_id)).scalar_one_or_none()
-        raise Refusal("refused-excluded", number=number or 0)
+    contact_id, retired_at = tx.connection.execute(
+        select(Conversation.contact_id, Account.retired_at)
+        .join(Account, Account.id == Conversation.account_id)
+        .where(Conversation.id == row.conversation_id)
+    ).one()
+    is_excluded = bool(excluded_contacts(tx, [contact_id]))
+    if is_excluded or retired_at is not None:
+        number = tx.connection.execute(select(Lead.number).where(Lead.id == row.lead_id)).scalar() or 0
+        if is_excluded:
+            raise Refusal("refused-excluded", number=number)
+        raise Refusal("refused-conversation-closed", number=number, why=RETIRED)
     again = waiting_delivery(
         tx,
         lane=row.lane,

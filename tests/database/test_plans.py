@@ -15,6 +15,7 @@ from sqlalchemy import Connection, event
 from core.channel import Kind, Sent
 from core.clock import ManualClock
 from core.conversations import deliveries, files
+from core.conversations.notices import follow_managers_bot
 from core.conversations.preparing import NoticeRow, Rendered
 from core.database import Database, Reading
 from core.desk.exclusions import add
@@ -114,6 +115,7 @@ async def test_no_table_that_grows_is_read_whole_on_the_way_of_a_message(
             for look in (deliveries.next_due, files.next_due):
                 await database.read(look)
             await database.transact(deliveries.correct_moments)
+            await database.transact(follow_managers_bot)
             await database.transact(partial(sweep, Retention(), FileStore(tmp_path)))
         whole = [one for one in await explained(database, asked) if not _allowed(one)]
     assert len(asked) > 60
