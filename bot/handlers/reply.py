@@ -20,7 +20,7 @@ from bot.handlers.contents import draft_of, text_of
 from bot.handlers.deeds import Deed
 from bot.handlers.dialogue import answered, expect_album, leave, stands
 from bot.handlers.errors import Toast, refused, sentence
-from bot.handlers.filters import WORDS, On, ToShown
+from bot.handlers.filters import WORDS, On, ToQuestion, ToShown
 from bot.handlers.following import follow_answer
 from bot.handlers.inbox import lead_number, lead_numbered
 from bot.handlers.letters import ask_letter, letterhead
@@ -77,7 +77,7 @@ async def to_shown(
     await expect_album(chat, message, about)
 
 
-@router.message(Writing.answer, WORDS)
+@router.message(Writing.answer, ToQuestion(), WORDS)
 async def answer(message: Message, chat: Chat, person: Person, staff_update_id: int) -> None:
     """The answer that the Reply button asked for."""
     if (content := await _content(message, chat)) is None:
@@ -99,7 +99,7 @@ async def answer(message: Message, chat: Chat, person: Person, staff_update_id: 
     await expect_album(chat, message, about)
 
 
-@router.message(Writing.note, WORDS)
+@router.message(Writing.note, ToQuestion(), WORDS)
 async def note(message: Message, chat: Chat, person: Person, deed: Deed) -> None:
     """A note for colleagues."""
     if (content := await _content(message, chat)) is None:
@@ -119,7 +119,7 @@ async def note(message: Message, chat: Chat, person: Person, deed: Deed) -> None
     )
 
 
-@router.message(Writing.comment, WORDS)
+@router.message(Writing.comment, ToQuestion(), WORDS)
 async def comment(message: Message, chat: Chat, person: Person, deed: Deed) -> None:
     """Why the lead is given up, in words; with that it is."""
     if (content := await _content(message, chat)) is None:

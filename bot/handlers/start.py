@@ -20,6 +20,7 @@ from bot.rich import Rich, line_of
 from bot.screens.lists import lists_row
 from bot.texts import LANGUAGES, Words
 from core.channel import Button, Markup, Screen
+from core.conversations.notices import notify_admins
 from core.database import Transaction
 from core.desk import newcomers
 from core.staff import managers
@@ -100,7 +101,12 @@ async def language_tapped(callback: CallbackQuery, chat: Chat, person: Person, d
 async def membership(event: ChatMemberUpdated, chat: Chat, person: Person) -> None:
     """A manager has blocked the bot, or lets it write again."""
     reachable = event.new_chat_member.status not in (ChatMemberStatus.KICKED, ChatMemberStatus.LEFT)
-    await chat.office.db.transact(lambda tx: managers.set_reachable(tx, person.id, reachable))
+
+    def change(tx: Transaction) -> None:
+        if managers.set_reachable(tx, person.id, reachable) and not reachable:
+            notify_admins(tx, "manager-unreachable", manager_id=person.id)
+
+    await chat.office.db.transact(change)
 
 
 @strangers.callback_query(~Works())

@@ -17,7 +17,7 @@ from core.conversations.preparing import Claimed
 from core.conversations.shown import OF_NOTICES, ShownMessage, remember
 from core.conversations.threads import letter_key
 from core.database import Id, Transaction, among
-from core.events import Answered, AnswerFailed, ContactClosed, ManagerLeft
+from core.events import Answered, AnswerFailed, ContactClosed
 from core.staff import managers
 from core.staff.managers import set_reachable
 
@@ -260,7 +260,6 @@ def _manager_gone(tx: Transaction, claimed: Claimed, manager_id: int) -> None:
     """They have blocked the bot: the admins learn it, leads merely offered to them go to others, news too."""
     if set_reachable(tx, manager_id, False):
         notify_admins(tx, "manager-unreachable", manager_id=manager_id)
-        tx.record(ManagerLeft(manager_id))
     if claimed.lead_id is None or claimed.notice == "redraw":
         return
     people = managers.active(tx.connection)

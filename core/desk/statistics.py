@@ -123,7 +123,7 @@ def statistics(
         open_now=sum(row.open for row in now.values()),
         waiting_now=sum(row.waiting for row in now.values()),
         unanswered_now=sum(row.unanswered for row in now.values()),
-        excluded=_excluded(connection, since, until),
+        excluded=_excluded(connection, since, until, timezone),
         parked_now=connection.execute(
             select(func.count()).select_from(Ledger).where(Ledger.state == literal_column("'parked'"))
         ).scalar_one(),
@@ -264,11 +264,11 @@ def _now(connection: Connection) -> dict[int | None, Any]:
     return {row.responsible_id: row for row in rows}
 
 
-def _excluded(connection: Connection, since: datetime, until: datetime) -> int:
+def _excluded(connection: Connection, since: datetime, until: datetime, timezone: str) -> int:
     return int(
         connection.execute(
             select(func.coalesce(func.sum(LedgerDay.excluded), 0)).where(
-                LedgerDay.day >= since.astimezone(UTC).date(), LedgerDay.day <= until.astimezone(UTC).date()
+                LedgerDay.day >= since.astimezone(ZoneInfo(timezone)).date(), LedgerDay.day <= until.astimezone(UTC).date()
             )
         ).scalar_one()
     )

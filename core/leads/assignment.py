@@ -106,6 +106,8 @@ def hand_over(tx: Transaction, lead_id: int, to_id: int, by: Person) -> None:
     to = managers.by_id(tx.connection, to_id)
     if to is None or to_id not in {person.id for person in managers.active(tx.connection)}:
         raise Refusal("refused-manager-gone")
+    if not to.is_reachable and to_id != by.id:
+        raise Refusal("refused-manager-unreachable", name=to.name)
     tx.connection.execute(
         update(Lead).where(Lead.id == lead_id).values(responsible_id=to_id, taken_at=None, active_at=tx.now)
     )

@@ -231,8 +231,8 @@ def set_reachable(tx: Transaction, manager_id: int, reachable: bool) -> bool:
         .where(Manager.id == manager_id, Manager.is_reachable != reachable)
         .values(is_reachable=reachable)
     )
-    if changed.rowcount == 1 and reachable:
-        tx.record(ManagerCame(manager_id))
+    if changed.rowcount == 1:
+        tx.record(ManagerCame(manager_id) if reachable else ManagerLeft(manager_id))
     return changed.rowcount == 1
 
 

@@ -353,3 +353,16 @@ async def test_a_mistyped_command_is_no_answer_to_a_customer(story: Story) -> No
     await story.admin.writes(story.staff, "Сто тысяч")
     await anna.sees(story.line, "Сто тысяч")
     assert "/stast" not in [message.text for message in anna.chat(story.line)]
+
+
+async def test_what_replies_to_something_else_is_not_the_answer_that_was_asked_for(story: Story) -> None:
+    anna, card = await a_lead(story)
+    listed = await said_to(story, "/leads")
+    await story.admin.taps(card, "Ответить")
+    await story.admin.sees(story.staff, "Следующее сообщение уйдёт клиенту")
+    sent = await story.admin.writes(story.staff, "Борису: мастер завтра", reply_to=listed)
+    said = await story.answer(story.admin, sent)
+    assert "Отправлено" not in said.text
+    await story.admin.writes(story.staff, "Анна, мастер будет в среду")
+    await anna.sees(story.line, "в среду")
+    assert all("Борису" not in message.text for message in anna.chat(story.line))

@@ -21,6 +21,7 @@ refused-lead-moved = Lead { $number } has changed since this button appeared. He
 refused-lead-open = Lead { $number } is open anyway.
 refused-lead-taken = Lead { $number } is already worked by { $name }.
 refused-manager-gone = This person does not work here any more.
+refused-manager-unreachable = The bot cannot write to { $name }: the lead would be left alone.
 refused-no-way = Lead { $number } has nowhere to write to: no chat and no e-mail.
 refused-pattern-domain = “{ $pattern }” does not look like a domain. Example: @example.com
 refused-pattern-email = “{ $pattern }” does not look like an e-mail. Example: anna@example.com

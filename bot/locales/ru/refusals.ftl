@@ -21,6 +21,7 @@ refused-lead-moved = Лид № { $number } изменился с тех пор,
 refused-lead-open = Лид № { $number } и так открыт.
 refused-lead-taken = Лид № { $number } уже ведёт { $name }.
 refused-manager-gone = Этот человек у нас больше не работает.
+refused-manager-unreachable = { $name } не получает сообщений бота: лид останется без присмотра.
 refused-no-way = По лиду № { $number } некуда писать: нет ни чата, ни почты.
 refused-pattern-domain = «{ $pattern }» не похоже на домен. Пример: @example.com
 refused-pattern-email = «{ $pattern }» не похоже на почту. Пример: anna@example.com
