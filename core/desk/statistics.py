@@ -79,7 +79,7 @@ class Statistics:
     open_now: int
     waiting_now: int
     unanswered_now: int  # open leads that nobody has ever answered
-    excluded: int  # of whole UTC days, as the ledger counts
+    excluded: int  # of the UTC days of these dates, as the ledger counts
     parked_now: int
     answer_median: timedelta | None
     managers: tuple[Performance, ...]
@@ -115,7 +115,7 @@ def statistics(
         channels=_shares(channels),
         sources=_sources(connection, since, until),
         days=_days(connection, since, until, timezone),
-        taken=sum(taken.values()),
+        taken=_all_taken(connection, since, until),
         answered=sum(answered.values()),
         success=sum(success.values()),
         junked=sum(junked.values()),
@@ -187,15 +187,19 @@ def _days(connection: Connection, since: datetime, until: datetime, timezone: st
 
 def _taken(connection: Connection, since: datetime, until: datetime) -> dict[int | None, int]:
     """Leads by who took them, whoever has them now."""
-    rows = connection.execute(
-        select(Journal.actor, func.count(Journal.lead_id.distinct()))
-        .where(
-            literal_column("journal.verb = 'lead-taken'"),  # in the words of the index
-            _within(Journal.at, since, until),
-        )
-        .group_by(Journal.actor)
-    )
-    return {_manager(row[0]): row[1] for row in rows}
+    leads = select(Journal.actor, func.count(Journal.lead_id.distinct())).where(*_takings(since, until))
+    return {_manager(row[0]): row[1] for row in connection.execute(leads.group_by(Journal.actor))}
+
+
+def _all_taken(connection: Connection, since: datetime, until: datetime) -> int:
+    """Leads that were taken, each once: one that was handed over and taken again is of two managers."""
+    leads = select(func.count(Journal.lead_id.distinct())).where(*_takings(since, until))
+    return int(connection.execute(leads).scalar_one())
+
+
+def _takings(since: datetime, until: datetime) -> tuple[Any, ...]:
+    # In the words of the index.
+    return literal_column("journal.verb = 'lead-taken'"), _within(Journal.at, since, until)
 
 
 def _answers(connection: Connection, since: datetime, until: datetime) -> Subquery:
@@ -265,13 +269,10 @@ def _now(connection: Connection) -> dict[int | None, Any]:
 
 
 def _excluded(connection: Connection, since: datetime, until: datetime, timezone: str) -> int:
-    return int(
-        connection.execute(
-            select(func.coalesce(func.sum(LedgerDay.excluded), 0)).where(
-                LedgerDay.day >= since.astimezone(ZoneInfo(timezone)).date(), LedgerDay.day <= until.astimezone(UTC).date()
-            )
-        ).scalar_one()
-    )
+    # By the reader's dates: in UTC their midnight may lie in the day before.
+    first, last = since.astimezone(ZoneInfo(timezone)).date(), until.astimezone(UTC).date()
+    stopped = select(func.coalesce(func.sum(LedgerDay.excluded), 0))
+    return int(connection.execute(stopped.where(LedgerDay.day.between(first, last))).scalar_one())
 
 
 def _medians(connection: Connection, answered: Subquery, who: Any) -> dict[str | None, timedelta]:

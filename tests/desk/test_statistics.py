@@ -15,7 +15,7 @@ from core.desk.exclusions import add
 from core.desk.statistics import Share, day, statistics, week
 from core.leads import answering
 from core.leads.answering import Draft
-from core.leads.assignment import hand_over
+from core.leads.assignment import hand_over, take
 from tests.builders import (
     NOON,
     a_database,
@@ -142,3 +142,38 @@ def test_a_day_begins_at_the_companys_midnight_also_when_the_clocks_change() -> 
     evening = datetime(2026, 3, 30, 20, tzinfo=UTC)
     since, until = week(evening, "Europe/Berlin")
     assert (since, until) == (datetime(2026, 3, 23, 23, tzinfo=UTC), evening)
+
+
+async def test_a_lead_taken_handed_over_and_taken_again_is_one_that_was_taken(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot = await an_account(database)
+        olga, petr = await a_manager(database), await a_manager(database, "Пётр")
+        lead = await a_lead(database, bot)
+        await database.transact(partial(take, lead_id=lead, person=olga))
+        await database.transact(partial(hand_over, lead_id=lead, to_id=petr.id, by=olga))
+        await database.transact(partial(take, lead_id=lead, person=petr))
+        clock.advance(timedelta(seconds=1))
+        today = day(clock.now(), "Europe/Moscow")
+        figures = await database.read(
+            lambda connection: statistics(connection, *today, "Europe/Moscow", language="ru")
+        )
+    assert (figures.leads, figures.taken) == (1, 1)
+    assert {one.name: one.taken for one in figures.managers} == {"Ольга": 1, "Пётр": 1}
+
+
+async def test_what_was_stopped_yesterday_is_not_of_today(database_url: str, clock: ManualClock) -> None:
+    async with a_database(database_url, clock) as database:
+        admin, bot = await an_admin(database), await an_account(database)
+        await database.transact(lambda tx: add(tx, admin, "telegram:777"))
+        await file(database, bot, a_message("спам", telegram(777), at=clock.now()))
+        stopped = []
+        for _ in range(2):
+            today = day(clock.now(), "Europe/Moscow")
+            figures = await database.read(
+                lambda connection, today=today: statistics(connection, *today, "Europe/Moscow", language="ru")
+            )
+            stopped.append(figures.excluded)
+            clock.advance(timedelta(days=1))
+    assert stopped == [1, 0]
