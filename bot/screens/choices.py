@@ -40,7 +40,9 @@ def colleague_choice(words: Words, card: Card, people: tuple[Person, ...], reade
     """Whom a lead may be handed to, the available first. With nobody there, an admin may invite somebody."""
     rich = Rich().add(words("ask-colleague", number=card.number), Markup.BOLD)
     present = card.responsible.id if card.responsible else None
-    others = [person for person in people if person.is_reachable and (person.id != present or not card.is_taken)]
+    others = [
+        person for person in people if person.is_reachable and (person.id != present or not card.is_taken)
+    ]
     invite: tuple[Button, ...] = ()
     if not others:
         rich.line(words("no-colleagues"))

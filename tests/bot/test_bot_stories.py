@@ -705,3 +705,16 @@ async def test_what_somebody_opens_while_their_card_is_being_drawn_anew_stays_op
     await tap
     await story.all_handled()
     assert "История лида" in his.text
+
+
+async def test_who_blocks_the_bot_keeps_no_lead_that_was_merely_offered(story: Story) -> None:
+    boris = await story.manager(101, "Борис")
+    assert (
+        "Вы отошли" in (await story.answer(story.admin, await story.admin.writes(story.staff, "/away"))).text
+    )
+    await a_customer(story).writes(story.line, "Ремонт кухни")
+    await boris.sees(story.staff, "Ремонт кухни")
+    await story.answer(story.admin, await story.admin.writes(story.staff, "/back"))
+    await boris.blocks(story.staff)
+    await story.admin.sees(story.staff, "Бот не может написать сотруднику")
+    await story.admin.sees(story.staff, "Ремонт кухни")

@@ -294,3 +294,18 @@ async def test_a_lead_is_handed_over_by_who_has_it_or_an_admin_and_the_new_one_i
     assert nobody.value.key == "refused-manager-gone"
     assert (given["responsible_id"], given["taken_at"]) == (petr.id, None)
     assert [row["notice"]["kind"] for row in told] == ["lead-given"]
+
+
+async def test_a_lead_is_not_handed_to_somebody_the_bot_cannot_write_to(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot = await an_account(database)
+        olga = await a_manager(database)
+        lead = await a_lead(database, bot)
+        petr = await a_manager(database, "Пётр")
+        await database.transact(partial(managers.set_reachable, manager_id=petr.id, reachable=False))
+        await database.transact(partial(take, lead_id=lead, person=olga))
+        with pytest.raises(Refusal, match="refused-manager-unreachable"):
+            await database.transact(partial(hand_over, lead_id=lead, to_id=petr.id, by=olga))
+        assert (await the(database, Lead))["responsible_id"] == olga.id
