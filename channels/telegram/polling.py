@@ -111,12 +111,15 @@ class Polling:
         if not updates:
             return offset
         page: list[Received] = []
+        numbers: list[int] = []
         for update in updates:
             raw = json.dumps(update, ensure_ascii=True, separators=(",", ":")).encode()
             page.append(normalise(update, raw, self._clock.now(), self._account.scope))
             number = update.get("update_id") if isinstance(update, dict) else None
             if type(number) is int and 0 <= number < MOST_UPDATE_ID:
-                offset = max(offset or 0, number + 1)
+                numbers.append(number)
+        # Not the greatest we have ever seen: after a week of silence, or on another server, they begin anew, lower.
+        offset = max(numbers) + 1 if numbers else offset
         await self._intake.take(self._account, page, cursor={"offset": offset})
         return offset
 

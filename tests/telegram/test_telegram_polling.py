@@ -145,3 +145,35 @@ async def test_an_offset_that_could_never_be_reached_is_forgotten(
         await until(lambda: len(telegram.asked) >= 2)
         assert telegram.asked == [None, 6]
         assert json.dumps(await ledger(db)) == '{"5": "filed"}'
+
+
+@dataclass(slots=True)
+class BeganAnew(Telegram):
+    """A server whose numbers are far below the stored offset: it answers such an offset from the head of its queue."""
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        if request.path.endswith("/deleteWebhook"):
+            return web.json_response({"ok": True, "result": True})
+        offset = (await request.json()).get("offset")
+        self.asked.append(offset)
+        newest = max((update["update_id"] for update in self.updates), default=0)
+        if offset <= newest + 1:
+            self.updates = [update for update in self.updates if update["update_id"] >= offset]
+        if not self.updates:
+            await asyncio.sleep(30)
+        return web.json_response({"ok": True, "result": self.updates[:100]})
+
+
+async def test_numbers_that_begin_anew_far_below_are_followed(
+    sqlite_url: str, tmp_path: Path, clock: ManualClock
+) -> None:
+    """After a week of silence Telegram draws one at random, and another server counts for itself.
+
+    https://core.telegram.org/bots/api#update
+    """
+    telegram = BeganAnew([a_message(1000 + number, number + 1) for number in range(150)])
+    async with polled(sqlite_url, tmp_path, clock, telegram, offset=500_000_000) as (db, account):
+        await until(lambda: telegram.asked[-1:] == [1150])
+        assert telegram.asked == [500_000_000, 1100, 1150]
+        assert len(await ledger(db)) == 150
+        assert await db.read(lambda c: read_cursor(c, account.id)) == {"offset": 1150}
