@@ -16,6 +16,7 @@ from core.database import Transaction, among
 
 LEASE = timedelta(minutes=5)
 ATTEMPTS = 12
+ACCOUNT_PAUSE = timedelta(minutes=5)
 _WAITING = text("attachment.state = 'waiting'")
 
 
@@ -56,6 +57,10 @@ def settle(tx: Transaction, results: Sequence[tuple[Wanted, Fetched | Refused | 
                 rows.append(_row(wanted, FileState.WAITING, error=reason, due_at=due))
             case Postponed(reason):
                 rows.append(_row(wanted, FileState.MISSING, error=f"gave_up: {reason}"))
+            case Refused(Cause.ACCOUNT, reason):
+                # Our own token is refused: nothing is wrong with the file, and that is no attempt.
+                due = tx.now + ACCOUNT_PAUSE
+                rows.append(_row(wanted, FileState.WAITING, error=reason, due_at=due, is_attempt=False))
             case Refused(cause, reason):
                 said = cause if cause in (Cause.TOO_LARGE, Cause.NOT_FOUND) else f"{cause}: {reason}"
                 rows.append(_row(wanted, FileState.MISSING, error=said))
@@ -115,6 +120,7 @@ def _row(
     size: int | None = None,
     error: str | None = None,
     due_at: datetime | None = None,
+    is_attempt: bool = True,
 ) -> dict[str, object]:
     return {
         "id": wanted.id,
@@ -123,4 +129,5 @@ def _row(
         "size": size,
         "error": error,
         "due_at": due_at,
+        "attempts": wanted.attempts if is_attempt else wanted.attempts - 1,
     }

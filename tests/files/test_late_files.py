@@ -13,7 +13,7 @@ from bot.texts import Texts
 from core.channel import Cause, Fetched, InboundFile, Postponed, Refused
 from core.clock import ManualClock
 from core.conversations import files
-from core.conversations.model import Delivery
+from core.conversations.model import Attachment, Delivery
 from core.conversations.preparing import NoticeRow, Rendered
 from core.database import Database
 from tests.builders import a_database, a_manager, a_message, an_account, file
@@ -79,3 +79,20 @@ async def test_what_becomes_of_a_file_after_its_message_was_shown_is_told(
         )
         assert [button.text for row in notice.screen.buttons for button in row] == ["Карточка"]
         assert notice.files == ()
+
+
+async def test_a_refused_token_loses_no_file(database_url: str, clock: ManualClock) -> None:
+    async with a_database(database_url, clock) as database:
+        line = await an_account(database)
+        await a_manager(database)
+        contract = InboundFile("document", reference="x", name="a.pdf")
+        await file(database, line, a_message("вот", files=(contract,)))
+        for _ in range(2 * files.ATTEMPTS):
+            (wanted,) = await database.transact(lambda tx: files.claim(tx, 10))
+            refused = Refused(Cause.ACCOUNT, "Unauthorized")
+            await database.transact(partial(files.settle, results=[(wanted, refused)]))
+            clock.advance(files.ACCOUNT_PAUSE)
+        (wanted,) = await database.transact(lambda tx: files.claim(tx, 10))
+        await database.transact(partial(files.settle, results=[(wanted, Fetched("a" * 64, 7))]))
+        (kept,) = await every(database, Attachment)
+    assert (kept["state"], kept["attempts"]) == ("stored", 1)
