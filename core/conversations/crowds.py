@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import bindparam, select, text
 
 from core.conversations.model import Delivery
-from core.conversations.notices import notify
+from core.conversations.notices import notify, reachable_of
 from core.database import Transaction
 
 MANY = 20  # notices of one reader: at Telegram's one a second to a chat, a third of a minute of ringing
@@ -38,6 +38,8 @@ def gathered(tx: Transaction, due: Sequence[Any]) -> list[tuple[Any, str]]:
     The caller cancels them. A reader with fewer than `MANY`, or none that is `LATE`, is told of each.
     """
     late = {row.manager_id for row in due if _is_late(tx, row)}
+    # Who cannot be written to is told nothing; what is refused them one by one is passed on to others.
+    late &= reachable_of(tx, late)
     together: list[tuple[Any, str]] = []
     for manager_id in sorted(late):
         waiting = tx.ask(_IN_LANE, lane=f"staff:{manager_id}")

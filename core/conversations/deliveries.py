@@ -23,6 +23,7 @@ from core.conversations.outcomes import (
     GAVE_UP,
     GONE,
     hold_answered,
+    note_begins_anew,
     note_failed,
     note_refused,
     note_sent,
@@ -457,12 +458,14 @@ def _waiting_again(
 ) -> dict[str, Any]:
     if unwanted is not None:
         return {"state": DeliveryState.CANCELLED, "error": unwanted, **_arrived(claimed, wait.delivered)}
+    if claimed.notice is not None:
+        note_begins_anew(tx, claimed, wait.delivered)
     return {
         "state": DeliveryState.WAITING,
         "due_at": tx.now + (wait.retry_after or backoff(claimed.attempts)),
         "settled_at": None,
         "error": wait.reason[:500],
-        **_arrived(claimed, wait.delivered),
+        **(_arrived(claimed, wait.delivered) if claimed.notice is None else {"external_ids": None}),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -66,7 +66,7 @@ def notify_all(tx: Transaction, wishes: Sequence[Wish]) -> None:
     if account_id is None:
         return  # no managers' bot: a line of forms and letters only, worked elsewhere
     readers = {wish.manager_id for wish in wishes}
-    reachable = {row[0] for row in tx.ask(_REACHABLE, managers=readers)}
+    reachable = reachable_of(tx, readers)
     wish_deliveries(
         tx,
         [
@@ -85,6 +85,11 @@ def notify_all(tx: Transaction, wishes: Sequence[Wish]) -> None:
             if wish.manager_id in reachable
         ],
     )
+
+
+def reachable_of(tx: Transaction, manager_ids: Collection[int]) -> set[int]:
+    """Those of these managers who can be written to."""
+    return {row[0] for row in tx.ask(_REACHABLE, managers=manager_ids)} if manager_ids else set()
 
 
 def wish_deliveries(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:

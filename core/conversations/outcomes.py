@@ -25,6 +25,7 @@ log = structlog.get_logger("deliveries")
 
 GONE = (Cause.BLOCKED, Cause.DEACTIVATED, Cause.NOT_FOUND)  # the place is refused, not what was to go there
 GAVE_UP = "gave_up"  # the cause of what the network has put off for too long
+MANY = "many"  # the notice that stands for the news of many leads, see `crowds`
 _OFFERS = ("new-lead", "lead-given")
 # Leads stand above this room, so only a column of theirs is named here.
 _LEAD = table("lead", column("id", Id))
@@ -167,6 +168,14 @@ def note_without_files(tx: Transaction, claimed: Claimed, delivered: Sequence[st
     tx.connection.execute(
         update(Delivery).where(Delivery.id == claimed.id).values(notice={**wished, "files": False})
     )
+    note_begins_anew(tx, claimed, delivered)
+
+
+def note_begins_anew(tx: Transaction, claimed: Claimed, delivered: Sequence[str]) -> None:
+    """A notice is worded anew when it is tried again, and may have other parts then: none of those has arrived.
+
+    A reply to one that did arrive (`delivered`) still finds the customer.
+    """
     if claimed.chat_id is not None:
         arrived = [int(id) for id in (*claimed.message.already_sent, *delivered) if id.isdecimal()]
         what = ShownMessage(claimed.lead_id, claimed.conversation_id, claimed.shows_message_id)
@@ -260,7 +269,7 @@ def _manager_gone(tx: Transaction, claimed: Claimed, manager_id: int) -> None:
     """They have blocked the bot: the admins learn it, leads merely offered to them go to others, news too."""
     if set_reachable(tx, manager_id, False):
         notify_admins(tx, "manager-unreachable", manager_id=manager_id)
-    if claimed.lead_id is None or claimed.notice == "redraw":
+    if claimed.notice == "redraw" or (claimed.lead_id is None and claimed.notice != MANY):
         return
     people = managers.active(tx.connection)
     here = [person.id for person in people if person.is_available and person.is_reachable]
@@ -271,7 +280,7 @@ def _manager_gone(tx: Transaction, claimed: Claimed, manager_id: int) -> None:
     facts.pop("files", None)  # others may take what this reader's settings refuse
     readers = here or [person.id for person in people if person.is_admin]
     conversation_id = claimed.conversation_id
-    topic = f"passed-on:{kind}:{claimed.lead_id}:{conversation_id}"
+    topic = f"passed-on:{kind}:{claimed.lead_id or manager_id}:{conversation_id}"
     notify(
         tx,
         readers,

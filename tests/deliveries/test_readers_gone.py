@@ -6,15 +6,20 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+import pytest
+
+from bot.notices import Notices
+from bot.texts import Texts
 from core.channel import Cause, Refused
 from core.clock import ManualClock
+from core.conversations.crowds import MANY
 from core.conversations.model import Delivery
 from core.database import Database
 from core.leads.answering import Draft, reply
 from core.leads.assignment import take
 from core.leads.model import Lead
 from core.staff.managers import Person, remove, set_available
-from tests.builders import a_database, a_lead, a_manager, a_message, an_account, an_admin, file
+from tests.builders import a_database, a_lead, a_manager, a_message, an_account, an_admin, file, telegram
 from tests.looking import all_sent, every, the
 from tests.posting import Network, at_work, pass_time
 
@@ -94,3 +99,27 @@ async def test_that_an_answer_has_failed_reaches_somebody_when_its_author_has_le
         network.answers["777"] = [Refused(Cause.MALFORMED, "Bad Request")]
         await work(database, network, bot.id, clock, tmp_path)
         assert "delivery-failed" in await told(database, boss)
+
+
+@pytest.mark.parametrize("count", [MANY - 1, MANY + 1])
+async def test_the_news_of_many_leads_reaches_a_colleague_too(
+    database_url: str, clock: ManualClock, tmp_path: Path, count: int
+) -> None:
+    """After an outage they are gathered into one notice: what is refused in it was for somebody."""
+    async with a_database(database_url, clock) as database:
+        bot, olga = await an_account(database), await a_manager(database)
+        for user in range(1, count + 1):
+            lead = await a_lead(database, bot, "Цена?", telegram(user))
+            await database.transact(partial(take, lead_id=lead, person=olga))
+        await all_sent(database)
+        ivan = await a_manager(database, "Иван")
+        for user in range(1, count + 1):
+            await file(database, bot, a_message("Вы тут?", telegram(user)))
+        clock.advance(timedelta(minutes=10))
+        network = Network()
+        network.answers[str(olga.telegram_id)] = [BLOCKED] * 100
+        render = Notices(Texts(), clock, "Europe/Moscow", bot.id)
+        async with at_work(database, {bot.id: network}, tmp_path, renderer=render) as worker:
+            await pass_time(clock, timedelta(seconds=90), worker)
+        kinds = await told(database, ivan)
+    assert kinds.count("message") == count or "many" in kinds

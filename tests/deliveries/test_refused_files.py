@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from bot.notices import Notices
 from bot.texts import Texts
-from core.channel import Cause, InboundFile, Refused
+from core.channel import Cause, Fetched, InboundFile, Postponed, Refused
 from core.clock import ManualClock
+from core.conversations import deliveries, files
 from core.conversations.model import Delivery
 from core.conversations.shown import look_up
 from core.database import Database
@@ -134,3 +136,38 @@ async def test_a_file_that_came_empty_is_not_passed_on_and_called_so(
         assert [one.name for one in card.files] == ["draft.pdf"]
         assert "📎 Файл: plan.pdf (0 байт, показать нечего)" in card.screen.text
         assert (await the(database, Delivery, Delivery.manager_id == olga.id))["attempts"] == 1
+
+
+async def test_a_notice_that_is_put_off_half_way_brings_the_files_that_have_come_meanwhile(
+    database_url: str, clock: ManualClock
+) -> None:
+    """It is worded anew then, and its parts are others: none is counted off as having arrived."""
+    async with a_database(database_url, clock) as database:
+        line, staff = await an_account(database), await an_account(database, "staff", "2000")
+        olga = await a_manager(database)
+        photos = tuple(InboundFile("photo", reference=f"photo {number}") for number in range(3))
+        await file(database, line, a_message("Смотрите", files=photos))
+        render = Notices(Texts(), clock, "Europe/Moscow", staff.id)
+        (first,) = await database.transact(lambda tx: files.claim(tx, 1))
+        await database.transact(partial(files.settle, results=[(first, Fetched("a" * 64, 7))]))
+        clock.advance(timedelta(seconds=2))
+        (half,) = [
+            one
+            for one in await database.transact(lambda tx: deliveries.claim(tx, 10, render))
+            if one.manager_id
+        ]
+        put_off = Postponed("429", timedelta(seconds=5), delivered=("501",))
+        await database.transact(partial(deliveries.settle, results=[(half, put_off)]))
+        for place, wanted in enumerate(await database.transact(lambda tx: files.claim(tx, 10))):
+            await database.transact(partial(files.settle, results=[(wanted, Fetched(str(place) * 64, 7))]))
+        clock.advance(timedelta(seconds=6))
+        (again,) = [
+            one
+            for one in await database.transact(lambda tx: deliveries.claim(tx, 10, render))
+            if one.manager_id
+        ]
+        about = await database.read(lambda c: look_up(c, staff.id, olga.telegram_id, 501))
+    assert (len(half.message.files), len(again.message.files)) == (1, 3)
+    assert again.message.already_sent == ()
+    assert about is not None
+    assert about.conversation_id == half.conversation_id
