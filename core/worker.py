@@ -137,7 +137,8 @@ class Worker:
             tx.after_commit.append(partial(self._note_renewed, tx.now))
         if room <= 0 or self._stopping.is_set():  # again: the transaction may have waited
             return []
-        paused = [account for account, until in self._paused.items() if until > tx.now]
+        # Copied at one go: on SQLite this is the writer's thread, and the loop may pause another account meanwhile.
+        paused = [account for account, until in self._paused.copy().items() if until > tx.now]
         return deliveries.claim(tx, room, self._post.renderer, paused=paused, stale=self._stale)
 
     def _note_renewed(self, moment: datetime) -> None:
