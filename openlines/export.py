@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
-from tempfile import NamedTemporaryFile
+from tempfile import TemporaryDirectory
 from typing import IO, Any
 
 from core.errors import OpenLinesError
@@ -66,20 +66,15 @@ def _instead_of(path: str, encoding: str) -> Iterator[IO[str]]:
     if former:
         os.close(os.open(path, os.O_WRONLY))  # what may not be written may not be replaced either
     path = os.path.realpath(path) if os.path.islink(path) else path  # the link stays, what it leads to is new
-    folder = os.path.dirname(path) or "."
-    beside = NamedTemporaryFile(  # noqa: SIM115 - renamed, not deleted
-        "w", encoding=encoding, newline="", dir=folder, prefix=".openlines-export-", delete=False
-    )
-    try:
-        with beside:
-            yield beside
-            beside.flush()
-            _take_after(former, beside.fileno())
-            os.fsync(beside.fileno())
-        os.replace(beside.name, path)
-    finally:
-        with suppress(FileNotFoundError):  # it has its name
-            os.unlink(beside.name)
+    with TemporaryDirectory(dir=os.path.dirname(path) or ".", prefix=".openlines-export-") as aside:
+        beside = os.path.join(aside, "unfinished")
+        with open(beside, "w", encoding=encoding, newline="") as file:
+            yield file
+            file.flush()
+            if former:
+                _take_after(former, file.fileno())
+            os.fsync(file.fileno())
+        os.replace(beside, path)
 
 
 def _former(path: str) -> os.stat_result | None:
@@ -92,13 +87,8 @@ def _former(path: str) -> os.stat_result | None:
         return None
 
 
-def _take_after(former: os.stat_result | None, file: int) -> None:
-    """Give an open file the owner and the rights of the one it replaces, or the rights of any new file."""
-    if former is None:
-        umask = os.umask(0o077)  # it cannot be asked without being set
-        os.umask(umask)
-        os.fchmod(file, 0o666 & ~umask)
-        return
+def _take_after(former: os.stat_result, file: int) -> None:
+    """Give an open file the owner and the rights of the one it replaces."""
     with suppress(PermissionError):  # only the superuser gives files away
         os.fchown(file, former.st_uid, former.st_gid)
     os.fchmod(file, stat.S_IMODE(former.st_mode))
