@@ -228,12 +228,9 @@ class Worker:
     async def _serve_housekeeping(self) -> None:
         while not self._stopping.is_set():
             try:
-                while await self._db.transact(deliveries.correct_moments, bulk=True):  # noqa: ASYNC110 - as below
-                    await asyncio.sleep(0)
+                await self._in_lots(deliveries.correct_moments)
                 await self._db.transact(housekeeping.tell_silence)
-                sweep = partial(housekeeping.sweep, self._retention, self._store)
-                while await self._db.transact(sweep, bulk=True):  # noqa: ASYNC110 - until nothing is left
-                    await asyncio.sleep(0)  # others take their turn between two lots
+                await self._in_lots(partial(housekeeping.sweep, self._retention, self._store))
                 await self._sweep_files()
                 self._outage.is_over()
             except Exception as error:
@@ -243,6 +240,10 @@ class Worker:
             if not self._stopping.is_set():
                 clock = self._db.clock
                 await self._db.hints.wait("housekeeping", clock, clock.now() + HOUSEKEEPING)
+
+    async def _in_lots(self, lot: Callable[[Transaction], int]) -> None:
+        while await self._db.transact(lot, bulk=True):  # noqa: ASYNC110 - until nothing is left
+            await asyncio.sleep(0)  # others take their turn between two lots
 
     async def _sweep_files(self) -> None:
         """Another part of the store each time, whenever the program was started."""
