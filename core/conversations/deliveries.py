@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, bindparam, column, exists, func, not_, select, table, text, update
+from sqlalchemy import Connection, bindparam, exists, func, not_, select, text, update
 from sqlalchemy.orm import aliased
 
 from core.channel import Cause, Moved, Outcome, Postponed, Refused, Sent, Uncertain
 from core.conversations.crowds import gathered
-from core.conversations.model import SENDING_NOW, Conversation, Delivery, DeliveryState
+from core.conversations.model import LEAD, SENDING_NOW, Conversation, Delivery, DeliveryState
 from core.conversations.notices import tell_trouble
 from core.conversations.outcomes import (
     GAVE_UP,
@@ -33,7 +33,7 @@ from core.conversations.outcomes import (
     tell_of,
 )
 from core.conversations.preparing import Claimed, Renderer, prepare
-from core.database import BATCH, Id, Transaction, among
+from core.database import BATCH, Transaction, among
 from core.events import Answered
 
 log = structlog.get_logger("deliveries")
@@ -122,12 +122,10 @@ _OF_PERSONS = (
     .join(_HEARD, _HEARD.contact_id == Conversation.contact_id)
     .where(among(_HEARD.id, "conversations"))
 )
-# Leads stand above this room, so only two columns of theirs are named here.
-_LEAD = table("lead", column("id", Id), column("contact_id", Id))
 _OF_LEADS = (
     select(Conversation.id)
-    .join(_LEAD, _LEAD.c.contact_id == Conversation.contact_id)
-    .where(among(_LEAD.c.id, "leads"))
+    .join(LEAD, LEAD.c.contact_id == Conversation.contact_id)
+    .where(among(LEAD.c.id, "leads"))
 )
 _FOLLOW_UPS = update(Delivery).where(_IN_LANE, among(Delivery.lane, "lanes"), Delivery.stops_on_answer)
 _CALL_OFF = _FOLLOW_UPS.where(_WAITING).values(

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, column, select, table, text, update
+from sqlalchemy import Connection, select, text, update
 
-from core.conversations.model import WAITING_FOR_TOPIC, Delivery, DeliveryState
+from core.conversations.model import LEAD, WAITING_FOR_TOPIC, Delivery, DeliveryState
 from core.database import Transaction, among, ask
 from core.lines.accounts import IN_USE, WHOLE, is_in_parts, note_alive, note_trouble
 from core.lines.model import Account
@@ -210,10 +210,9 @@ def follow_managers_bot(tx: Transaction) -> None:
 
 
 def responsible_of(connection: Connection, lead_id: int | None) -> int | None:
-    """Whose lead it is. Leads stand above this room, so only the two columns of theirs are named here."""
-    lead = table("lead", column("id"), column("responsible_id"))
+    """Whose lead it is."""
     found: int | None = connection.execute(
-        select(lead.c.responsible_id).where(lead.c.id == lead_id)
+        select(LEAD.c.responsible_id).where(LEAD.c.id == lead_id)
     ).scalar_one_or_none()
     return found
 

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 import structlog
-from sqlalchemy import bindparam, column, exists, select, table, update
+from sqlalchemy import bindparam, exists, select, update
 from sqlalchemy.orm import aliased
 
 from core import journal
 from core.channel import Cause
-from core.conversations.model import Conversation, Delivery, LetterId, Message, Shown
+from core.conversations.model import LEAD, Conversation, Delivery, LetterId, Message, Shown
 from core.conversations.notices import notify, notify_admins, responsible_of
 from core.conversations.preparing import Claimed
 from core.conversations.shown import OF_NOTICES, ShownMessage, remember
 from core.conversations.threads import letter_key
-from core.database import Id, Transaction, among
+from core.database import Transaction, among
 from core.events import Answered, AnswerFailed, ContactClosed
 from core.staff import managers
 from core.staff.managers import set_reachable
@@ -27,9 +27,7 @@ GONE = (Cause.BLOCKED, Cause.DEACTIVATED, Cause.NOT_FOUND)  # the place is refus
 GAVE_UP = "gave_up"  # the cause of what the network has put off for too long
 MANY = "many"  # the notice that stands for the news of many leads, see `crowds`
 _OFFERS = ("new-lead", "lead-given")
-# Leads stand above this room, so only a column of theirs is named here.
-_LEAD = table("lead", column("id", Id))
-_LEADS = select(_LEAD.c.id).where(among(_LEAD.c.id, "leads")).order_by(_LEAD.c.id).with_for_update()
+_LEADS = select(LEAD.c.id).where(among(LEAD.c.id, "leads")).order_by(LEAD.c.id).with_for_update()
 _TAKEN = aliased(Message)  # a network that counts anew must not stop what is sent from being settled
 _NAME = (
     update(Message)

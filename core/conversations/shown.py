@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import Connection, and_, bindparam, column, delete, select, table
+from sqlalchemy import Connection, and_, bindparam, delete, select
 
-from core.conversations.model import SENDING_NOW, Conversation, Delivery, Shown
-from core.database import Id, Transaction, ask
+from core.conversations.model import LEAD, SENDING_NOW, Conversation, Delivery, Shown
+from core.database import Transaction, ask
 
 
 class ShownAs(StrEnum):
@@ -28,12 +28,10 @@ OF_NOTICES = {
 }
 
 
-# Leads stand above this room, so only the columns of theirs are named here.
-_LEAD = table("lead", column("id", Id), column("contact_id", Id), column("outcome"))
 _STILL_THEIRS = and_(
-    _LEAD.c.id == Shown.lead_id,
-    _LEAD.c.outcome == "open",
-    _LEAD.c.contact_id == Conversation.contact_id,
+    LEAD.c.id == Shown.lead_id,
+    LEAD.c.outcome == "open",
+    LEAD.c.contact_id == Conversation.contact_id,
 )
 _SHOWS = (
     select(
@@ -42,10 +40,10 @@ _SHOWS = (
         Shown.message_id,
         Conversation.lead_id,
         Shown.screen,
-        _LEAD.c.id.label("open_lead"),
+        LEAD.c.id.label("open_lead"),
     )
     .join(Conversation, Conversation.id == Shown.conversation_id, isouter=True)
-    .join(_LEAD, _STILL_THEIRS, isouter=True)
+    .join(LEAD, _STILL_THEIRS, isouter=True)
     .where(
         Shown.chat_id == bindparam("chat"),
         Shown.telegram_message_id == bindparam("message"),
