@@ -21,6 +21,7 @@ from core.conversations.files import Wanted
 from core.conversations.preparing import Claimed, Renderer
 from core.database import Database, Reading, Transaction, is_away
 from core.files import PARTS, FileStore
+from core.lines.hours import ALWAYS, Hours
 from core.outage import Outage
 
 log = structlog.get_logger("worker")
@@ -52,6 +53,7 @@ class Worker:
         retention: housekeeping.Retention | None = None,
         poll: timedelta = POLL,
         stale: timedelta = deliveries.STALE,
+        hours: Hours = ALWAYS,
     ) -> None:
         self._db = db
         self._post = post
@@ -59,6 +61,7 @@ class Worker:
         self._retention = retention or housekeeping.Retention()
         self._poll = poll
         self._stale = stale
+        self._hours = hours
         self._renewed = db.clock.now()
         self._outage = Outage(db.clock, log)
         self._stopping = asyncio.Event()
@@ -93,7 +96,7 @@ class Worker:
         while not self._stopping.is_set():
             began = self._db.clock.now()
             try:
-                fired = await fire_due(self._db)
+                fired = await fire_due(self._db, self._hours)
                 self._outage.is_over()
             except Exception as error:
                 if await self._outage.weather(error):
@@ -275,10 +278,11 @@ class Worker:
         await self._db.hints.wait(hint, self._db.clock, until)
 
 
-async def fire_due(db: Database) -> int:
+async def fire_due(db: Database, hours: Hours = ALWAYS) -> int:
     """Fire one lot of due timers; returns how many. One that cannot be fired is kept with its error."""
+    fire = partial(timers.fire, hours=hours)
     try:
-        return await db.transact(timers.fire)
+        return await db.transact(fire)
     except Exception as error:
         if is_away(error):
             raise
@@ -286,7 +290,7 @@ async def fire_due(db: Database) -> int:
     done = 0
     for timer_id in await db.transact(timers.due):
         try:
-            done += await db.transact(partial(timers.fire, only=timer_id))
+            done += await db.transact(partial(fire, only=timer_id))
         except Exception as error:
             if is_away(error):
                 raise

@@ -303,6 +303,7 @@ class Program:
             retention=retention,
             poll=self.poll,
             stale=self.settings.confirm.max_age,
+            hours=self.settings.open_hours,
         )
 
     async def note_trouble(self, account: AccountRef, why: str | None, part: str | None = None) -> None:
@@ -340,7 +341,7 @@ async def opened(
             if is_sqlite:
                 stack.enter_context(run_lock(sqlite_path(settings.database)))
             await migrate(settings.database)
-            policy = Policy(confirm_max_age=settings.confirm.max_age)
+            policy = Policy(settings.confirm.max_age, settings.open_hours)
             db = await stack.enter_async_context(
                 Database.opened(settings.database, clock=clock, react=Reactions(policy), node=0)
             )

@@ -56,7 +56,7 @@ async def opened_database(settings: Settings) -> AsyncIterator[Database]:
     async with AsyncExitStack() as stack:
         with database_at_hand(settings):
             await migrate(settings.database)
-            policy = Policy(confirm_max_age=settings.confirm.max_age)
+            policy = Policy(settings.confirm.max_age, settings.open_hours)
             db = await stack.enter_async_context(Database.opened(settings.database, react=Reactions(policy)))
         yield db
 

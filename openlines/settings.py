@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from core.errors import Misconfigured
+from core.lines.hours import ALWAYS, Hours, read_hours
 
 PREFIX = "OPENLINES_"
 _DATABASES = (("sqlite+aiosqlite:///", "sqlite:///"), ("postgresql+asyncpg://", "postgresql://"))
@@ -259,6 +260,10 @@ class Settings(BaseSettings):
         default="ru", description="Language when a person's own is not known"
     )
     timezone: str = Field(default="Europe/Moscow", description="Time zone of the company, an IANA name")
+    hours: str = Field(
+        default="",
+        description="When follow-ups may be sent: `mon-fri 09:00-18:00, sat 10:00-15:00`; default: at any time",
+    )
     region: str = Field(
         default="RU", description="Country of telephone numbers written without a code (ISO 3166)"
     )
@@ -310,6 +315,13 @@ class Settings(BaseSettings):
             raise ValueError("an IANA time zone such as Europe/Moscow")
         return name
 
+    @field_validator("hours")
+    @classmethod
+    def _known_hours(cls, written: str) -> str:
+        if written:
+            read_hours(written, ZoneInfo("UTC"))
+        return written
+
     @field_validator("database_url")
     @classmethod
     def _known_database(cls, url: str) -> str:
@@ -324,6 +336,11 @@ class Settings(BaseSettings):
     def zone(self) -> ZoneInfo:
         """The company's time zone."""
         return ZoneInfo(self.timezone)
+
+    @property
+    def open_hours(self) -> Hours:
+        """When the company is at work."""
+        return read_hours(self.hours, self.zone) if self.hours else ALWAYS
 
     @property
     def staff_token(self) -> SecretStr | None:

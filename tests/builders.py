@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from channels.telegram.inbound import normalise
 from core.automation.preset import ensure_line
-from core.automation.reactions import Reactions
+from core.automation.reactions import Policy, Reactions
 from core.channel import Address, InboundFile, InboundMessage, Kind, Received, Sender
 from core.clock import ManualClock
 from core.database import Database, Transaction
@@ -29,9 +29,9 @@ NOON = datetime(2026, 3, 16, 9, 0, tzinfo=UTC)
 
 
 @asynccontextmanager
-async def a_database(url: str, clock: ManualClock) -> AsyncIterator[Database]:
+async def a_database(url: str, clock: ManualClock, policy: Policy | None = None) -> AsyncIterator[Database]:
     """The database as the program opens it, with automation at work; a line `main` is in it."""
-    async with Database.opened(url, clock=clock, react=Reactions()) as database:
+    async with Database.opened(url, clock=clock, react=Reactions(policy)) as database:
         await database.transact(lambda tx: ensure_line(tx, language="ru", timezone="Europe/Moscow"))
         yield database
 

@@ -14,7 +14,7 @@ from core import journal
 from core.automation import timers
 from core.automation.model import Start
 from core.automation.robots import RobotRef, Run, perform, robots_of
-from core.automation.timers import Appointment, run_key
+from core.automation.timers import Appointment, in_hours, run_key
 from core.conversations import deliveries
 from core.conversations.notices import Wish, notify_all
 from core.database import BATCH, Transaction, among
@@ -34,6 +34,7 @@ from core.events import (
 from core.leads.answering import wait_still
 from core.leads.assignment import give_out_waiting
 from core.leads.model import Lead, LeadOutcome
+from core.lines.hours import ALWAYS, Hours
 from core.staff import managers
 
 log = structlog.get_logger("automation")
@@ -55,6 +56,7 @@ class Policy:
     """What automation needs to know from the settings."""
 
     confirm_max_age: timedelta = timedelta(hours=1)  # what is older is not confirmed: an outage, a backlog
+    hours: Hours = ALWAYS  # in which customers are written to without having just written
 
 
 class Reactions:
@@ -91,7 +93,7 @@ class Reactions:
         if spoke := [event for event in events if isinstance(event, FirstWords)]:
             self._first_words(tx, spoke)
         if answered:
-            _await_silence(tx, answered)
+            _await_silence(tx, answered, self._policy.hours)
         for failed in [one for one in events if isinstance(one, AnswerFailed)]:
             timers.cancel_silence(tx, failed.lead_id, "answer-failed")
             if failed.is_certain:
@@ -125,7 +127,9 @@ class Reactions:
                             event.lead_id,
                             event.visit_id,
                             event.conversation_id,
-                            tx.now + timedelta(seconds=robot.delay_seconds),
+                            in_hours(
+                                robot, tx.now + timedelta(seconds=robot.delay_seconds), self._policy.hours
+                            ),
                             robot.stops_on_answer,
                         )
                     )
@@ -183,7 +187,7 @@ def _run(robot: RobotRef, event: StageEntered) -> Run:
     )
 
 
-def _await_silence(tx: Transaction, answered: Sequence[Answered]) -> None:
+def _await_silence(tx: Transaction, answered: Sequence[Answered], hours: Hours) -> None:
     """We have answered: robots that wait for the customer's silence count from now."""
     leads = {row.id: row for row in tx.ask(_STAGES_HELD, leads={event.lead_id for event in answered})}
     robots = robots_of(tx, {lead.stage_id for lead in leads.values()})
@@ -195,7 +199,7 @@ def _await_silence(tx: Transaction, answered: Sequence[Answered]) -> None:
                 event.lead_id,
                 leads[event.lead_id].visit_id,
                 event.conversation_id,
-                max(event.at, tx.now) + timedelta(seconds=robot.delay_seconds),
+                in_hours(robot, max(event.at, tx.now) + timedelta(seconds=robot.delay_seconds), hours),
                 robot.stops_on_answer,
                 robot.once_per_lead,
             )

@@ -10,11 +10,12 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select, text, update
 
 from core.automation.model import Robot, Start, Timer, TimerState
-from core.automation.robots import FAILED, Run, already_said, perform, robots_by_id
+from core.automation.robots import FAILED, RobotRef, Run, already_said, perform, robots_by_id
 from core.conversations.deliveries import forget_called_off
 from core.conversations.model import Conversation
 from core.database import BATCH, Transaction, among, ask
 from core.leads.model import Lead
+from core.lines.hours import ALWAYS, Hours
 
 _WAITING = text("timer.state = 'waiting'")  # a constant, so that the partial indexes serve it
 _OF_VISITS = select(Timer.visit_id, Timer.robot_id, Timer.id).where(among(Timer.visit_id, "visits"), _WAITING)
@@ -180,12 +181,17 @@ def due(tx: Transaction, limit: int = BATCH) -> list[int]:
     return [row.id for row in tx.ask(_DUE, now=tx.now, limit=limit)]
 
 
-def fire(tx: Transaction, limit: int = BATCH, *, only: int | None = None) -> int:
+def in_hours(robot: RobotRef, moment: datetime, hours: Hours) -> datetime:
+    """When this robot may do then what it does: who has not just written is not written to at night."""
+    return hours.next_open(moment) if robot.action == "message" else moment
+
+
+def fire(tx: Transaction, limit: int = BATCH, *, only: int | None = None, hours: Hours = ALWAYS) -> int:
     """Fire what is due: look at the world again, act and settle in this one transaction. Returns how many.
 
-    `only` fires one timer alone, if it is due still. A timer held by somebody else (its lead is being worked on
-    this instant) is passed over, never waited for: waiting would embrace with whoever holds the lead and is
-    cancelling its timers.
+    What would be said outside of `hours` is put off until they begin. `only` fires one timer alone, if it is due
+    still. A timer held by somebody else (its lead is being worked on this instant) is passed over, never waited
+    for: waiting would embrace with whoever holds the lead and is cancelling its timers.
     """
     if only is None:
         rows = tx.ask(_DUE, now=tx.now, limit=limit)
@@ -200,27 +206,31 @@ def fire(tx: Transaction, limit: int = BATCH, *, only: int | None = None) -> int
     runs: list[Run] = []
     reasons: dict[int, str | None] = {}
     keys: dict[int, str] = {}
+    put_off: list[dict[str, Any]] = []
     for row in rows:
         robot = robots.get(row.robot_id)
         if robot is None:
             reasons[row.id] = "robot-off"
         elif robot.late_seconds is not None and tx.now - row.due_at > timedelta(seconds=robot.late_seconds):
             reasons[row.id] = "too-late"
+        elif (due_at := in_hours(robot, tx.now, hours)) > tx.now:
+            put_off.append({"id": row.id, "due_at": due_at})
         else:
             keys[row.id] = run_key(robot.id, row.lead_id, f"timer:{row.id}", once=robot.once_per_lead)
             runs.append(Run(robot, row.lead_id, row.visit_id, row.conversation_id, keys[row.id]))
     results = perform(tx, runs) if runs else {}
     reasons |= {id: results[key] for id, key in keys.items()}
+    tx.update(Timer, put_off)
     tx.update(
         Timer,
         [
             {
-                "id": row.id,
-                "state": _state(reasons[row.id]),
-                "reason": reasons[row.id],
+                "id": id,
+                "state": _state(reason),
+                "reason": reason,
                 "settled_at": tx.now,
             }
-            for row in rows
+            for id, reason in reasons.items()
         ],
     )
     return len(rows)

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import RowMapping, update
 
 from core.automation.model import Robot, Timer
+from core.automation.reactions import Policy
 from core.automation.silence import stop_follow_ups
 from core.channel import Kind, Postponed
 from core.clock import ManualClock
@@ -23,6 +25,7 @@ from core.desk.exclusions import add
 from core.leads.answering import Draft, reply, send_again
 from core.leads.stages import Move, enter_stages
 from core.lines.accounts import AccountRef
+from core.lines.hours import read_hours
 from core.staff.managers import Person
 from core.worker import fire_due
 from tests.builders import (
@@ -69,8 +72,8 @@ class Answered:
 
 
 @asynccontextmanager
-async def answered(url: str, clock: ManualClock) -> AsyncIterator[Answered]:
-    async with a_database(url, clock) as database:
+async def answered(url: str, clock: ManualClock, policy: Policy | None = None) -> AsyncIterator[Answered]:
+    async with a_database(url, clock, policy) as database:
         bot = await an_account(database)
         olga = await a_manager(database)
         lead = await a_lead(database, bot, "вот мой номер", telegram(), phone())
@@ -95,6 +98,29 @@ async def test_after_a_day_of_silence_the_customer_is_asked_once(
         clock.advance(DAY)
         assert await fire_due(story.database) == 0  # nor does a card promise it
         assert await story.waiting() == []
+
+
+async def test_nobody_is_asked_at_night_nor_at_the_weekend(database_url: str, clock: ManualClock) -> None:
+    """Answered on Thursday evening: asked on Monday morning, and also by a worker that was away till then."""
+    hours = read_hours("mon-thu 09:00-18:00", ZoneInfo("Europe/Moscow"))
+    monday = clock.now() + timedelta(days=7) - timedelta(hours=3)  # 09:00 in Moscow
+    clock.advance(3 * DAY + timedelta(hours=8))
+    async with answered(database_url, clock, Policy(hours=hours)) as story:
+        assert (await story.follow_up())["due_at"] == monday  # a card promises what will be
+        clock.advance(monday - clock.now() + timedelta(hours=9))
+        assert await fire_due(story.database, hours) == 1  # it is evening again
+        assert await story.waiting() == []
+        assert (await story.follow_up())["due_at"] == monday + DAY
+        clock.advance(timedelta(hours=15))
+        assert await fire_due(story.database, hours) == 1
+        assert await story.waiting() == ["robot"]
+
+
+async def test_who_writes_at_night_is_confirmed_at_once(database_url: str, clock: ManualClock) -> None:
+    hours = read_hours("13:00-18:00", ZoneInfo("Europe/Moscow"))
+    async with a_database(database_url, clock, Policy(hours=hours)) as database:
+        await a_lead(database, await an_account(database), "не спится", telegram())
+        assert [row["key"].split(":")[0] for row in await every(database, Delivery)] == ["robot"]
 
 
 async def test_a_second_answer_puts_the_question_off(database_url: str, clock: ManualClock) -> None:

@@ -290,6 +290,15 @@ def test_a_site_is_known_by_the_name_browsers_send_however_people_write_it(
     assert read_settings().form.origins == [sent]
 
 
+@pytest.mark.parametrize("written", ["9-18", "mo 09:00-18:00", "09:00-26:00"])
+def test_hours_that_are_not_understood_say_how_to_write_them(
+    environment: Environment, capsys: pytest.CaptureFixture[str], written: str
+) -> None:
+    environment(HOURS=written)
+    assert main(["migrate"]) == 2
+    assert re.match("openlines: OPENLINES_HOURS: .*(mon-fri 09:00-18:00|24:00)", capsys.readouterr().err)
+
+
 def test_a_mistyped_name_is_noticed_and_a_right_one_is_not() -> None:
     given = ["OPENLINES_TELEGRAM__TOKN", "OPENLINES_ADMINS", "openlines_language", "OPENLINES_HTTP", "PATH"]
     assert unknown_settings(given) == ["OPENLINES_TELEGRAM__TOKN"]
