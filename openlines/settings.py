@@ -262,7 +262,7 @@ class Settings(BaseSettings):
     timezone: str = Field(default="Europe/Moscow", description="Time zone of the company, an IANA name")
     hours: str = Field(
         default="",
-        description="When follow-ups may be sent: `mon-fri 09:00-18:00, sat 10:00-15:00`; default: at any time",
+        description="Opening hours, which follow-ups wait for: `mon-fri 09:00-18:00, sat 10:00-15:00`; default: always",
     )
     region: str = Field(
         default="RU", description="Country of telephone numbers written without a code (ISO 3166)"

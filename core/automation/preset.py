@@ -38,6 +38,16 @@ CONFIRMATION = {
         "Your reference is {{ number }}."
     ),
 }
+CLOSED = {  # outside the company's hours, if the settings name them
+    "ru": (
+        'Здравствуйте{{ name|after(", ") }}! Мы получили ваше сообщение. Сейчас у нас нерабочее время, '
+        "ответим, как только откроемся. Номер обращения: {{ number }}."
+    ),
+    "en": (
+        'Hello{{ name|after(", ") }}! We have your message. We are closed now and will answer as soon as we open. '
+        "Your reference is {{ number }}."
+    ),
+}
 GREETING = {  # for who has merely opened the chat; what they then write is confirmed
     "ru": 'Здравствуйте{{ name|after(", ") }}! Напишите, что вас интересует, и мы ответим здесь.',
     "en": 'Hello{{ name|after(", ") }}! Tell us what you need, and we will answer here.',
@@ -118,7 +128,7 @@ def ensure_line(tx: Transaction, *, language: str, timezone: str) -> int:
                 "start": Start.ENTERED,
                 "delay_seconds": 0,
                 "action": "message",
-                "parameters": {"text": CONFIRMATION, "greeting": GREETING},
+                "parameters": {"text": CONFIRMATION, "closed": CLOSED, "greeting": GREETING},
                 "condition": None,
                 "stops_on_answer": False,
                 "once_per_lead": True,

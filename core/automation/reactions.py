@@ -119,7 +119,7 @@ class Reactions:
                         run = _run(robot, event)
                         runs.append(replace(run, key=f"{run.key}:greeting", words="greeting"))
                 elif robot.delay_seconds == 0:
-                    runs.append(_run(robot, event))
+                    runs.append(self._at_once(tx, robot, event))
                 else:
                     appointments.append(
                         Appointment(
@@ -159,8 +159,13 @@ class Reactions:
                 if is_too_late:
                     skipped.append((_run(robot, event), "too-late"))
                 else:
-                    runs.append(_run(robot, event))
+                    runs.append(self._at_once(tx, robot, event))
         timers.note_skipped(tx, skipped + _performed(tx, runs))
+
+    def _at_once(self, tx: Transaction, robot: RobotRef, event: StageEntered) -> Run:
+        # Who writes at night is confirmed at once too, and not told "soon" where the robot knows better words.
+        is_shut = "closed" in robot.parameters and self._policy.hours.next_open(tx.now) > tx.now
+        return replace(_run(robot, event), words="closed") if is_shut else _run(robot, event)
 
     def _is_too_late(self, tx: Transaction, event: StageEntered) -> bool:
         return tx.now - event.occurred_at > self._policy.confirm_max_age

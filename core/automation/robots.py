@@ -65,7 +65,9 @@ class Run:
     conversation_id: int | None
     key: str
     language: str | None = None
-    words: str = "text"  # which of the robot's texts: "greeting" for who has merely opened the chat
+    words: str = (
+        "text"  # which of the robot's: "greeting" for who has merely opened the chat, "closed" outside hours
+    )
     is_let_in: bool = False  # the person passed the gate in this very transaction
 
 

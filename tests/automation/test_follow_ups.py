@@ -12,14 +12,14 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import RowMapping, update
+from sqlalchemy import RowMapping, select, update
 
 from core.automation.model import Robot, Timer
 from core.automation.reactions import Policy
 from core.automation.silence import stop_follow_ups
 from core.channel import Kind, Postponed
 from core.clock import ManualClock
-from core.conversations.model import Conversation, Delivery
+from core.conversations.model import Conversation, Delivery, Message
 from core.database import Database, Transaction
 from core.desk.exclusions import add
 from core.leads.answering import Draft, reply, send_again
@@ -116,11 +116,23 @@ async def test_nobody_is_asked_at_night_nor_at_the_weekend(database_url: str, cl
         assert await story.waiting() == ["robot"]
 
 
-async def test_who_writes_at_night_is_confirmed_at_once(database_url: str, clock: ManualClock) -> None:
-    hours = read_hours("13:00-18:00", ZoneInfo("Europe/Moscow"))
-    async with a_database(database_url, clock, Policy(hours=hours)) as database:
+@pytest.mark.parametrize(
+    ("hours", "said"), [("13:00-18:00", "как только откроемся"), ("09:00-18:00", "скоро ответим")]
+)
+async def test_who_writes_at_night_is_confirmed_at_once_and_not_told_soon(
+    database_url: str, clock: ManualClock, hours: str, said: str
+) -> None:
+    policy = Policy(hours=read_hours(hours, ZoneInfo("Europe/Moscow")))
+    async with a_database(database_url, clock, policy) as database:
         await a_lead(database, await an_account(database), "не спится", telegram())
-        assert [row["key"].split(":")[0] for row in await every(database, Delivery)] == ["robot"]
+        ((text,),) = await database.read(
+            lambda connection: connection.execute(
+                select(Message.text)
+                .join(Delivery, Delivery.message_id == Message.id)
+                .where(Delivery.state == "waiting")
+            ).all()
+        )
+        assert said in text
 
 
 async def test_a_second_answer_puts_the_question_off(database_url: str, clock: ManualClock) -> None:

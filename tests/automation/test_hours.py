@@ -52,7 +52,7 @@ def test_the_next_opening(written: str, moment: datetime, opens: datetime) -> No
     "written", ["9-18", "mo 09:00-18:00", "mon-fri", "09:00-18:00;", "25:00-26:00", "09:60-10:00", "x", ","]
 )
 def test_what_is_not_understood_says_how_to_write_it(written: str) -> None:
-    with pytest.raises(ValueError, match="mon-fri 09:00-18:00|00:00 to 24:00"):
+    with pytest.raises(ValueError, match=r"mon-fri 09:00-18:00|00:00 to 24:00"):
         read_hours(written, BERLIN)
 
 

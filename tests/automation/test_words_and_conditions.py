@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.automation import conditions, templates
-from core.automation.preset import CONFIRMATION, FOLLOW_UP
+from core.automation.preset import CLOSED, CONFIRMATION, FOLLOW_UP
 from core.automation.templates import first_name, render
 from core.errors import InvalidInput
 
@@ -50,7 +50,7 @@ def test_what_passes_the_check_leaves_no_braces_when_rendered(template: str) -> 
     assert "}}" not in rendered
 
 
-@pytest.mark.parametrize("text", [*CONFIRMATION.values(), *FOLLOW_UP.values()])
+@pytest.mark.parametrize("text", [*CONFIRMATION.values(), *CLOSED.values(), *FOLLOW_UP.values()])
 def test_the_texts_of_the_preset_pass_the_check(text: str) -> None:
     templates.check(text)
 
