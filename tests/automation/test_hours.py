@@ -16,11 +16,15 @@ WEEK = "mon-fri 09:00-18:00, sat 10:00-15:00"
 minutes = st.integers(0, 24 * 60 - 1).map(lambda minute: f"{minute // 60:02}:{minute % 60:02}")
 days = st.sampled_from(["", "mon ", "sun ", "fri-mon ", "tue-thu "])
 weeks = st.lists(st.builds("{}{}-{}".format, days, minutes, minutes), min_size=1, max_size=3).map(", ".join)
-moments = st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC))
 
 
 def local(day: int, hour: int, minute: int = 0, month: int = 3) -> datetime:
     return datetime(2026, month, day, hour, minute, tzinfo=BERLIN)
+
+
+moments = st.integers(0, 366 * 24 * 60 * 60).map(
+    lambda second: local(1, 0, month=1).astimezone(UTC) + timedelta(seconds=second)
+)
 
 
 @pytest.mark.parametrize(
