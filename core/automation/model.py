@@ -32,8 +32,8 @@ class TimerState(StrEnum):
 class Robot(Model):
     """On entering a stage, after a delay, if a condition holds, do an action.
 
-    `parameters` of the action "message": {"text": {"ru": "…", "en": "…"}} with `{{ name }}` placeholders; if wanted also
-    "closed", which is said instead outside the company's hours, and "greeting", to who has merely opened the chat.
+    `parameters` of the action "message": {"text": {"ru": "…", "en": "…"}} with `{{ name }}` placeholders; if wanted
+    also "closed", said instead outside the company's hours, and "greeting", to who has merely opened the chat.
     """
 
     __tablename__ = "robot"
