@@ -21,7 +21,7 @@ from core.conversations.notices import tell_trouble
 from core.database import BATCH, Database, Transaction, among
 from core.files import FileStore
 from core.intake.model import Ledger, LedgerRaw, LedgerState
-from core.lines.accounts import SILENCE, silent_accounts
+from core.lines.accounts import SILENCE, SILENT, silent_accounts
 from core.lines.model import Account
 from core.staff.model import Dialog
 
@@ -55,14 +55,9 @@ _SETTLED = (
     .limit(BATCH)
 )
 _HASH = re.compile(rb"[0-9a-f]{64}")
-WATCHED = (
-    "telegram",
-    "staff",
-    "email",
-)  # their edges hear from the network every few minutes, if only "nothing new"
+WATCHED = ("telegram", "staff", "email")  # what has an edge that hears from its network all the time
 NOBODYS = timedelta(days=1)
 UNUSED = timedelta(hours=1)  # longer than anybody takes between keeping a file and referring to it
-SILENT = timedelta(minutes=20)
 
 
 @dataclass(frozen=True, slots=True)

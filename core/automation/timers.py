@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, text, update
+from sqlalchemy import Connection, bindparam, exists, select, text, update
 
 from core.automation.model import Robot, Start, Timer, TimerState
 from core.automation.robots import FAILED, RobotRef, Run, already_said, perform, robots_by_id
@@ -15,10 +15,19 @@ from core.conversations.deliveries import forget_called_off
 from core.conversations.model import Conversation
 from core.database import BATCH, Transaction, among, ask
 from core.leads.model import Lead
+from core.lines.accounts import IN_USE, SILENT
 from core.lines.hours import ALWAYS, Hours
+from core.lines.model import Account
 
 _WAITING = text("timer.state = 'waiting'")  # a constant, so that the partial indexes serve it
 _OF_VISITS = select(Timer.visit_id, Timer.robot_id, Timer.id).where(among(Timer.visit_id, "visits"), _WAITING)
+# Where nothing is heard of the network an answer may lie there: whether the customer is silent nobody knows yet.
+_UNHEARD = exists().where(
+    Conversation.id == Timer.conversation_id,
+    Account.id == Conversation.account_id,
+    IN_USE,
+    Account.last_seen_at < bindparam("heard"),
+)
 _DUE = (
     select(
         Timer.id,
@@ -28,7 +37,7 @@ _DUE = (
         Timer.conversation_id,
         Timer.due_at,
     )
-    .where(_WAITING, Timer.due_at <= bindparam("now"))
+    .where(_WAITING, Timer.due_at <= bindparam("now"), ~(Timer.stops_on_answer & _UNHEARD))
     .order_by(Timer.due_at, Timer.id)
     .limit(bindparam("limit"))
     .with_for_update(skip_locked=True)
@@ -178,7 +187,7 @@ def cancel_contacts(
 
 def due(tx: Transaction, limit: int = BATCH) -> list[int]:
     """The timers that `fire` would take now, for whoever takes them one by one."""
-    return [row.id for row in tx.ask(_DUE, now=tx.now, limit=limit)]
+    return [row.id for row in tx.ask(_DUE, now=tx.now, heard=tx.now - SILENT, limit=limit)]
 
 
 def in_hours(robot: RobotRef, moment: datetime, hours: Hours) -> datetime:
@@ -189,14 +198,16 @@ def in_hours(robot: RobotRef, moment: datetime, hours: Hours) -> datetime:
 def fire(tx: Transaction, limit: int = BATCH, *, only: int | None = None, hours: Hours = ALWAYS) -> int:
     """Fire what is due: look at the world again, act and settle in this one transaction. Returns how many.
 
-    What would be said outside of `hours` is put off until they begin. `only` fires one timer alone, if it is due
-    still. A timer held by somebody else (its lead is being worked on this instant) is passed over, never waited
-    for: waiting would embrace with whoever holds the lead and is cancelling its timers.
+    What would be said outside of `hours` is put off until they begin. What waits for a customer's silence waits until
+    their network has been heard: after an outage their answer comes first. `only` fires one timer alone, if it is due
+    still. A timer held by somebody else (its lead is being worked on this instant) is passed over, never waited for:
+    waiting would embrace with whoever holds the lead and is cancelling its timers.
     """
+    heard = tx.now - SILENT
     if only is None:
-        rows = tx.ask(_DUE, now=tx.now, limit=limit)
+        rows = tx.ask(_DUE, now=tx.now, heard=heard, limit=limit)
     else:
-        rows = tx.ask(_ONE, now=tx.now, only=only, limit=1)
+        rows = tx.ask(_ONE, now=tx.now, heard=heard, only=only, limit=1)
     if not rows:
         return 0
     if not tx.is_sqlite:

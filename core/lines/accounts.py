@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, select, update
@@ -25,6 +25,7 @@ MAILBOX = "mailbox"
 LISTENER = "listener"
 SENDING = "sending"
 SILENCE = "silence"  # nobody complains and nothing is heard either; over with the first sign of life
+SILENT = timedelta(minutes=20)  # an edge hears from its network every few minutes, if only "nothing new"
 IN_PARTS = frozenset(("email",))
 
 MAILBOXES = select(Account.id, Account.line_id).where(Account.channel == "email", IN_USE).order_by(Account.id)

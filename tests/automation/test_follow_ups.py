@@ -24,7 +24,7 @@ from core.database import Database, Transaction
 from core.desk.exclusions import add
 from core.leads.answering import Draft, reply, send_again
 from core.leads.stages import Move, enter_stages
-from core.lines.accounts import AccountRef
+from core.lines.accounts import SILENT, AccountRef, note_alive
 from core.lines.hours import read_hours
 from core.staff.managers import Person
 from core.worker import fire_due
@@ -302,6 +302,22 @@ async def test_what_is_too_late_is_let_be_and_says_so(database_url: str, clock: 
         row = await story.follow_up()
         assert await story.waiting() == []
     assert (row["state"], row["reason"]) == ("skipped", "too-late")
+
+
+@pytest.mark.parametrize("comes", ["nothing", "the answer"])
+async def test_nobody_is_silent_as_long_as_their_network_has_not_been_heard(
+    database_url: str, clock: ManualClock, comes: str
+) -> None:
+    """The program, or the network, was away: what the customer has written meanwhile lies there and comes first."""
+    async with answered(database_url, clock) as story:
+        await story.database.transact(partial(note_alive, account_id=story.bot.id))
+        clock.advance(DAY + SILENT)
+        assert await fire_due(story.database) == 0
+        if comes == "the answer":
+            await happen(story, "writes")
+        await story.database.transact(partial(note_alive, account_id=story.bot.id))
+        assert await fire_due(story.database) == (1 if comes == "nothing" else 0)
+        assert await story.waiting() == (["robot"] if comes == "nothing" else [])
 
 
 async def test_a_block_in_one_network_calls_nothing_off_in_another(

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import update
 
 from core.lines.model import Distribution, Line
-from sandbox.faults import HangUp, Refuse
+from sandbox.faults import HangUp, Refuse, server_error
 from sandbox.messages import Message
 from sandbox.people import Person
 from sandbox.telegram import TelegramSandbox
@@ -154,6 +154,29 @@ async def test_an_unfinished_dialog_and_old_buttons_survive_a_restart(tmp_path: 
             await admin.writes(bot, "а это уже никому")
             await admin.sees(bot, "никому не ушло")
             assert not any("никому" in message.text for message in anna.chat(bot))
+
+
+async def test_who_answered_while_the_program_was_away_is_not_asked_whether_questions_are_left(
+    tmp_path: Path,
+) -> None:
+    clock = HurriedClock()
+    async with TelegramSandbox(now=clock.now) as telegram:
+        line, admin, anna = (
+            telegram.add_bot(LINE_TOKEN, "line_bot"),
+            telegram.person(ADMIN, "Ирина"),
+            telegram.person(777, "Анна"),
+        )
+        async with running(tmp_path, telegram, clock):
+            await admin.starts(line)
+            await anna.writes(line, "Сколько стоит сайт?")
+            await admin.writes(line, "Сто тысяч", reply_to=await admin.sees(line, "Новый лид"))
+            await anna.sees(line, "Сто тысяч")
+        clock.skip(hours=25)
+        await anna.writes(line, "А за месяц успеете?")
+        telegram.fail("getUpdates", server_error(), times=3)  # it takes a while until the line can read
+        async with running(tmp_path, telegram, clock):
+            await admin.sees(line, "А за месяц успеете?")
+        assert not [message for message in anna.chat(line) if "вопросы" in message.text]
 
 
 async def test_a_dialog_left_alone_for_half_a_day_sends_nothing(story: Story) -> None:

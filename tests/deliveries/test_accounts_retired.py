@@ -17,10 +17,10 @@ from core.desk.accounts import accounts
 from core.desk.cards import Card, card
 from core.desk.letters import recipients, written_envelope
 from core.errors import Refusal
-from core.housekeeping import SILENT, WATCHED
+from core.housekeeping import WATCHED
 from core.leads.answering import Draft, reply, send_again
 from core.leads.writing import write
-from core.lines.accounts import AccountRef, note_alive, note_trouble, silent_accounts, use_only
+from core.lines.accounts import SILENT, AccountRef, note_alive, note_trouble, silent_accounts, use_only
 from core.staff.managers import Person
 from tests.builders import a_database, a_lead, a_manager, a_message, an_account, email, file, telegram
 from tests.looking import every, the

@@ -19,8 +19,8 @@ from core.conversations.model import Delivery
 from core.conversations.notices import tell_trouble
 from core.database import Database
 from core.desk.accounts import accounts
-from core.housekeeping import SILENT, tell_silence
-from core.lines.accounts import LISTENER, MAILBOX, SENDING
+from core.housekeeping import tell_silence
+from core.lines.accounts import LISTENER, MAILBOX, SENDING, SILENT
 from core.migrations import migrate
 from openlines.application import Program, opened
 from openlines.settings import Email, Http, Settings, Telegram
