@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import and_, literal_column, or_, select, update
 
@@ -19,10 +19,14 @@ from core.staff import managers
 from core.staff.managers import Person
 from core.staff.model import Manager
 
-_HERE = select(Manager.id).where(Manager.is_active, Manager.is_available, Manager.is_reachable)
-_LONGEST_WITHOUT = Manager.last_given_at.asc().nulls_first(), Manager.position
-_EVEN = _HERE.order_by(*_LONGEST_WITHOUT)
-_STRICT = _HERE.order_by(Manager.position, *_LONGEST_WITHOUT)
+# Everybody's row, until the commit: whoever comes or goes at this very moment does so before, or finds what was given.
+_EVERYBODY = (
+    select(Manager.id, Manager.position, Manager.last_given_at, Manager.is_available, Manager.is_reachable)
+    .where(Manager.is_active)
+    .order_by(Manager.id)
+    .with_for_update(key_share=True)
+)
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,12 @@ def propose(tx: Transaction, distribution: str, proposals: Sequence[Proposal]) -
     """
     if distribution == Distribution.ALL:
         return [None] * len(proposals)
-    queue = [row.id for row in tx.ask(_STRICT if distribution == Distribution.STRICT else _EVEN)]
+    everybody = tx.ask(_EVERYBODY)
+    here = [row for row in everybody if row.is_available and row.is_reachable]
+    here.sort(key=lambda row: (row.last_given_at or _NEVER, row.position))
+    if distribution == Distribution.STRICT:
+        here.sort(key=lambda row: row.position)
+    queue = [row.id for row in here]
     if not queue:
         return [None] * len(proposals)
     chosen: list[int | None] = []
@@ -53,9 +62,12 @@ def propose(tx: Transaction, distribution: str, proposals: Sequence[Proposal]) -
             queue.append(manager_id)
         given[manager_id] = order
         chosen.append(manager_id)
+    # After everybody's last turn, also where the clock was ahead then: it is the order that counts.
+    latest = max(row.last_given_at or _NEVER for row in everybody)
+    since = max(tx.now, latest + timedelta(microseconds=1))
     tx.update(
         Manager,
-        [{"id": id, "last_given_at": tx.now + timedelta(microseconds=order)} for id, order in given.items()],
+        [{"id": id, "last_given_at": since + timedelta(microseconds=order)} for id, order in given.items()],
     )
     return chosen
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
 import pytest
 from sqlalchemy import update
+from sqlalchemy.util import await_only
 
 from core.automation.reactions import Reactions
 from core.clock import ManualClock
 from core.conversations.model import Delivery
 from core.database import Database, Transaction
 from core.errors import Refusal
+from core.intake.booking import Parcel
+from core.intake.filing import file_batch
 from core.journal import Journal
 from core.leads.assignment import hand_over, take
 from core.leads.model import Lead
@@ -23,7 +27,7 @@ from core.staff import managers
 from core.staff.managers import Person
 from core.staff.model import Manager
 from tests.builders import a_database, a_lead, a_manager, a_message, an_account, an_admin, file, telegram
-from tests.looking import all_sent, every, the
+from tests.looking import all_sent, every, the, until_one_waits
 
 
 async def distribute(database: Database, how: Distribution) -> None:
@@ -128,6 +132,64 @@ async def test_leads_that_wait_are_shared_among_those_who_come_and_not_given_twi
     assert sum(given.values()) == 300
     assert None not in given
     assert len({row["lead_id"] for row in lines}) == len(lines) == 300
+
+
+@pytest.mark.parametrize("first", ["the lead", "the manager"])
+@pytest.mark.parametrize("happens", ["comes", "leaves"])
+async def test_a_lead_that_comes_at_the_moment_a_manager_comes_or_leaves_is_given_to_who_is_there(
+    postgres_url: str, clock: ManualClock, happens: str, first: str
+) -> None:
+    async with (
+        a_database(postgres_url, clock) as one,
+        Database.opened(postgres_url, clock=clock, react=Reactions()) as other,
+    ):
+        bot, admin = await an_account(one), await an_admin(one)
+        olga = await a_manager(one)
+        if happens == "comes":
+            await away(one, olga)
+            await away(one, admin)
+        await distribute(one, Distribution.STRICT)
+        await one.transact(lambda tx: tx.update(Manager, [{"id": olga.id, "position": 0}]))
+        parcel = Parcel.of(a_message())
+        moves: list[Callable[[Transaction], object]] = [
+            partial(file_batch, account=bot, parcels=[parcel]),
+            partial(managers.set_available, person=olga, available=True)
+            if happens == "comes"
+            else partial(managers.remove, by=admin, manager_id=olga.id),
+        ]
+        if first == "the manager":
+            moves.reverse()
+        done, go_on = asyncio.Event(), asyncio.Event()
+
+        def begin(tx: Transaction) -> None:
+            moves[0](tx)
+            done.set()
+            await_only(go_on.wait())  # what it does is not to be seen yet
+
+        beginning = asyncio.create_task(one.transact(begin))
+        await done.wait()
+        following = asyncio.create_task(other.transact(moves[1]))
+        await until_one_waits(one)
+        go_on.set()
+        await asyncio.gather(beginning, following)
+        assert await responsibles(one) == [olga.id if happens == "comes" else admin.id]
+
+
+async def test_parallel_processes_give_as_evenly_as_one(database_url: str, clock: ManualClock) -> None:
+    """Also by a clock that stands still, or was set back: it is the order that counts."""
+    async with (
+        a_database(database_url, clock) as one,
+        Database.opened(database_url, clock=clock, react=Reactions()) as other,
+    ):
+        bot = await an_account(one)
+        people = [await a_manager(one, name) for name in ("Ольга", "Пётр", "Яна")]
+        ahead = {"id": people[0].id, "last_given_at": clock.now() + timedelta(days=1)}
+        await one.transact(lambda tx: tx.update(Manager, [ahead]))
+        await asyncio.gather(
+            *(file(database, bot, a_message("?", telegram(n))) for n, database in enumerate([one, other] * 6))
+        )
+        given = Counter(await responsibles(one))
+    assert given == dict.fromkeys((person.id for person in people), 4)
 
 
 @pytest.mark.parametrize("how", ["greets", "unblocks", "joins"])
