@@ -88,7 +88,6 @@ class Facts(NamedTuple):
     language: str | None
     line_language: str
     company: str
-    is_waiting: bool  # the customer has written and nobody has answered
     wants_follow_ups: bool
 
 
@@ -123,12 +122,14 @@ _FACTS = (
         Contact.language,
         Line.language,
         Line.title,
-        Lead.waiting_since.is_not(None),
         Contact.wants_follow_ups,
     )
     .join(Contact, Contact.id == Lead.contact_id)
     .join(Line, Line.id == Lead.line_id)
     .where(among(Lead.id, "leads"))
+)
+_WAITING = select(Lead.contact_id).where(
+    among(Lead.contact_id, "contacts"), Lead.outcome == LeadOutcome.OPEN, Lead.waiting_since.is_not(None)
 )
 _ON_THEIR_WAY = select(Delivery.conversation_id).where(
     text("delivery.state IN ('waiting', 'sending')"),  # in the words of the index over lanes
@@ -176,7 +177,7 @@ def perform(tx: Transaction, runs: Sequence[Run]) -> dict[str, str | None]:
     passed = {run.lead_id for run in runs if run.is_let_in}
     excluded = excluded_contacts(tx, {fact.contact_id for id, fact in facts.items() if id not in passed})
     said = already_said(tx, [run.key for run in runs])
-    unheard = _unheard(tx, runs)
+    waiting, unheard = _waiting(tx, runs, facts), _unheard(tx, runs)
     lately = _said_lately(tx, {route.conversation_id for route in routes.values()})
     results: dict[str, str | None] = {}
     utterances: list[Utterance] = []
@@ -195,8 +196,8 @@ def perform(tx: Transaction, runs: Sequence[Run]) -> dict[str, str | None]:
         is_excluded = bool(fact and fact.contact_id in excluded)
         try:
             reason = _why_not(run, fact, route, run.key in said, is_excluded, is_loop)
-            if reason is None and run.conversation_id in unheard:
-                reason = "answer-on-its-way"
+            if reason is None and fact is not None and run.robot.start == Start.ANSWERED:
+                reason = _why_no_silence(run, fact, waiting, unheard)
             results[run.key] = reason
             if reason is not None or fact is None:
                 continue
@@ -262,8 +263,6 @@ def _why_not(
         return "closed"
     if fact.visit_id != run.visit_id:
         return "stage-left"
-    if run.robot.start == Start.ANSWERED and fact.is_waiting:
-        return "customer-wrote"
     if run.robot.start == Start.ANSWERED and not fact.wants_follow_ups:
         return "unsubscribed"
     if run.robot.condition and not conditions.holds(run.robot.condition, _condition_facts(fact)):
@@ -282,6 +281,16 @@ def _why_not(
         return "no-text"
     if is_loop:
         return "too-many"
+    return None
+
+
+def _why_no_silence(
+    run: Run, fact: Facts, waiting: Collection[int], unheard: Collection[int | None]
+) -> str | None:
+    if fact.contact_id in waiting:
+        return "customer-wrote"
+    if run.conversation_id in unheard:
+        return "answer-on-its-way"
     return None
 
 
@@ -323,6 +332,13 @@ def _said_lately(tx: Transaction, conversation_ids: Collection[int]) -> Counter[
     """How many automatic messages each conversation has got within `AUTOMATIC_WITHIN`."""
     rows = tx.ask(_SAID_LATELY, conversations=conversation_ids, since=tx.now - AUTOMATIC_WITHIN)
     return Counter({row[0]: row[1] for row in rows})
+
+
+def _waiting(tx: Transaction, runs: Sequence[Run], facts: Mapping[int, Facts]) -> set[int]:
+    """The people behind runs that wait for silence who have written in any of their leads and wait for an answer."""
+    silent = {run.lead_id for run in runs if run.robot.start == Start.ANSWERED}
+    people = {fact.contact_id for lead_id, fact in facts.items() if lead_id in silent}
+    return {row[0] for row in tx.ask(_WAITING, contacts=people)} if people else set()
 
 
 def _unheard(tx: Transaction, runs: Sequence[Run]) -> set[int | None]:

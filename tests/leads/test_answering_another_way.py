@@ -11,6 +11,7 @@ from functools import partial
 import pytest
 
 from bot.screens.cards import shown_as
+from core.automation.model import Timer
 from core.clock import ManualClock
 from core.conversations import deliveries
 from core.conversations.model import Conversation, Delivery, Message
@@ -218,3 +219,30 @@ async def test_whoever_has_two_open_leads_and_writes_in_one_is_asked_in_neither(
             database, Delivery, Delivery.state == "waiting", Delivery.message_id.is_not(None)
         )
     assert waiting == []
+
+
+async def test_whoever_waits_for_an_answer_in_one_lead_is_not_asked_in_another(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot, mailbox = await an_account(database), await an_account(database, "email", "line@example.com")
+        olga = await a_manager(database)
+        one = await a_lead(database, bot)
+        await database.transact(partial(reply, person=olga, lead_id=one, draft=Draft("500")))
+        clock.advance(timedelta(hours=23))
+        letter = a_message("А доставка?", email(), thread="mail:anna@example.org", at=clock.now())
+        (filed,) = await file(database, mailbox, letter)
+        await all_sent(database)
+        contacts = {row["id"]: row["contact_id"] for row in await every(database, Lead)}
+        # Only now it turns out that the letter was hers.
+        await database.transact(
+            lambda tx: joining.merge(tx, contacts[one], contacts[filed.lead_id or 0], olga)
+        )
+        clock.advance(timedelta(hours=1))
+        assert await fire_due(database) == 1
+        waiting = await every(
+            database, Delivery, Delivery.state == "waiting", Delivery.message_id.is_not(None)
+        )
+        run = await the(database, Timer)
+    assert waiting == []
+    assert (run["state"], run["reason"]) == ("skipped", "customer-wrote")
