@@ -46,7 +46,9 @@ _LAST = (
     .where(among(Lead.contact_id, "contacts"))
     .group_by(Lead.contact_id)
 )
-_STAGES = select(Lead.id, Lead.stage_id, Lead.visit_id, Lead.outcome).where(among(Lead.id, "leads"))
+_STAGES = select(Lead.id, Lead.stage_id, Lead.visit_id, Lead.outcome, Lead.waiting_since).where(
+    among(Lead.id, "leads")
+)
 # A timer of the lead that fires at this very moment must be settled before anybody looks whether one still waits.
 _STAGES_HELD = _STAGES.order_by(Lead.id).with_for_update()
 
@@ -193,7 +195,7 @@ def _run(robot: RobotRef, event: StageEntered) -> Run:
 
 
 def _await_silence(tx: Transaction, answered: Sequence[Answered], hours: Hours) -> None:
-    """We have answered: robots that wait for the customer's silence count from now."""
+    """We have answered: robots that wait for the silence of a customer who has not written since count from now."""
     leads = {row.id: row for row in tx.ask(_STAGES_HELD, leads={event.lead_id for event in answered})}
     robots = robots_of(tx, {lead.stage_id for lead in leads.values()})
     timers.schedule_unsaid(
@@ -209,7 +211,7 @@ def _await_silence(tx: Transaction, answered: Sequence[Answered], hours: Hours) 
                 robot.once_per_lead,
             )
             for event in answered
-            if leads[event.lead_id].outcome == LeadOutcome.OPEN
+            if leads[event.lead_id].outcome == LeadOutcome.OPEN and leads[event.lead_id].waiting_since is None
             for robot in robots.get(leads[event.lead_id].stage_id, ())
             if robot.start == Start.ANSWERED
         ],

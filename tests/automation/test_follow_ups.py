@@ -304,6 +304,22 @@ async def test_what_is_too_late_is_let_be_and_says_so(database_url: str, clock: 
     assert (row["state"], row["reason"]) == ("skipped", "too-late")
 
 
+async def test_who_has_written_before_our_answer_arrives_is_not_waited_for_in_silence(
+    database_url: str, clock: ManualClock, tmp_path: Path
+) -> None:
+    """Nor does a card promise a question to somebody who waits for an answer."""
+    async with answered(database_url, clock) as story:
+        network = Network()
+        network.held["777"] = asyncio.Event()
+        async with at_work(story.database, {story.bot.id: network}, tmp_path) as worker:
+            await story.answer("И ещё: доставка бесплатно")
+            await until(lambda: "777" in network.under_way)
+            await happen(story, "writes")
+            network.held["777"].set()
+            await quiet(clock, worker)
+        assert [row["reason"] for row in await every(story.database, Timer)] == ["customer-wrote"]
+
+
 @pytest.mark.parametrize("comes", ["nothing", "the answer"])
 async def test_nobody_is_silent_as_long_as_their_network_has_not_been_heard(
     database_url: str, clock: ManualClock, comes: str
