@@ -15,7 +15,7 @@ NEXT = 2  # of what is planned, on a card
 SKIPS = (
     "closed", "stage-left", "robot-off", "too-late", "condition", "no-text", "too-many", "already-said",
     "answer-on-its-way", "nobody",
-    "customer-wrote", "unsubscribed", "separated", "called-off",
+    "customer-wrote", "called", "unsubscribed", "separated", "called-off",
     "no-way", "too-many-typed", "excluded", "blocked", "deactivated", "not_found", "bounced",
     "account-retired",
 )  # fmt: skip

@@ -147,9 +147,11 @@ def cancel_visits(tx: Transaction, visit_ids: Collection[int], reason: str) -> N
     tx.connection.execute(_CANCEL_OF_VISITS, {"visits": visit_ids, "why": reason, "now": tx.now})
 
 
-def cancel_on_answer(tx: Transaction, conversation_ids: Collection[int]) -> None:
-    """In these the customer has written: what waited for their silence is off, in every lead of theirs."""
-    heard = {"conversations": conversation_ids, "why": "customer-wrote", "now": tx.now}
+def cancel_on_answer(
+    tx: Transaction, conversation_ids: Collection[int], reason: str = "customer-wrote"
+) -> None:
+    """The customers of these have been heard: what waited for their silence is off, in every lead of theirs."""
+    heard = {"conversations": conversation_ids, "why": reason, "now": tx.now}
     tx.connection.execute(_CANCEL_ON_ANSWER, heard)
 
 

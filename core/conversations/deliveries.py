@@ -282,9 +282,11 @@ def _refused(
     return {"state": DeliveryState.REFUSED, "cause": cause, "error": reason[:500], **arrived}
 
 
-def cancel_on_answer(tx: Transaction, conversation_ids: Collection[int]) -> None:
-    """In these the customer has written: a follow-up that has not left yet stays here, wherever it was to go."""
-    asked = _asked("customer-wrote", {row[0] for row in tx.ask(_OF_PERSONS, conversations=conversation_ids)})
+def cancel_on_answer(
+    tx: Transaction, conversation_ids: Collection[int], reason: str = "customer-wrote"
+) -> None:
+    """The customers of these have been heard: a follow-up that has not left yet stays here, wherever it was to go."""
+    asked = _asked(reason, {row[0] for row in tx.ask(_OF_PERSONS, conversations=conversation_ids)})
     tx.connection.execute(_CALL_OFF, asked | {"now": tx.now})
     tx.connection.execute(_NOT_AGAIN, asked)
 

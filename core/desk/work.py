@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from core import journal
 from core.automation import timers
 from core.automation.model import Timer
+from core.conversations import deliveries
+from core.conversations.model import Conversation
 from core.conversations.redrawing import redraw_cards
 from core.database import Transaction
 from core.desk.telling import tell_closed
@@ -27,6 +29,7 @@ from core.staff.model import Manager
 
 FENCE = 1_679_609  # the greatest prime below 36**4: four characters of a button
 LONGEST_NOTE = 4000  # characters
+_CONVERSATIONS = select(Conversation.id).where(Conversation.contact_id == bindparam("contact"))
 
 
 def fence(visit_id: int) -> int:
@@ -55,8 +58,8 @@ def called(tx: Transaction, lead_id: int, person: Person) -> None:
     """Somebody has spoken with the customer on the telephone: an answer like a written one.
 
     An open lead that nobody has taken is taken, goes on from its first stage, and waits no longer. Robots that
-    wait for silence after an answer do not begin to: nothing was written that could be left unanswered. Raises
-    Refusal for a closed lead.
+    wait for silence after an answer do not begin to, and go on no longer: nothing was written that could be left
+    unanswered, and whoever speaks is not silent. Raises Refusal for a closed lead.
     """
     require_staff(tx, person)
     lead = lead_of(tx, lead_id)
@@ -67,6 +70,9 @@ def called(tx: Transaction, lead_id: int, person: Person) -> None:
     tx.connection.execute(
         update(Lead).where(Lead.id == lead_id, Lead.first_answer_at.is_(None)).values(first_answer_at=tx.now)
     )
+    talks = [row.id for row in tx.ask(_CONVERSATIONS, contact=lead.contact_id)]
+    timers.cancel_on_answer(tx, talks, "called")
+    deliveries.cancel_on_answer(tx, talks, "called")
     journal.note(tx, person.actor, "called", lead_id=lead_id, contact_id=lead.contact_id)
     redraw_cards(tx, [lead_id], but_of=person.id)
 

@@ -22,6 +22,7 @@ from core.clock import ManualClock
 from core.conversations.model import Conversation, Delivery, Message
 from core.database import Database, Transaction
 from core.desk.exclusions import add
+from core.desk.work import called
 from core.leads.answering import Draft, reply, send_again
 from core.leads.stages import Move, enter_stages
 from core.lines.accounts import SILENT, AccountRef, note_alive
@@ -146,7 +147,9 @@ async def test_a_second_answer_puts_the_question_off(database_url: str, clock: M
         assert await fire_due(story.database) == 1
 
 
-@pytest.mark.parametrize("what", ["writes", "leaves", "closes", "excluded", "blocks", "unsubscribes", "off"])
+@pytest.mark.parametrize(
+    "what", ["writes", "speaks", "leaves", "closes", "excluded", "blocks", "unsubscribes", "off"]
+)
 async def test_whatever_comes_between_calls_it_off_with_its_reason(
     database_url: str, clock: ManualClock, what: str
 ) -> None:
@@ -161,6 +164,7 @@ async def test_whatever_comes_between_calls_it_off_with_its_reason(
         row = await story.follow_up()
     reasons = {
         "writes": "customer-wrote",
+        "speaks": "called",
         "leaves": "stage-left",
         "closes": "stage-left",
         "excluded": "excluded",
@@ -172,7 +176,9 @@ async def test_whatever_comes_between_calls_it_off_with_its_reason(
     assert state == ("waiting" if what == "off" else "cancelled")
 
 
-@pytest.mark.parametrize("what", ["writes", "leaves", "closes", "excluded", "blocks", "unsubscribes"])
+@pytest.mark.parametrize(
+    "what", ["writes", "speaks", "leaves", "closes", "excluded", "blocks", "unsubscribes"]
+)
 async def test_also_while_the_question_waits_to_be_sent(
     database_url: str, clock: ManualClock, what: str, tmp_path: Path
 ) -> None:
@@ -360,6 +366,8 @@ async def happen(story: Answered, what: str) -> None:
     match what:
         case "writes":
             await file(database, story.bot, a_message("спасибо, подумаю"))
+        case "speaks":
+            await database.transact(partial(called, lead_id=story.lead, person=story.olga))
         case "leaves":
             moves = [Move(story.lead, await stage_id(database, "qualified"), story.olga.actor)]
             await database.transact(partial(enter_stages, moves=moves))

@@ -93,6 +93,7 @@ skip-already-said = it has been said already
 skip-answer-on-its-way = our answer has not arrived yet
 skip-nobody = there is nobody to tell
 skip-customer-wrote = the customer wrote first
+skip-called = somebody spoke with the customer on the telephone
 skip-unsubscribed = the person asked for no reminders
 skip-separated = the conversation went to another person
 skip-called-off = a manager cancelled it

@@ -95,6 +95,7 @@ skip-already-said = это уже говорили
 skip-answer-on-its-way = наш ответ ещё не дошёл
 skip-nobody = сообщать некому
 skip-customer-wrote = клиент написал сам
+skip-called = с клиентом поговорили по телефону
 skip-unsubscribed = человек просил не напоминать
 skip-separated = переписка перешла к другому человеку
 skip-called-off = отменил менеджер
