@@ -180,18 +180,15 @@ def _reasons() -> Iterator[str]:
     """Every reason that the core writes to a run that does not happen."""
     for name in ("automation/robots", "automation/reactions"):
         for node in ast.walk(ast.parse((ROOT / "core" / f"{name}.py").read_text(encoding="utf-8"))):
-            if isinstance(node, ast.FunctionDef) and node.name in ("_why_not", "_why_silent"):
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("_why"):
                 for answer in (one for one in ast.walk(node) if isinstance(one, ast.Return) and one.value):
                     yield from _strings(answer.value)
     for file in (ROOT / "core").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call):
                 called = ast.unparse(node.func)
-                if (
-                    called in ("ContactClosed", "timers.cancel_visits", "_cancel")
-                    and file.name != "deliveries.py"
-                ):
-                    yield from (text for part in node.args[1:2] for text in _strings(part))
+                if called in ("ContactClosed", "_cancel") or called.startswith("timers.cancel_"):
+                    yield from (text for part in node.args[1:] for text in _strings(part))
                 if called.endswith(".values") and "TimerState" in ast.unparse(node):
                     yield from (
                         text for kw in node.keywords if kw.arg == "reason" for text in _strings(kw.value)
