@@ -32,8 +32,9 @@ class TimerState(StrEnum):
 class Robot(Model):
     """On entering a stage, after a delay, if a condition holds, do an action.
 
-    `parameters` of the action "message": {"text": {"ru": "…", "en": "…"}} with `{{ name }}` placeholders; if wanted
-    also "closed", said instead outside the company's hours, and "greeting", to who has merely opened the chat.
+    `parameters` of the actions "message" and "notify": {"text": {"ru": "…", "en": "…"}} with `{{ name }}` placeholders;
+    of "message", if wanted, also "closed", said instead outside the company's hours, and "greeting", to who has merely
+    opened the chat; of "stage": {"stage": id}, and {"reason": id} where that stage is a failure.
     """
 
     __tablename__ = "robot"

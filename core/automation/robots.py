@@ -212,8 +212,7 @@ def perform(tx: Transaction, runs: Sequence[Run]) -> dict[str, str | None]:
                 case "notify":
                     results[run.key] = "nobody"
                 case "stage":
-                    stage_id = int(run.robot.parameters["stage"])
-                    moves[run.lead_id] = run, Move(run.lead_id, stage_id, f"robot:{run.robot.id}")
+                    moves[run.lead_id] = run, _move_of(run)
                 case unknown:
                     results[run.key] = f"{FAILED}there is no action {unknown!r}"
         except Exception as error:
@@ -223,6 +222,17 @@ def perform(tx: Transaction, runs: Sequence[Run]) -> dict[str, str | None]:
     notify_all(tx, wishes)
     results |= _move(tx, list(moves.values()))
     return results | perform(tx, later) if later else results
+
+
+def _move_of(run: Run) -> Move:
+    parameters = run.robot.parameters
+    reason = parameters.get("reason")  # of the junk reasons; only a failure stage wants one
+    return Move(
+        run.lead_id,
+        int(parameters["stage"]),
+        f"robot:{run.robot.id}",
+        int(reason) if reason is not None else None,
+    )
 
 
 def _move(tx: Transaction, moves: Sequence[tuple[Run, Move]]) -> dict[str, str | None]:

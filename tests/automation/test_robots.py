@@ -204,6 +204,24 @@ async def test_a_robot_moves_a_lead_and_those_of_the_next_stage_answer(
     assert [stay["left_at"] for stay in stays] == [NOON, None]
 
 
+async def test_a_robot_gives_up_a_lead_with_its_reason(database_url: str, clock: ManualClock) -> None:
+    """Who does not answer for a week, say."""
+    async with a_database(database_url, clock) as database:
+        bot = await an_account(database)
+        await no_robots(database)
+        week = 7 * 24 * 3600
+        failure, reason = await stage_id(database, "failure"), await reason_id(database, "no_answer")
+        given_up = {"stage": failure, "reason": reason}
+        await a_robot(database, action="stage", delay_seconds=week, parameters=given_up, stops_on_answer=True)
+        await a_lead(database, bot)
+        clock.advance(timedelta(seconds=week))
+        assert await fire_due(database) == 1
+        lead = await the(database, Lead)
+        run = await the(database, Timer)
+    assert (run["state"], run["reason"]) == ("done", None)
+    assert (lead["outcome"], lead["reason_id"], lead["closed_at"]) == ("failure", reason, clock.now())
+
+
 @pytest.mark.parametrize("length", [2, 3])
 async def test_rules_that_chase_each_other_are_stopped_and_named(
     database_url: str, clock: ManualClock, length: int
