@@ -13,7 +13,7 @@ from core.staff.managers import Person
 NEXT = 2  # of what is planned, on a card
 # Reasons with words of their own: those that robots give, that a lead or a customer gives, that a network gives.
 SKIPS = (
-    "closed", "stage-left", "robot-off", "too-late", "condition", "no-text", "too-many", "already-said",
+    "closed", "stage-left", "robot-off", "too-late", "condition", "no-text", "too-many", "already-said", "circle",
     "answer-on-its-way", "answer-failed", "nobody", "merged",
     "customer-wrote", "called", "unsubscribed", "separated", "called-off",
     "no-way", "too-many-typed", "excluded", "blocked", "deactivated", "not_found", "bounced",

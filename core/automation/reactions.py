@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-import structlog
 from sqlalchemy import func, select
 
-from core import journal
 from core.automation import timers
 from core.automation.model import Start
 from core.automation.robots import RobotRef, Run, perform, robots_of
@@ -37,9 +34,6 @@ from core.leads.model import Lead, LeadOutcome
 from core.lines.hours import ALWAYS, Hours
 from core.staff import managers
 
-log = structlog.get_logger("automation")
-
-ROUNDS = 8  # how often one lead may change by rules that answer rules, in one transaction
 _RESPONSIBLE = select(Lead.id, Lead.responsible_id).where(among(Lead.id, "leads"))
 _LAST = (
     select(Lead.contact_id, func.max(Lead.id))
@@ -90,7 +84,7 @@ class Reactions:
         came = [event for event in events if isinstance(event, ManagerCame | ManagerLeft)]
         if came and give_out_waiting(tx) == BATCH:
             tx.record(came[0])  # there may be more
-        if entered := _without_circles(tx, entered):
+        if entered:
             self._stage_entered(tx, entered)
         if spoke := [event for event in events if isinstance(event, FirstWords)]:
             self._first_words(tx, spoke)
@@ -292,19 +286,3 @@ def _to(
     topic = f"message:{message_id}" if message_id is not None else f"conversation:{conversation_id}"
     facts = (("message_id", message_id),) if message_id is not None else ()
     return [Wish(reader, kind, lead_id, conversation_id, topic, facts, silent) for reader in readers]
-
-
-def _without_circles(tx: Transaction, entered: Sequence[StageEntered]) -> list[StageEntered]:
-    """Rules that move a lead round and round are stopped, and the lead is named in the journal and the log."""
-    rounds: Counter[int] = tx.rounds
-    kept: list[StageEntered] = []
-    for event in entered:
-        rounds[event.lead_id] += 1
-        if rounds[event.lead_id] <= ROUNDS:
-            kept.append(event)
-        elif rounds[event.lead_id] == ROUNDS + 1:
-            log.warning("rules chase each other", lead_id=event.lead_id, stage_id=event.stage_id)
-            journal.note(
-                tx, "system", "automation-stopped", lead_id=event.lead_id, details={"stage": event.stage_id}
-            )
-    return kept

@@ -9,8 +9,10 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 import structlog
-from sqlalchemy import bindparam, func, select, text
+from sqlalchemy import bindparam, exists, func, select, text
+from sqlalchemy.orm import aliased
 
+from core import journal
 from core.automation import conditions
 from core.automation.model import Robot, Start
 from core.automation.templates import first_name, render
@@ -24,14 +26,14 @@ from core.database import Transaction, among
 from core.errors import Refusal
 from core.exclusions.hits import excluded_contacts
 from core.language import in_language
-from core.leads.model import Lead, LeadOutcome
+from core.leads.model import Lead, LeadOutcome, StageVisit
 from core.leads.stages import Move, enter_stages
 from core.lines.model import Line
 
 # Two machines that greet each other stop here: five to one conversation in two hours.
 AUTOMATIC_AT_MOST = 5
 AUTOMATIC_WITHIN = timedelta(hours=2)
-
+ROUNDS = 8  # how often rules alone may move one lead; then they chase each other
 
 log = structlog.get_logger("automation")
 
@@ -131,6 +133,24 @@ _FACTS = (
 _WAITING = select(Lead.contact_id).where(
     among(Lead.contact_id, "contacts"), Lead.outcome == LeadOutcome.OPEN, Lead.waiting_since.is_not(None)
 )
+_VISIT = aliased(StageVisit)
+_BY_RULE = "robot:%"
+_MOVED_BY_RULES = (
+    select(StageVisit.lead_id, func.count())
+    .where(
+        among(StageVisit.lead_id, "leads"),
+        StageVisit.entered_by.like(_BY_RULE),
+        ~exists().where(
+            _VISIT.lead_id == StageVisit.lead_id,
+            _VISIT.id > StageVisit.id,
+            _VISIT.entered_by.not_like(_BY_RULE),
+        ),
+        ~exists().where(
+            Message.lead_id == StageVisit.lead_id, Message.id > StageVisit.id, Message.is_automatic.is_(False)
+        ),
+    )
+    .group_by(StageVisit.lead_id)
+)
 _ON_THEIR_WAY = select(Delivery.conversation_id).where(
     text("delivery.state IN ('waiting', 'sending')"),  # in the words of the index over lanes
     among(Delivery.lane, "lanes"),
@@ -168,7 +188,8 @@ def perform(tx: Transaction, runs: Sequence[Run]) -> dict[str, str | None]:
     Returns per run's key None when it was done, or the reason for which it was skipped: "closed", "stage-left",
     "customer-wrote", "unsubscribed", "condition", "excluded", "blocked" or why else nothing can be delivered
     there, "no-way", "too-many-typed" (letters to typed addresses, see `open_routes`), "nobody", "already-said",
-    "no-text", "answer-on-its-way", "too-many" (a machine may be answering us that neither its headers nor its
+    "no-text", "answer-on-its-way", "circle" (rules
+    move the lead round and round), "too-many" (a machine may be answering us that neither its headers nor its
     address gave away), or "failed: …" with the error of a robot that
     is set up wrongly. One that fails keeps no other from acting.
     """
@@ -178,11 +199,13 @@ def perform(tx: Transaction, runs: Sequence[Run]) -> dict[str, str | None]:
     excluded = excluded_contacts(tx, {fact.contact_id for id, fact in facts.items() if id not in passed})
     said = already_said(tx, [run.key for run in runs])
     waiting, unheard = _waiting(tx, runs, facts), _unheard(tx, runs)
+    moved = _moved_by_rules(tx, {run.lead_id for run in runs if run.robot.action == "stage"})
     lately = _said_lately(tx, {route.conversation_id for route in routes.values()})
     results: dict[str, str | None] = {}
     utterances: list[Utterance] = []
     wishes: list[Wish] = []
     moves: dict[int, tuple[Run, Move]] = {}  # by lead
+    circles: list[Run] = []
     later: list[Run] = []  # what comes after a move looks again: the stay may be over
     for run in runs:
         if run.key in results and results[run.key] is None:
@@ -211,6 +234,9 @@ def perform(tx: Transaction, runs: Sequence[Run]) -> dict[str, str | None]:
                     wishes.append(_wish(run, fact, fact.responsible_id))
                 case "notify":
                     results[run.key] = "nobody"
+                case "stage" if moved[run.lead_id] >= ROUNDS:
+                    results[run.key] = "circle"
+                    circles.append(run)
                 case "stage":
                     moves[run.lead_id] = run, _move_of(run)
                 case unknown:
@@ -220,8 +246,16 @@ def perform(tx: Transaction, runs: Sequence[Run]) -> dict[str, str | None]:
             results[run.key] = _failed(error)
     say(tx, utterances)
     notify_all(tx, wishes)
+    _name_circles(tx, circles)
     results |= _move(tx, list(moves.values()))
     return results | perform(tx, later) if later else results
+
+
+def _name_circles(tx: Transaction, runs: Sequence[Run]) -> None:
+    for run in runs:
+        stage_id = run.robot.stage_id
+        log.warning("rules chase each other", lead_id=run.lead_id, stage_id=stage_id, robot_id=run.robot.id)
+        journal.note(tx, "system", "automation-stopped", lead_id=run.lead_id, details={"stage": stage_id})
 
 
 def _move_of(run: Run) -> Move:
@@ -336,6 +370,12 @@ def _condition_facts(fact: Facts) -> dict[str, Any]:
 def _facts(tx: Transaction, lead_ids: Collection[int]) -> dict[int, Facts]:
     rows = tx.ask(_FACTS, leads=lead_ids)
     return {facts.lead_id: facts for facts in map(Facts._make, rows)}
+
+
+def _moved_by_rules(tx: Transaction, lead_ids: Collection[int]) -> Counter[int]:
+    """How often rules have moved each lead since a person moved it or wrote in it."""
+    rows = tx.ask(_MOVED_BY_RULES, leads=lead_ids) if lead_ids else ()
+    return Counter({row[0]: row[1] for row in rows})
 
 
 def _said_lately(tx: Transaction, conversation_ids: Collection[int]) -> Counter[int]:

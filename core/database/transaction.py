@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from operator import itemgetter
@@ -36,7 +35,6 @@ class Transaction:
         self.is_sqlite = connection.dialect.name == "sqlite"
         self.after_commit: list[Callable[[], None]] = []
         self.hints: set[str] = set()
-        self.rounds: Counter[int] = Counter()  # how often each item has changed in answer to rules
         self._events: list[Event] = []
 
     def come_after(self) -> None:

@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy import delete, update
 
 from core.automation.model import Robot, Start, Timer
-from core.automation.reactions import ROUNDS, Reactions
+from core.automation.reactions import Reactions
+from core.automation.robots import ROUNDS
 from core.clock import ManualClock
 from core.conversations.model import Delivery, Message
 from core.database import Database, Transaction
@@ -242,6 +243,33 @@ async def test_rules_that_chase_each_other_are_stopped_and_named(
     assert len(stopped) == 3
     assert len(stays) == 3 * (ROUNDS + 1)
     assert sum(stay["left_at"] is None for stay in stays) == 3
+
+
+async def test_rules_that_chase_each_other_from_day_to_day_are_stopped_too_until_a_person_does_something(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot, olga = await an_account(database), await a_manager(database)
+        await no_robots(database)
+        for here, there in (("new", "in_work"), ("in_work", "new")):
+            to = {"stage": await stage_id(database, there)}
+            await a_robot(database, here, action="stage", delay_seconds=3600, parameters=to)
+        lead = await a_lead(database, bot)
+
+        async def moved(hours: int) -> int:
+            before = len(await every(database, StageVisit))
+            for _ in range(hours):
+                clock.advance(timedelta(hours=1))
+                await fire_due(database)
+            return len(await every(database, StageVisit)) - before
+
+        assert await moved(3 * ROUNDS) == ROUNDS
+        stopped = await the(database, Journal, Journal.verb == "automation-stopped")
+        run = (await every(database, Timer))[-1]
+        assert (stopped["lead_id"], run["state"], run["reason"]) == (lead, "skipped", "circle")
+        to_work = Move(lead, await stage_id(database, "in_work"), olga.actor)
+        await database.transact(partial(enter_stages, moves=[to_work]))
+        assert await moved(3) == 3
 
 
 async def test_many_leads_in_one_page_are_no_circle(database_url: str, clock: ManualClock) -> None:

@@ -90,6 +90,7 @@ skip-condition = its condition does not hold
 skip-no-text = it has no text
 skip-too-many = too many automatic messages in a row
 skip-already-said = it has been said already
+skip-circle = rules moved the lead round and round
 skip-answer-on-its-way = our answer has not arrived yet
 skip-answer-failed = our answer did not arrive
 skip-nobody = there is nobody to tell

@@ -92,6 +92,7 @@ skip-condition = условие не выполнено
 skip-no-text = нет текста
 skip-too-many = слишком много автоматических сообщений подряд
 skip-already-said = это уже говорили
+skip-circle = правила гоняли лид по кругу
 skip-answer-on-its-way = наш ответ ещё не дошёл
 skip-answer-failed = наш ответ не дошёл
 skip-nobody = сообщать некому
