@@ -86,7 +86,7 @@ class Facts(NamedTuple):
     source: str | None
     is_repeat: bool
     responsible_id: int | None
-    title: str
+    text: str  # what the lead is about: its title, and where a condition looks at it all that was written
     language: str | None
     line_language: str
     company: str
@@ -129,6 +129,11 @@ _FACTS = (
     .join(Contact, Contact.id == Lead.contact_id)
     .join(Line, Line.id == Lead.line_id)
     .where(among(Lead.id, "leads"))
+)
+_WRITTEN = (
+    select(Message.lead_id, Message.text)
+    .where(among(Message.lead_id, "leads"), Message.direction == Direction.IN)
+    .order_by(Message.id)
 )
 _WAITING = select(Lead.contact_id).where(
     among(Lead.contact_id, "contacts"), Lead.outcome == LeadOutcome.OPEN, Lead.waiting_since.is_not(None)
@@ -193,7 +198,7 @@ def perform(tx: Transaction, runs: Sequence[Run]) -> dict[str, str | None]:
     address gave away), or "failed: …" with the error of a robot that
     is set up wrongly. One that fails keeps no other from acting.
     """
-    facts = _facts(tx, {run.lead_id for run in runs})
+    facts = _facts(tx, runs)
     routes = open_routes(tx, {run.conversation_id for run in runs if run.conversation_id is not None})
     passed = {run.lead_id for run in runs if run.is_let_in}
     excluded = excluded_contacts(tx, {fact.contact_id for id, fact in facts.items() if id not in passed})
@@ -362,14 +367,20 @@ def _condition_facts(fact: Facts) -> dict[str, Any]:
         "source": fact.source,
         "repeat": fact.is_repeat,
         "language": fact.language,
-        "text": fact.title,
+        "text": fact.text,
         "responsible": fact.responsible_id,
     }
 
 
-def _facts(tx: Transaction, lead_ids: Collection[int]) -> dict[int, Facts]:
-    rows = tx.ask(_FACTS, leads=lead_ids)
-    return {facts.lead_id: facts for facts in map(Facts._make, rows)}
+def _facts(tx: Transaction, runs: Sequence[Run]) -> dict[int, Facts]:
+    rows = tx.ask(_FACTS, leads={run.lead_id for run in runs})
+    found = {facts.lead_id: facts for facts in map(Facts._make, rows)}
+    # A condition may be anything that somebody has put there.
+    if looked_at := {run.lead_id for run in runs if "text" in str(run.robot.condition)} & found.keys():
+        for written in tx.ask(_WRITTEN, leads=looked_at):
+            fact = found[written.lead_id]
+            found[fact.lead_id] = fact._replace(text=f"{fact.text}\n{written.text}")
+    return found
 
 
 def _moved_by_rules(tx: Transaction, lead_ids: Collection[int]) -> Counter[int]:

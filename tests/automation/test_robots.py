@@ -104,6 +104,23 @@ async def test_a_condition_decides_at_once_and_when_the_time_comes(
     assert ("skipped", "no-way") in rows  # the form's: there is nowhere to write to
 
 
+async def test_a_condition_on_the_text_looks_at_all_that_the_customer_has_written(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot = await an_account(database)
+        await no_robots(database)
+        tree = [["text", "contains", "ёлка"]]
+        await a_robot(database, condition=tree, parameters={"text": {"ru": "сразу"}})
+        await a_robot(database, condition=tree, delay_seconds=60, parameters={"text": {"ru": "потом"}})
+        await file(database, bot, a_message("Здравствуйте!\nСколько стоит ЁЛКА?", telegram(1)))
+        await file(database, bot, a_message("Здравствуйте!", telegram(2)))
+        await file(database, bot, a_message("Нужна елка", telegram(2)))
+        clock.advance(timedelta(minutes=1))
+        await fire_due(database)
+        assert sorted(await said(database)) == ["потом", "потом", "сразу"]
+
+
 @pytest.mark.parametrize(
     "columns",
     [
