@@ -176,9 +176,13 @@ def call_off(tx: Transaction, timer_id: int) -> bool:
 def cancel_contacts(
     tx: Transaction, contact_ids: Collection[int], reason: str, *, only_closed: bool = False
 ) -> None:
-    """Nothing may be sent to these people any more; `only_closed`: not where they have closed a conversation."""
+    """Nothing may be said to these people any more; `only_closed`: not where they have closed a conversation.
+
+    What robots do among ourselves (a lead moved on, a manager told) goes on.
+    """
     leads = select(Lead.id).where(among(Lead.contact_id, contact_ids))
-    conditions: list[Any] = [Timer.lead_id.in_(leads)]
+    sayings = select(Robot.id).where(Robot.action == "message")
+    conditions: list[Any] = [Timer.lead_id.in_(leads), Timer.robot_id.in_(sayings)]
     if only_closed:
         closed = select(Conversation.id).where(
             among(Conversation.contact_id, contact_ids), Conversation.closed_at.is_not(None)

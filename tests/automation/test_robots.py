@@ -14,8 +14,10 @@ from sqlalchemy import delete, update
 from core.automation.model import Robot, Start, Timer
 from core.automation.reactions import Reactions
 from core.automation.robots import ROUNDS
+from core.automation.silence import stop_follow_ups
+from core.channel import Kind
 from core.clock import ManualClock
-from core.conversations.model import Delivery, Message
+from core.conversations.model import Conversation, Delivery, Message
 from core.database import Database, Transaction
 from core.desk.work import junk, reopen
 from core.journal import Journal
@@ -238,6 +240,30 @@ async def test_a_robot_gives_up_a_lead_with_its_reason(database_url: str, clock:
         run = await the(database, Timer)
     assert (run["state"], run["reason"]) == ("done", None)
     assert (lead["outcome"], lead["reason_id"], lead["closed_at"]) == ("failure", reason, clock.now())
+
+
+@pytest.mark.parametrize("happens", ["blocks us", "wants no follow-ups"])
+async def test_what_robots_do_among_ourselves_goes_on_when_nothing_may_be_said_to_the_customer(
+    database_url: str, clock: ManualClock, happens: str
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot, olga = await an_account(database), await a_manager(database)
+        await no_robots(database)
+        await a_robot(database, delay_seconds=600)
+        await a_robot(
+            database, action="notify", delay_seconds=600, parameters={"text": {"ru": "Десять минут прошли"}}
+        )
+        await a_lead(database, bot)
+        if happens == "blocks us":
+            await file(database, bot, a_message("", kind=Kind.BLOCKED, content="membership"))
+        else:
+            talk = await the(database, Conversation)
+            await database.transact(partial(stop_follow_ups, conversation_id=talk["id"]))
+        clock.advance(timedelta(minutes=10))
+        assert await fire_due(database) == 1
+        told = await every(database, Delivery, Delivery.manager_id == olga.id)
+        assert await said(database) == []
+    assert [row["notice"].get("text") for row in told][-1] == "Десять минут прошли"
 
 
 @pytest.mark.parametrize("length", [2, 3])
