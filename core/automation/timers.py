@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, exists, select, text, update
+from sqlalchemy import Connection, bindparam, exists, func, select, text, update
 
 from core.automation.model import Robot, Start, Timer, TimerState
 from core.automation.robots import FAILED, RobotRef, Run, already_said, perform, robots_by_id
-from core.conversations.deliveries import forget_called_off
+from core.conversations.deliveries import AHEAD, forget_called_off
 from core.conversations.model import Conversation
 from core.database import BATCH, Transaction, among, ask
 from core.leads.model import Lead
@@ -43,6 +43,15 @@ _DUE = (
     .with_for_update(skip_locked=True)
 )
 _ONE = _DUE.where(Timer.id == bindparam("only"))
+_DUE_TOO_LATE = (
+    select(Timer.id, Robot.delay_seconds)
+    .join(Robot, Robot.id == Timer.robot_id)
+    .where(_WAITING, Timer.due_at > bindparam("latest"))
+    .order_by(Timer.due_at, Timer.id)
+    .limit(BATCH)
+    .with_for_update(of=Timer, skip_locked=True)
+)
+_LONGEST_DELAY = select(func.max(Robot.delay_seconds))
 _CANCEL = (
     update(Timer)
     .where(_WAITING)
@@ -261,6 +270,19 @@ def fail(tx: Transaction, timer_id: int, error: str) -> int:
         .values(state=TimerState.FAILED, reason=error[:500], settled_at=tx.now)
     )
     return failed.rowcount
+
+
+def correct_moments(tx: Transaction) -> int:
+    """What is due later than any robot's delay from now was put down by a clock that was ahead: it counts from now.
+
+    Returns how many rows of one lot were wrong, 0 when none is left.
+    """
+    longest = tx.connection.execute(_LONGEST_DELAY).scalar_one() or 0
+    rows = tx.ask(_DUE_TOO_LATE, latest=tx.now + timedelta(seconds=longest) + AHEAD)
+    tx.update(
+        Timer, [{"id": row.id, "due_at": tx.now + timedelta(seconds=row.delay_seconds)} for row in rows]
+    )
+    return len(rows)
 
 
 def next_due(connection: Connection) -> datetime | None:

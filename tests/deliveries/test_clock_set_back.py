@@ -82,6 +82,21 @@ async def test_what_a_dead_worker_had_in_hand_is_in_doubt_when_its_lease_would_h
     assert row["state"] == "uncertain"
 
 
+async def test_a_follow_up_is_asked_a_day_after_the_clock_was_set_right_at_the_latest(
+    database_url: str, clock: ManualClock, tmp_path: Path
+) -> None:
+    async with a_database(database_url, ManualClock(NOON + timedelta(days=365))) as database:
+        bot, olga = await an_account(database), await a_manager(database)
+        lead = await a_lead(database, bot)
+        await database.transact(partial(reply, person=olga, lead_id=lead, draft=Draft("500 рублей")))
+        await all_sent(database)
+    async with a_database(database_url, clock) as database:
+        network, day = Network(), timedelta(days=1)
+        async with at_work(database, {bot.id: network}, tmp_path, poll=day) as worker:
+            await pass_time(clock, day + timedelta(minutes=1), worker, leap=day / 24)
+    assert len(network.said_to("777")) == 1
+
+
 async def test_what_the_network_has_put_off_for_hours_stays_put_off(
     database_url: str, clock: ManualClock, tmp_path: Path
 ) -> None:
