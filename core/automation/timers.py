@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, exists, func, select, text, update
 
 from core.automation.model import Robot, Start, Timer, TimerState
 from core.automation.robots import FAILED, RobotRef, Run, already_said, perform, robots_by_id
+from core.contacts.model import Contact
 from core.conversations.deliveries import AHEAD, forget_called_off
 from core.conversations.model import Conversation
 from core.database import BATCH, Transaction, among, ask
@@ -64,7 +65,13 @@ _OF_PERSONS = (
     .where(among(Conversation.id, "conversations"))
 )
 _CANCEL_ON_ANSWER = _CANCEL.where(Timer.lead_id.in_(_OF_PERSONS), Timer.stops_on_answer)
-_FREE = select(Lead.id).where(among(Lead.id, "leads")).with_for_update(skip_locked=True)
+# With its person, whom a robot that moves the lead takes hold of: others hold them before the lead and its timers.
+_FREE = (
+    select(Lead.id)
+    .join(Contact, Contact.id == Lead.contact_id)
+    .where(among(Lead.id, "leads"))
+    .with_for_update(of=(Contact, Lead), skip_locked=True, key_share=True)
+)
 _NEXT = select(Timer.due_at).where(_WAITING).order_by(Timer.due_at).limit(1)
 
 

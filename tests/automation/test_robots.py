@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import delete, update
+from sqlalchemy.util import await_only
 
 from core.automation.model import Robot, Start, Timer
 from core.automation.reactions import Reactions
@@ -17,9 +18,12 @@ from core.automation.robots import ROUNDS
 from core.automation.silence import stop_follow_ups
 from core.channel import Kind
 from core.clock import ManualClock
+from core.contacts.people import lock_contacts
 from core.conversations.model import Conversation, Delivery, Message
 from core.database import Database, Transaction
 from core.desk.work import junk, reopen
+from core.intake.booking import Parcel
+from core.intake.filing import file_batch
 from core.journal import Journal
 from core.leads.model import Lead, StageVisit
 from core.leads.stages import Move, enter_stages
@@ -423,6 +427,42 @@ async def test_delayed_greetings_are_not_sent_to_an_old_backlog_either(
         assert await said(database) == []
         row = await the(database, Timer)
     assert (row["state"], row["reason"]) == ("skipped", "too-late")
+
+
+async def test_a_rule_that_would_move_a_lead_steps_back_for_the_customer_who_writes_at_this_very_moment(
+    postgres_url: str, clock: ManualClock
+) -> None:
+    """Whoever files takes hold of the person first, then of the lead and its timers: waiting would embrace."""
+    async with (
+        a_database(postgres_url, clock) as one,
+        Database.opened(postgres_url, clock=clock, react=Reactions()) as other,
+    ):
+        bot = await an_account(one)
+        await no_robots(one)
+        to_work = {"stage": await stage_id(one)}
+        await a_robot(one, action="stage", delay_seconds=60, parameters=to_work, stops_on_answer=True)
+        lead = await a_lead(one, bot)
+        person = (await the(one, Lead))["contact_id"]
+        clock.advance(timedelta(minutes=1))
+        held, go_on = asyncio.Event(), asyncio.Event()
+
+        def writes(tx: Transaction) -> None:
+            lock_contacts(tx, [person])
+            held.set()
+            await_only(go_on.wait())
+            file_batch(tx, bot, [Parcel.of(again)])
+
+        again = a_message("Ау!", at=clock.now())
+        writing = asyncio.create_task(one.transact(writes))
+        await held.wait()
+        firing = asyncio.create_task(fire_due(other))
+        done, _ = await asyncio.wait([firing], timeout=20)
+        go_on.set()
+        await asyncio.gather(writing, firing)
+        assert done
+        assert firing.result() == 0
+        run = await the(one, Timer)
+    assert (run["lead_id"], run["state"], run["reason"]) == (lead, "cancelled", "customer-wrote")
 
 
 async def test_six_workers_of_two_processes_fire_each_timer_once(
