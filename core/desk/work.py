@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, or_, select, update
 
 from core import journal
 from core.automation import timers
@@ -123,6 +123,16 @@ def reopen(tx: Transaction, lead_id: int, person: Person, *, seen: int | None = 
     """
     require_staff(tx, person)
     lead = lead_of(tx, lead_id, seen)
+    # What has gone on in a later lead that is closed too goes on in this one: or there would be no way to answer in it.
+    going_on = select(Lead.id).where(Lead.contact_id == lead.contact_id, Lead.outcome == LeadOutcome.OPEN)
+    tx.connection.execute(
+        update(Conversation)
+        .where(
+            Conversation.contact_id == lead.contact_id,
+            or_(Conversation.lead_id.is_(None), Conversation.lead_id.not_in(going_on)),
+        )
+        .values(lead_id=lead_id)
+    )
     stages.reopen(tx, lead_id, person.actor)
     wait_again(tx, lead_id)
     if not _works_here(tx, lead.responsible_id):

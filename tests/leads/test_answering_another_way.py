@@ -221,6 +221,27 @@ async def test_whoever_has_two_open_leads_and_writes_in_one_is_asked_in_neither(
     assert waiting == []
 
 
+async def test_a_lead_opened_again_is_answered_where_its_customer_has_gone_on_in_a_later_one(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot, olga = await an_account(database), await a_manager(database)
+        reason = await reason_id(database)
+        for _ in range(2):
+            lead = await a_lead(database, bot)
+            await database.transact(partial(work.junk, lead_id=lead, person=olga, reason_id=reason))
+        first, _ = [row["id"] for row in await every(database, Lead)]
+        await database.transact(partial(work.reopen, lead_id=first, person=olga))
+        shown = await database.read(
+            lambda connection: card(connection, first, now=clock.now(), language_default="ru")
+        )
+        assert shown is not None
+        assert (shown.way.channel, shown.way.why_not) == ("telegram", None)
+        await database.transact(partial(reply, person=olga, lead_id=first, draft=Draft("Сделаем скидку")))
+        (filed,) = await file(database, bot, a_message("Тогда давайте"))
+        assert filed.lead_id == first
+
+
 async def test_whoever_waits_for_an_answer_in_one_lead_is_not_asked_in_another(
     database_url: str, clock: ManualClock
 ) -> None:
