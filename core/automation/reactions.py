@@ -30,7 +30,7 @@ from core.events import (
 )
 from core.leads.answering import wait_still
 from core.leads.assignment import give_out_waiting
-from core.leads.model import Lead, LeadOutcome
+from core.leads.model import Lead, LeadOutcome, StageVisit
 from core.lines.hours import ALWAYS, Hours
 from core.staff import managers
 
@@ -42,6 +42,9 @@ _LAST = (
 )
 _STAGES = select(Lead.id, Lead.stage_id, Lead.visit_id, Lead.outcome, Lead.waiting_since).where(
     among(Lead.id, "leads")
+)
+_BY_CUSTOMERS = select(StageVisit.id).where(
+    among(StageVisit.id, "visits"), StageVisit.entered_by == "customer"
 )
 # A timer of the lead that fires at this very moment must be settled before anybody looks whether one still waits.
 _STAGES_HELD = _STAGES.order_by(Lead.id).with_for_update()
@@ -87,7 +90,7 @@ class Reactions:
         if entered:
             self._stage_entered(tx, entered)
         if spoke := [event for event in events if isinstance(event, FirstWords)]:
-            self._first_words(tx, spoke)
+            self._first_words(tx, spoke, entered)
         if answered:
             _await_silence(tx, answered, self._policy.hours)
         for failed in [one for one in events if isinstance(one, AnswerFailed)]:
@@ -109,9 +112,9 @@ class Reactions:
                     continue
                 if robot.action == "message" and self._is_too_late(tx, event):
                     skipped.append((_run(robot, event), "too-late"))
-                elif event.is_silent and robot.action == "message" and robot.delay_seconds == 0:
-                    # Nothing was asked yet, so nothing is confirmed; a robot that has a greeting says that.
-                    if robot.parameters.get("greeting"):
+                elif event.is_silent and robot.delay_seconds == 0:
+                    # Nothing was asked yet: it is for the first words. A robot that has a greeting says that.
+                    if robot.action == "message" and robot.parameters.get("greeting"):
                         run = _run(robot, event)
                         runs.append(replace(run, key=f"{run.key}:greeting", words="greeting"))
                 elif robot.delay_seconds == 0:
@@ -132,10 +135,15 @@ class Reactions:
         timers.note_skipped(tx, skipped + _performed(tx, runs))
         timers.schedule_first(tx, appointments)
 
-    def _first_words(self, tx: Transaction, spoke: Sequence[FirstWords]) -> None:
-        """What is said at once to whoever writes, is said now to those who were only greeted before."""
+    def _first_words(
+        self, tx: Transaction, spoke: Sequence[FirstWords], entered: Sequence[StageEntered]
+    ) -> None:
+        """What is done at once for whoever writes, is done now for those who were only greeted before."""
         leads = {row.id: row for row in tx.ask(_STAGES, leads={words.lead_id for words in spoke})}
         robots = robots_of(tx, {lead.stage_id for lead in leads.values()})
+        # Where a colleague has moved the lead meanwhile, or it has just been opened again, all but words was done then.
+        silent = {row.id for row in tx.ask(_BY_CUSTOMERS, visits={lead.visit_id for lead in leads.values()})}
+        silent -= {event.visit_id for event in entered}
         runs: list[Run] = []
         skipped: list[tuple[Run, str]] = []
         for words in spoke:
@@ -150,9 +158,12 @@ class Reactions:
             )
             is_too_late = self._is_too_late(tx, event)
             for robot in robots.get(lead.stage_id, ()):
-                if robot.start != Start.ENTERED or robot.action != "message" or robot.delay_seconds:
+                is_saying = robot.action == "message"
+                if robot.start != Start.ENTERED or robot.delay_seconds:
                     continue
-                if is_too_late:
+                if not is_saying and lead.visit_id not in silent:
+                    continue
+                if is_saying and is_too_late:
                     skipped.append((_run(robot, event), "too-late"))
                 else:
                     runs.append(self._at_once(tx, robot, event))

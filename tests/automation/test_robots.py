@@ -35,6 +35,7 @@ from tests.builders import (
     a_manager,
     a_message,
     an_account,
+    an_update,
     file,
     phone,
     reason_id,
@@ -412,6 +413,25 @@ async def test_a_robot_tells_the_manager_in_charge_and_nobody_when_there_is_none
         await a_lead(database, bot, "?", telegram(2))
         told = [row for row in await every(database, Delivery) if row["notice"]["kind"] == "robot"]
     assert [(row["manager_id"], row["notice"]["text"]) for row in told] == [(olga.id, "Позвоните: Анна")]
+
+
+async def test_whoever_only_opens_the_chat_is_told_of_by_their_first_words_and_once(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot, olga = await an_account(database), await a_manager(database)
+        await no_robots(database)
+        urgent = [["text", "contains", "срочно"]]
+        await a_robot(database, action="notify", condition=urgent, parameters={"text": {"ru": "Срочный лид"}})
+        to_work = {"stage": await stage_id(database)}
+        await a_robot(database, action="stage", parameters=to_work)
+        await file(database, bot, an_update(1, "/start"))
+        assert (await the(database, Lead))["stage_id"] == await stage_id(database, "new")
+        for number, words in enumerate(("Срочно нужен сайт", "Очень срочно"), 2):
+            await file(database, bot, an_update(number, words))
+        assert (await the(database, Lead))["stage_id"] == to_work["stage"]
+        told = await every(database, Delivery, Delivery.manager_id == olga.id)
+    assert [row["notice"]["text"] for row in told if row["notice"]["kind"] == "robot"] == ["Срочный лид"]
 
 
 async def test_delayed_greetings_are_not_sent_to_an_old_backlog_either(
