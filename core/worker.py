@@ -232,7 +232,7 @@ class Worker:
         while not self._stopping.is_set():
             try:
                 await self._in_lots(deliveries.correct_moments)
-                await self._in_lots(timers.correct_moments)
+                await self._in_lots(partial(timers.correct_moments, hours=self._hours))
                 await self._db.transact(housekeeping.tell_silence)
                 await self._in_lots(partial(housekeeping.sweep, self._retention, self._store))
                 await self._sweep_files()

@@ -127,7 +127,9 @@ class Reactions:
                             event.visit_id,
                             event.conversation_id,
                             in_hours(
-                                robot, tx.now + timedelta(seconds=robot.delay_seconds), self._policy.hours
+                                robot.action,
+                                tx.now + timedelta(seconds=robot.delay_seconds),
+                                self._policy.hours,
                             ),
                             robot.stops_on_answer,
                         )
@@ -211,7 +213,7 @@ def _await_silence(tx: Transaction, answered: Sequence[Answered], hours: Hours) 
                 event.lead_id,
                 leads[event.lead_id].visit_id,
                 event.conversation_id,
-                in_hours(robot, max(event.at, tx.now) + timedelta(seconds=robot.delay_seconds), hours),
+                in_hours(robot.action, max(event.at, tx.now) + timedelta(seconds=robot.delay_seconds), hours),
                 robot.stops_on_answer,
                 robot.once_per_lead,
             )

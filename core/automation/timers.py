@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, exists, func, select, text, update
 
 from core.automation.model import Robot, Start, Timer, TimerState
-from core.automation.robots import FAILED, RobotRef, Run, already_said, perform, robots_by_id
+from core.automation.robots import FAILED, Run, already_said, perform, robots_by_id
 from core.contacts.model import Contact
 from core.conversations.deliveries import AHEAD, forget_called_off
 from core.conversations.model import Conversation
@@ -45,7 +45,7 @@ _DUE = (
 )
 _ONE = _DUE.where(Timer.id == bindparam("only"))
 _DUE_TOO_LATE = (
-    select(Timer.id, Robot.delay_seconds)
+    select(Timer.id, Robot.delay_seconds, Robot.action)
     .join(Robot, Robot.id == Timer.robot_id)
     .where(_WAITING, Timer.due_at > bindparam("latest"))
     .order_by(Timer.due_at, Timer.id)
@@ -212,9 +212,9 @@ def due(tx: Transaction, limit: int = BATCH) -> list[int]:
     return [row.id for row in tx.ask(_DUE, now=tx.now, heard=tx.now - SILENT, limit=limit)]
 
 
-def in_hours(robot: RobotRef, moment: datetime, hours: Hours) -> datetime:
-    """When this robot may do then what it does: who has not just written is not written to at night."""
-    return hours.next_open(moment) if robot.action == "message" else moment
+def in_hours(action: str, moment: datetime, hours: Hours) -> datetime:
+    """When a robot may do then what it does: who has not just written is not written to at night."""
+    return hours.next_open(moment) if action == "message" else moment
 
 
 def fire(tx: Transaction, limit: int = BATCH, *, only: int | None = None, hours: Hours = ALWAYS) -> int:
@@ -246,7 +246,7 @@ def fire(tx: Transaction, limit: int = BATCH, *, only: int | None = None, hours:
             reasons[row.id] = "robot-off"
         elif robot.late_seconds is not None and tx.now - row.due_at > timedelta(seconds=robot.late_seconds):
             reasons[row.id] = "too-late"
-        elif (due_at := in_hours(robot, tx.now, hours)) > tx.now:
+        elif (due_at := in_hours(robot.action, tx.now, hours)) > tx.now:
             put_off.append({"id": row.id, "due_at": due_at})
         else:
             keys[row.id] = run_key(robot.id, row.lead_id, f"timer:{row.id}", once=robot.once_per_lead)
@@ -279,15 +279,25 @@ def fail(tx: Transaction, timer_id: int, error: str) -> int:
     return failed.rowcount
 
 
-def correct_moments(tx: Transaction) -> int:
+def correct_moments(tx: Transaction, hours: Hours = ALWAYS) -> int:
     """What is due later than any robot's delay from now was put down by a clock that was ahead: it counts from now.
+
+    What waits for the next opening of `hours` is not due too late.
 
     Returns how many rows of one lot were wrong, 0 when none is left.
     """
     longest = tx.connection.execute(_LONGEST_DELAY).scalar_one() or 0
-    rows = tx.ask(_DUE_TOO_LATE, latest=tx.now + timedelta(seconds=longest) + AHEAD)
+    latest = hours.next_open(tx.now + timedelta(seconds=longest)) + AHEAD
+    rows = tx.ask(_DUE_TOO_LATE, latest=latest)
     tx.update(
-        Timer, [{"id": row.id, "due_at": tx.now + timedelta(seconds=row.delay_seconds)} for row in rows]
+        Timer,
+        [
+            {
+                "id": row.id,
+                "due_at": in_hours(row.action, tx.now + timedelta(seconds=row.delay_seconds), hours),
+            }
+            for row in rows
+        ],
     )
     return len(rows)
 

@@ -17,6 +17,7 @@ from sqlalchemy import RowMapping, select, update
 from core.automation.model import Robot, Timer
 from core.automation.reactions import Policy
 from core.automation.silence import stop_follow_ups
+from core.automation.timers import correct_moments
 from core.channel import Kind, Postponed
 from core.clock import ManualClock
 from core.conversations.model import Conversation, Delivery, Message
@@ -108,6 +109,8 @@ async def test_nobody_is_asked_at_night_nor_at_the_weekend(database_url: str, cl
     clock.advance(3 * DAY + timedelta(hours=8))
     async with answered(database_url, clock, Policy(hours=hours)) as story:
         assert (await story.follow_up())["due_at"] == monday  # a card promises what will be
+        # Later than any delay from now, and put down by a clock that is right.
+        assert await story.database.transact(partial(correct_moments, hours=hours)) == 0
         clock.advance(monday - clock.now() + timedelta(hours=9))
         assert await fire_due(story.database, hours) == 1  # it is evening again
         assert await story.waiting() == []
