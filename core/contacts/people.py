@@ -81,7 +81,7 @@ class People:
         self._by_key: defaultdict[str, list[Individual]] = defaultdict(list)
         self._new_people: list[Individual] = []
         self._new_addresses: list[dict[str, Any]] = []
-        self._usernames: dict[str, str] = {}  # key → username now
+        self._usernames: dict[str, str | None] = {}  # key → username now; who gives one up has none
         self._known_usernames: dict[str, str | None] = {}
         self._closed: set[str] = set()  # addresses where nothing could be delivered any more
         self._reopened: set[str] = set()  # of those, from which somebody has just written
@@ -223,8 +223,8 @@ class People:
                 self._by_key[key].append(person)
                 self._new_addresses.append(_row(self._tx, person.id, address))
                 self._known_usernames[key] = _username(address)
-            elif address.username and self._known_usernames.get(key) != _username(address):
-                self._known_usernames[key] = self._usernames[key] = address.username.lower()
+            elif self._known_usernames.get(key) != _username(address):
+                self._known_usernames[key] = self._usernames[key] = _username(address)
         if not person.name and sender.name:
             person.name = sender.name
             if not person.is_new:

@@ -12,6 +12,8 @@ from core.clock import ManualClock
 from core.contacts.model import Address, Contact
 from core.conversations.model import Conversation, Delivery, Message
 from core.database import Database, Transaction
+from core.desk.exclusions import add
+from core.desk.finding import find
 from core.journal import Journal
 from core.leads.model import JunkReason, Lead, Stage
 from core.leads.stages import Move, enter_stages
@@ -129,6 +131,24 @@ async def test_a_username_that_changes_hands_changes_nobodys_identity(
         await file(database, bot, a_message("а я другой", telegram(2, username="anna")))
         names = [row["username"] for row in await every(database, Address)]
     assert names == ["anna_k", "anna"]
+
+
+async def test_a_username_given_up_and_taken_by_another_leads_to_that_one_alone(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot, admin = await an_account(database), await an_admin(database)
+        await file(database, bot, a_message("я", telegram(1, username="Shop")))
+        await file(database, bot, a_message("имени у меня больше нет", telegram(1)))
+        await file(database, bot, a_message("оно теперь моё", telegram(2, username="shop")))
+        found = await database.read(lambda connection: find(connection, "@shop", language="ru"))
+        await database.transact(
+            partial(add, person=admin, written="@shop", region="RU", timezone="Europe/Moscow")
+        )
+        first = await file(database, bot, a_message("я тут ни при чём", telegram(1)))
+        second = await file(database, bot, a_message("куплю", telegram(2, username="shop")))
+    assert len(found) == 1
+    assert (first[0].state, second[0].state) == ("filed", "excluded")
 
 
 # --- what becomes of it ---------------------------------------------------------------------------
