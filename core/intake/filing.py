@@ -200,7 +200,7 @@ class _File:
                 )
             )
             was_born = lead is not None
-        elif lead is not None and lead.is_silent and not message.automatic and not message.opens:
+        if lead is not None and lead.is_silent and not message.automatic and not message.opens:
             language = language_of(message.sender.language, message.text)
             self.leads.speaks(
                 lead, _title(message, owner), FirstWords(lead.id, thread.id, message.sent_at, language)

@@ -68,7 +68,6 @@ class OpenLead:
     visit_id: int
     title: str
     is_new: bool = False
-    is_reopened: bool = False
 
     @property
     def is_silent(self) -> bool:
@@ -150,7 +149,7 @@ class Leads:
             and before.outcome == LeadOutcome.FAILURE
             and before.closed_at > self.tx.now - timedelta(days=self._rule.reopen_days)
         ):
-            return self._reopen(opening.contact_id, before)
+            return self._reopen(opening, before)
         lead = OpenLead(
             self.tx.new_id(), opening.contact_id, None, self.tx.now, None, 0, opening.title, is_new=True
         )
@@ -276,15 +275,21 @@ class Leads:
         tx.insert(journal.Journal, lines)
         tx.record(*entered)
 
-    def _reopen(self, contact_id: int, before: _Closed) -> OpenLead:
-        stages.reopen(self.tx, before.id, "customer")
+    def _reopen(self, opening: Opening, before: _Closed) -> OpenLead:
+        stages.reopen(
+            self.tx,
+            before.id,
+            "customer",
+            occurred_at=opening.occurred_at,
+            is_silent=opening.title == OPENED,
+        )
         row = self.tx.connection.execute(_LEAD.where(Lead.id == before.id)).one()
-        lead = OpenLead(*row, is_reopened=True)
+        lead = OpenLead(*row)
         # Whose it was may have left, or be away: it is offered anew, to them first.
         (lead.responsible_id,) = propose(self.tx, self._rule.distribution, [Proposal(before.responsible_id)])
         self.tx.update(Lead, [{"id": lead.id, "responsible_id": lead.responsible_id, "taken_at": None}])
         redraw_cards(self.tx, [lead.id])
-        del self._closed[contact_id]
+        del self._closed[opening.contact_id]
         self._remember(lead)
         return lead
 

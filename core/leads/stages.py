@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select, update
@@ -50,7 +51,10 @@ _CONVERSATIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One lead on its way to a stage. A failure stage wants a reason; `seen_visit` guards against old buttons."""
+    """One lead on its way to a stage. A failure stage wants a reason; `seen_visit` guards against old buttons.
+
+    `occurred_at` and `is_silent` are those of what the customer did, where that is what moves it.
+    """
 
     lead_id: int
     stage_id: int
@@ -58,6 +62,8 @@ class Move:
     reason_id: int | None = None
     comment: str | None = None
     seen_visit: int | None = None
+    occurred_at: datetime | None = None
+    is_silent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +123,24 @@ def enter_stages(tx: Transaction, moves: Sequence[Move]) -> None:
     _write(tx, changed)
 
 
-def reopen(tx: Transaction, lead_id: int, actor: str) -> None:
-    """A closed lead is open again, at the beginning of its pipeline. Raises Refusal when it is not closed."""
+def reopen(
+    tx: Transaction,
+    lead_id: int,
+    actor: str,
+    *,
+    occurred_at: datetime | None = None,
+    is_silent: bool = False,
+) -> None:
+    """A closed lead is open again, at the beginning of its pipeline. Raises Refusal when it is not closed.
+
+    Where a customer does it, `occurred_at` is when, and `is_silent` that they have said nothing yet.
+    """
     lead = hold_leads(tx, [lead_id])[lead_id]
     if lead.outcome == LeadOutcome.OPEN:
         raise Refusal("refused-lead-open", number=lead.number)
     stage = initial_stage(tx.connection, lead.pipeline_id)
-    _write(tx, [(lead, stage, Move(lead.id, stage.id, actor))])
+    move = Move(lead.id, stage.id, actor, occurred_at=occurred_at, is_silent=is_silent)
+    _write(tx, [(lead, stage, move)])
 
 
 def _write(tx: Transaction, changed: Sequence[tuple[Any, StageRef, Move]]) -> None:
@@ -188,7 +205,17 @@ def _write(tx: Transaction, changed: Sequence[tuple[Any, StageRef, Move]]) -> No
         # Where a colleague opens a lead again nobody has written, and nobody is to be told that we have it.
         is_quiet = lead.outcome != LeadOutcome.OPEN and move.actor != "customer"
         conversation_id = threads.get(lead.id)
-        tx.record(StageEntered(lead.id, visit["id"], stage.id, conversation_id, tx.now, is_quiet=is_quiet))
+        tx.record(
+            StageEntered(
+                lead.id,
+                visit["id"],
+                stage.id,
+                conversation_id,
+                move.occurred_at or tx.now,
+                is_quiet=is_quiet,
+                is_silent=move.is_silent,
+            )
+        )
 
 
 def _latest_conversations(tx: Transaction, lead_ids: Sequence[int]) -> dict[int, int]:

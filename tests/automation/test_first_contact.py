@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from functools import partial
+
+from sqlalchemy import update
 
 from channels.telegram.inbound import normalise
 from core.channel import Received
 from core.clock import ManualClock
 from core.conversations.model import Delivery, Message
-from core.database import Database
+from core.database import Database, Transaction
+from core.desk import work
 from core.leads.model import Lead
+from core.lines.model import KnownPerson, Line
 from core.staff.managers import Person
-from tests.builders import NOON, a_database, a_manager, a_message, an_account, file, telegram
+from tests.builders import NOON, a_database, a_manager, a_message, an_account, file, reason_id, telegram
 from tests.looking import all_sent, every, the
 
 
@@ -91,3 +96,28 @@ async def test_words_that_come_in_long_after_they_were_written_are_not_confirmed
         clock.advance(timedelta(hours=3))
         await file(database, bot, a_message("Сколько стоит?", telegram(777), at=NOON + timedelta(minutes=1)))
         assert len(await said(database)) == 1
+
+
+async def test_a_lead_given_up_for_its_silence_that_opens_again_is_about_the_words_that_open_it(
+    database_url: str, clock: ManualClock
+) -> None:
+    def reopening(tx: Transaction) -> None:
+        tx.connection.execute(update(Line).values(known_person=KnownPerson.REOPEN))
+
+    async with a_database(database_url, clock) as database:
+        bot, olga = await an_account(database), await a_manager(database)
+        await database.transact(reopening)
+        (opened,) = await file(database, bot, pressed_start())
+        give_up = partial(work.junk, lead_id=opened.lead_id, person=olga, reason_id=await reason_id(database))
+        await database.transact(give_up)
+        (again,) = await file(database, bot, pressed_start(9_002))  # says no more than the first time
+        assert len(await said(database)) == 1
+        await database.transact(give_up)
+        await all_sent(database)
+        clock.advance(timedelta(hours=3))
+        (old,) = await file(database, bot, a_message("Сколько стоит дом?", at=NOON))
+        lead = await the(database, Lead)
+        assert (lead["id"], lead["title"], lead["outcome"]) == (opened.lead_id, "Сколько стоит дом?", "open")
+        assert again.lead_id == old.lead_id == opened.lead_id
+        assert len(await said(database)) == 1  # it took three hours to come
+        assert await told(database, olga) == [("new-lead", False)]
