@@ -25,7 +25,7 @@ _FILES = ("photo", "video", "audio", "voice", "video_note", "document", "sticker
 _LABEL = re.compile(r"\[([^\[\]\n]{1,200})\]")
 _RUSSIAN = re.compile(r"[а-яё]", re.IGNORECASE)
 _DETAILS = re.compile(r"[:,] .{1,150}$")  # of a label, after the kind
-_START = re.compile(r"/start(@\w+)?( \S+)?", re.ASCII)
+_START = re.compile(r"/start(?:@\w+)?(?: (\S+))?", re.ASCII)
 _WHY_MISSING = {"too_large": "large", "too-large": "large", "not_found": "expired", "expired": "expired"}
 _STATUS = re.compile(r"(?<![\d.])[45]\.\d{1,3}\.\d{1,3}(?![\d.])")
 _BOUNCES = (  # the subject of a status, whether it is for good or not
@@ -116,8 +116,10 @@ def author(words: Words, said: Said, customer: str) -> str:
 
 
 def shown_text(words: Words, text: str) -> str:
-    """Strangers' words as they are shown. Opening a bot's chat is no word of theirs, and is named."""
-    return words("message-start") if _START.fullmatch(text) else plain(text)
+    """Strangers' words as they are shown. Opening a bot's chat is no word of theirs, and is named with its link."""
+    if (start := _START.fullmatch(text)) is None:
+        return plain(text)
+    return words("message-start-by", link=plain(start[1])) if start[1] else words("message-start")
 
 
 def bounce_reason(words: Words, report: str | None) -> str:

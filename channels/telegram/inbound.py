@@ -183,8 +183,6 @@ def _filed(
     text = content.text
     # https://core.telegram.org/bots/features#commands: every chat with a bot begins so, by a button.
     opens = bool(source) or (text == "/start" and not is_forwarded(event))
-    if source:
-        text = "/start"
     moment = event.get("edit_date") if is_edit else None
     number = as_integer(event.get("message_id"))
     reply_to = (

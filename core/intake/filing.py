@@ -200,11 +200,13 @@ class _File:
                 )
             )
             was_born = lead is not None
-        if lead is not None and lead.is_silent and not message.automatic and not message.opens:
-            language = language_of(message.sender.language, message.text)
-            self.leads.speaks(
-                lead, _title(message, owner), FirstWords(lead.id, thread.id, message.sent_at, language)
-            )
+        if lead is not None and lead.is_silent and not message.automatic:
+            lead.source = lead.source or message.source
+            if not message.opens:
+                language = language_of(message.sender.language, message.text)
+                self.leads.speaks(
+                    lead, _title(message, owner), FirstWords(lead.id, thread.id, message.sent_at, language)
+                )
         row = self._add_message(entry, message, thread, lead.id if lead else None, Direction.IN, "customer")
         if self.account.channel in ONE_WAY and message.sender.name != owner.name:
             row["author_name"] = message.sender.name or None  # known by an address, under another name

@@ -44,6 +44,7 @@ _LEAD = select(
     Lead.waiting_since,
     Lead.visit_id,
     Lead.title,
+    Lead.source,
 )
 _OPEN = _LEAD.where(among(Lead.contact_id, "contacts"), Lead.outcome == LeadOutcome.OPEN).order_by(Lead.id)
 _LATEST_CLOSED = (
@@ -67,6 +68,7 @@ class OpenLead:
     waiting_since: datetime | None
     visit_id: int
     title: str
+    source: str | None
     is_new: bool = False
 
     @property
@@ -151,7 +153,15 @@ class Leads:
         ):
             return self._reopen(opening, before)
         lead = OpenLead(
-            self.tx.new_id(), opening.contact_id, None, self.tx.now, None, 0, opening.title, is_new=True
+            self.tx.new_id(),
+            opening.contact_id,
+            None,
+            self.tx.now,
+            None,
+            0,
+            opening.title,
+            opening.source,
+            is_new=True,
         )
         self._births.append((lead, opening, before))
         self._remember(lead)
@@ -188,6 +198,7 @@ class Leads:
                     "active_at": lead.active_at,
                     "waiting_since": lead.waiting_since,
                     "title": lead.title,
+                    "source": lead.source,
                 }
                 for lead in self._touched.values()
                 if not lead.is_new
@@ -235,7 +246,7 @@ class Leads:
                     "responsible_id": manager_id,
                     "taken_at": None,
                     "title": lead.title,
-                    "source": opening.source,
+                    "source": lead.source,
                     "fields": dict(opening.fields) or None,
                     "created_at": tx.now,
                     "first_answer_at": None,

@@ -8,6 +8,8 @@ from functools import partial
 
 from sqlalchemy import update
 
+from bot.screens.conversation import shown_text
+from bot.texts import Texts
 from channels.telegram.inbound import normalise
 from core.channel import Received
 from core.clock import ManualClock
@@ -85,6 +87,28 @@ async def test_who_writes_before_we_have_seen_them_come_is_confirmed_and_not_gre
         assert len(texts) == 1
         assert "Мы получили" in texts[0]
         assert await told(database, olga) == [("new-lead", False)]
+
+
+async def test_every_link_somebody_comes_by_is_seen_and_the_first_one_is_the_source(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot = await an_account(database)
+        links = [pressed_start(9_001), pressed_start(9_002, "ad_spring"), pressed_start(9_003, "sku-42")]
+        for link in links:
+            await file(database, bot, link)
+        await file(database, bot, a_message("Сколько стоит?"), pressed_start(9_004, "sku-43"))
+        lead = await the(database, Lead)
+        said_by_her = await every(database, Message, Message.direction == "in")
+    assert (lead["source"], lead["title"]) == ("ad_spring", "Сколько стоит?")
+    words = Texts().words("ru", "Europe/Moscow", NOON)
+    assert [shown_text(words, message["text"]) for message in said_by_her] == [
+        "▶️ открывает чат с ботом",
+        "▶️ открывает чат с ботом по ссылке «ad_spring»",
+        "▶️ открывает чат с ботом по ссылке «sku-42»",
+        "Сколько стоит?",
+        "▶️ открывает чат с ботом по ссылке «sku-43»",
+    ]
 
 
 async def test_words_that_come_in_long_after_they_were_written_are_not_confirmed(

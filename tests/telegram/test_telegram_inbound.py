@@ -318,10 +318,11 @@ def test_another_bot_and_telegram_itself_are_machines() -> None:
 # --- where from ----------------------------------------------------------------------------------
 
 
-def test_a_start_link_names_the_source_and_leaves_a_readable_text() -> None:
+def test_a_start_link_names_the_source_and_stays_in_the_conversation() -> None:
     received = read(an_update(text="/start ad_spring-2026"))
     assert isinstance(received.understood, InboundMessage)
-    assert (received.understood.text, received.understood.source) == ("/start", "ad_spring-2026")
+    said, source = received.understood.text, received.understood.source
+    assert (said, source, received.understood.opens) == ("/start ad_spring-2026", "ad_spring-2026", True)
     assert not received.is_staff
     assert describe(an_update(text="/start ad_spring-2026"))["text"] == "/start ad_spring-2026"
 

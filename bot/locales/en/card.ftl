@@ -118,6 +118,7 @@ rule-broke-admin = The rule “{ $robot }” did nothing because the program fai
 message-in = { $name }, { $when }
 message-out = { $name }, { $when } { $state }
 message-start = ▶️ opens the chat with the bot
+message-start-by = ▶️ opens the chat with the bot by the link “{ $link }”
 message-answers = ↩ in reply to: “{ $text }”
 message-edited = edited
 author-customer = Customer

@@ -120,6 +120,7 @@ rule-broke-admin = Правило «{ $robot }» не сработало из-з
 message-in = { $name }, { $when }
 message-out = { $name }, { $when } { $state }
 message-start = ▶️ открывает чат с ботом
+message-start-by = ▶️ открывает чат с ботом по ссылке «{ $link }»
 message-answers = ↩ в ответ на: «{ $text }»
 message-edited = изменено
 author-customer = Клиент
