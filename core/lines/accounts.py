@@ -90,7 +90,8 @@ def account_by_id(connection: Connection, account_id: int) -> AccountRef:
     row = connection.execute(
         select(Account.id, Account.line_id, Account.channel, Account.scope).where(Account.id == account_id)
     ).one()
-    return AccountRef(*row)
+    of_managers = select(Account.id).where(Account.channel == "staff", IN_USE).limit(1)
+    return AccountRef(*row, serves_staff=connection.execute(of_managers).first() is None)
 
 
 def line_id(connection: Connection, name: str) -> int | None:

@@ -26,9 +26,20 @@ from core.intake.edge import Intake
 from core.intake.model import Ledger, LedgerRaw
 from core.leads.model import Lead
 from core.lines.accounts import AccountRef, read_cursor
+from core.staff.model import StaffUpdate
 from openlines.refiling import refile
 from openlines.settings import Settings
-from tests.builders import NOON, a_database, a_message, an_account, an_admin, an_update, file, telegram
+from tests.builders import (
+    NOON,
+    a_database,
+    a_manager,
+    a_message,
+    an_account,
+    an_admin,
+    an_update,
+    file,
+    telegram,
+)
 from tests.looking import book, counted, every, the
 from tests.servers.postgres import PostgresServer
 
@@ -112,6 +123,21 @@ async def test_what_was_parked_is_filed_when_it_is_taken_again_and_the_book_stay
     assert (found.leads, found.said) == (1, 0)  # two days old: it is not confirmed
     assert (balance.received, balance.filed, balance.parked, balance.is_even) == (2, 1, 1, True)
     assert known[0].state == "duplicate"
+
+
+async def test_a_manager_who_tries_out_the_line_beside_a_bot_of_the_managers_is_a_customer_later_too(
+    database_url: str, clock: ManualClock, tmp_path: Path, settings: Settings
+) -> None:
+    store = FileStore(tmp_path / "files")
+    async with a_database(database_url, clock) as database:
+        bot, olga = await an_account(database), await a_manager(database)
+        await an_account(database, "staff", "2000")
+        update = poisoned(an_update(1, "Проверка связи", user=olga.telegram_id))
+        (entry,) = await Intake(database, store).take(replace(bot, serves_staff=False), [update])
+        filed = await refile(database, store, settings, entry.ledger_id)
+        waiting = await every(database, StaffUpdate)
+    assert filed is not None
+    assert (filed.state, waiting) == ("filed", [])  # nobody takes what waits in this bot for managers
 
 
 async def test_two_who_take_the_same_entry_again_at_once_file_it_once(
