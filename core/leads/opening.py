@@ -274,7 +274,8 @@ class Leads:
                     opening.conversation_id,
                     opening.occurred_at,
                     is_new=True,
-                    is_quiet=opening.set_apart_by is not None,
+                    # Whom the owner has answered from a telephone before we heard needs no word that we will.
+                    is_quiet=opening.set_apart_by is not None or lead.id in self._answered,
                     by=opening.set_apart_by,
                     language=opening.language,
                     is_silent=lead.is_silent,

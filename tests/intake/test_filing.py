@@ -309,6 +309,22 @@ async def test_the_owners_own_messages_are_answers_and_never_leads(
     assert (found.leads, found.messages) == (1, 1)
 
 
+async def test_whom_the_owner_has_answered_before_we_heard_is_not_told_that_somebody_will(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot, _ = await an_account(database), await a_manager(database)
+        asked = a_message("Сколько стоит?")
+        answer = changed(a_message("Сто рублей"), "out", kind=Kind.OUTGOING, author="Владелец")
+        greeting = changed(a_message("Скоро отвечу", telegram(5)), "hi", kind=Kind.OUTGOING, automatic=True)
+        await file(database, bot, asked, answer, a_message("Сколько стоит?", telegram(5)), greeting)
+        said = await every(database, Message, Message.author.startswith("robot"))
+        found = await counted(database)
+        whose = {row["id"]: row["thread"] for row in await every(database, Conversation)}
+    assert (found.leads, found.notices) == (2, 2)
+    assert [whose[row["conversation_id"]] for row in said] == ["5"]
+
+
 async def test_who_blocks_and_unblocks_us_is_known_for_it(database_url: str, clock: ManualClock) -> None:
     async with a_database(database_url, clock) as database:
         bot = await an_account(database)
