@@ -21,7 +21,7 @@ from core.staff.updates import album_parts
 
 log = structlog.get_logger("bot")
 
-LARGEST = 20_000_000  # bytes a bot may fetch: https://core.telegram.org/bots/api#getfile
+LARGEST = 20 * 1024 * 1024  # bytes a bot may fetch: https://core.telegram.org/bots/api#getfile
 _SETTLED = timedelta(seconds=1)  # when no further part has come for so long, an album is complete
 _LOOKS = 5
 _NAMES = {  # of what has none

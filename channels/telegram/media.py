@@ -8,7 +8,8 @@ from channels.telegram.cleaning import MAX_TEXT, as_integer, as_list, as_object,
 from channels.telegram.labels import Found, Reader, Say, after
 from core.channel import InboundFile
 
-MAX_DOWNLOAD = 20_000_000  # bytes a bot may fetch: https://core.telegram.org/bots/api#getfile
+# Bytes a bot may fetch: the "20 MB" of https://core.telegram.org/bots/api#getfile, as its server counts them.
+MAX_DOWNLOAD = 20 * 1024 * 1024
 
 
 def _file(kind: str, value: object, media_type: str | None = None) -> tuple[InboundFile, ...]:

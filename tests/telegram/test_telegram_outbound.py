@@ -425,8 +425,9 @@ class Sink:
         return Fetched(hashlib.sha256(self.data).hexdigest(), len(self.data))
 
 
-async def test_a_file_is_fetched_into_the_store(line: Line) -> None:
-    data = bytes(range(256)) * 4000
+@pytest.mark.parametrize("size", [1_024_000, 20 * 1024 * 1024])  # Telegram's 20 MB are these
+async def test_a_file_is_fetched_into_the_store(line: Line, size: int) -> None:
+    data = bytes(range(256)) * (size // 256)
     message = await line.anna.sends_document(line.bot, data, "смета.pdf")
     sink = Sink()
     fetched = await line.channel.fetch(message.files[0].file.id_for(line.bot.id), sink)
