@@ -28,7 +28,12 @@ _CONVERSATION = select(
 _BY_THREAD = _CONVERSATION.where(among(Conversation.thread, "keys"))
 _BY_ID = _CONVERSATION.where(among(Conversation.id, "keys"))
 _MESSAGES = select(
-    Message.id, Message.conversation_id, Message.external_id, Message.text, Message.lead_id
+    Message.id,
+    Message.conversation_id,
+    Message.external_id,
+    Message.text,
+    Message.lead_id,
+    Message.edited_at,
 ).where(among(Message.conversation_id, "conversations"), among(Message.external_id, "ids"))
 
 

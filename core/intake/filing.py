@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -247,6 +248,9 @@ class _File:
             self._message(entry, message, thread)
             return
         entry.message_id, entry.lead_id = known.id, known.lead_id
+        if known.edited_at is not None and known.edited_at > message.sent_at:
+            entry.state, entry.reason = LedgerState.IGNORED, "edited again since"
+            return
         fresh = self._fresh_files(known.id, message.files) if message.files else ()
         if known.text == message.text and not fresh:
             entry.state, entry.reason = LedgerState.IGNORED, "edited without a change of text"
@@ -262,7 +266,9 @@ class _File:
             )
         self._attach(known.id, fresh)
         self.edits[known.id] = {"id": known.id, "text": message.text, "edited_at": message.sent_at}
-        self.threads.remember(thread, message.message_id, _Known(known.id, known.lead_id, message.text))
+        self.threads.remember(
+            thread, message.message_id, _Known(known.id, known.lead_id, message.text, message.sent_at)
+        )
         self.tx.record(MessageEdited(thread.id, known.lead_id, known.id))
 
     def _outgoing(self, entry: Entry, message: InboundMessage, thread: Thread | None) -> None:
@@ -286,6 +292,9 @@ class _File:
             entry.state, entry.reason = LedgerState.IGNORED, f"{message.kind} by somebody who never wrote"
             return
         closed = message.kind is Kind.BLOCKED
+        if closed and thread.last_in_at is not None and thread.last_in_at > message.sent_at:
+            entry.state, entry.reason = LedgerState.IGNORED, "has written to us since"
+            return
         thread.closed_at = message.sent_at if closed else None
         thread.closed_why = "blocked" if closed else None
         thread.is_touched = True
@@ -422,6 +431,7 @@ class _Known:
     id: int
     lead_id: int | None
     text: str
+    edited_at: datetime | None = None
 
 
 def _title(message: InboundMessage, owner: Individual) -> str:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -283,6 +283,31 @@ async def test_an_edit_in_the_page_of_its_message_and_one_of_a_message_we_never_
         texts = [row["text"] for row in await every(database, Message, Message.direction == "in")]
     assert [one.state for one in filed] == ["filed"] * 3
     assert texts == ["исправленное", "давнее, исправлено"]
+
+
+async def test_what_comes_late_undoes_nothing_that_was_done_since(
+    database_url: str, clock: ManualClock
+) -> None:
+    def later(seconds: int) -> datetime:
+        return NOON + timedelta(seconds=seconds)
+
+    async with a_database(database_url, clock) as database:
+        bot = await an_account(database)
+        message = a_message("первое", message_id="1")
+        await file(database, bot, message)
+        edits = [
+            changed(message, f"edit-{n}", kind=Kind.EDIT, text=f"правка {n}", sent_at=later(n))
+            for n in range(1, 5)
+        ]
+        await file(database, bot, edits[2])
+        late = await file(database, bot, edits[0], edits[3], edits[1])
+        await file(database, bot, a_message("и ещё", at=later(60)))
+        blocked = await file(database, bot, a_message("", kind=Kind.BLOCKED, at=later(30)))
+        texts = [row["text"] for row in await every(database, Message, Message.direction == "in")]
+        conversation = await the(database, Conversation)
+    assert [one.state for one in (*late, *blocked)] == ["ignored", "filed", "ignored", "ignored"]
+    assert texts == ["правка 4", "и ещё"]
+    assert conversation["closed_why"] is None
 
 
 async def test_the_owners_own_messages_are_answers_and_never_leads(
