@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, func, select, update
 
 from core import journal, search
 from core.channel import Address as Known
@@ -21,7 +21,22 @@ from core.database import Transaction, among
 
 SHARED_BY = 3  # what more contacts than this hold (info@, a family's phone) says nothing about who writes
 EVERYWHERE = frozenset(("phone", "email"))  # kinds that several people may share; all others are one person's
-_HOLDERS = select(Address.contact_id).where(among(Address.key, "keys"))
+MOST_TYPED = 50  # addresses of one person; with more, a site sends everybody's or a robot tries them out
+A_CROWD = 32  # more holders than addresses asked for: among those is one that everybody gives
+_HOLDERS = select(Address.contact_id).where(among(Address.key, "keys")).limit(bindparam("most"))
+# Of each address as many holders as tell that it is shared; those merged away are not counted among them.
+_RANKED = (
+    select(
+        Address.contact_id,
+        func.row_number()
+        .over(partition_by=(Address.key, Contact.merged_to.is_(None)), order_by=Address.contact_id)
+        .label("place"),
+    )
+    .join(Contact, Contact.id == Address.contact_id)
+    .where(among(Address.key, "keys"))
+    .subquery()
+)
+_FIRST_HOLDERS = select(_RANKED.c.contact_id).where(_RANKED.c.place <= SHARED_BY + 1)
 _KNOWN = select(Contact.id, Contact.number, Contact.name, Contact.language, Contact.is_client).where(
     among(Contact.id, "ids")
 )
@@ -90,7 +105,11 @@ class People:
     def load(self, keys: Collection[str], contact_ids: Collection[int] = ()) -> None:
         """Read and lock the contacts behind these keys and ids, following merges, with all their addresses."""
         tx = self._tx
-        found = {row[0] for row in tx.ask(_HOLDERS, keys=keys)} | set(contact_ids)
+        most = len(keys) + A_CROWD
+        held = tx.ask(_HOLDERS, keys=keys, most=most + 1)
+        if len(held) > most:  # thousands gave "no@no.ru": they are not all to be locked and read
+            held = tx.ask(_FIRST_HOLDERS, keys=keys)
+        found = {row[0] for row in held} | set(contact_ids)
         if not found:
             return
         survivors = lock_contacts(tx, found)
@@ -218,6 +237,8 @@ class People:
                 others.update(other.id for other in self._holders(key) if not other.is_new)
                 # A messenger's address that already is somebody else's stays theirs.
                 if address.kind not in EVERYWHERE and self._by_key.get(key):
+                    continue
+                if address.kind in EVERYWHERE and len(person.keys) >= MOST_TYPED:
                     continue
                 person.keys.add(key)
                 self._by_key[key].append(person)

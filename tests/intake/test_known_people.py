@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 
 from core.clock import ManualClock
 from core.contacts.model import Address, Contact
+from core.contacts.people import A_CROWD, MOST_TYPED, SHARED_BY, People
 from core.conversations.model import Conversation, Delivery, Message
 from core.database import Database, Transaction
 from core.desk.exclusions import add
@@ -104,6 +105,36 @@ async def test_everybodys_mailbox_and_a_familys_phone_say_nothing_about_who_writ
     assert (found.contacts, found.leads) == (5, 5)
     # The first few may be one, and a person is asked; a fifth is not worth asking about.
     assert [row["contact_id"] for row in suggested] == [row["id"] for row in people[1:4]]
+
+
+async def test_an_address_that_everybody_gives_costs_no_more_the_more_people_gave_it(
+    database_url: str, clock: ManualClock
+) -> None:
+    none, number = email("no@example.org"), phone()
+    async with a_database(database_url, clock) as database:
+        form = await an_account(database, "form", "main")
+        people = [phone(f"+7916765{n:04}") for n in range(A_CROWD + 2)]
+        # Known by the telephone already, they give this too.
+        await file(database, form, *(a_message("я", one) for one in people))
+        await file(
+            database, form, *(a_message("снова я", none, one, thread=f"{one.value} 2") for one in people)
+        )
+        held = await every(database, Address, Address.key == none.key)
+
+        def loaded(tx: Transaction) -> set[int]:
+            found = People(tx)
+            found.load({none.key})
+            return found.known_ids
+
+        read = await database.transact(loaded)
+        # And one telephone under which a site, or a robot, gives ever others.
+        posts = [a_message("?", number, email(f"{n}@example.org"), thread="t") for n in range(MOST_TYPED + 5)]
+        filed = await file(database, form, *posts)
+        caller = await the(database, Address, Address.key == number.key)
+        theirs = await every(database, Address, Address.contact_id == caller["contact_id"])
+    assert (len(held), len(read)) == (len(people), SHARED_BY + 1)
+    assert len({one.lead_id for one in filed}) == 1
+    assert len(theirs) == MOST_TYPED
 
 
 async def test_equal_numbers_of_two_networks_or_two_bots_are_two_people(
