@@ -25,6 +25,7 @@ from core.conversations.outcomes import (
     hold_answered,
     note_begins_anew,
     note_failed,
+    note_not_shown,
     note_refused,
     note_sent,
     note_uncertain,
@@ -42,6 +43,9 @@ LEASE = timedelta(minutes=2)  # a worker that lives renews it
 STALE = timedelta(hours=1)  # what an outage has kept so long is confirmed no more
 GIVE_UP = timedelta(days=3)  # after this long of "not yet" a person should know
 NOTICE_ATTEMPTS = 12  # of a notice nobody knows to have come: over an hour
+WITH_FILES = (
+    2  # of them bring its files: an upload that is never answered keeps all that comes behind it waiting
+)
 LONGEST_WAIT = timedelta(hours=1)
 AHEAD = timedelta(minutes=1)  # due so late without having been tried: the clock was wrong
 FINAL = (DeliveryState.SENT, DeliveryState.REFUSED, DeliveryState.UNCERTAIN, DeliveryState.CANCELLED)
@@ -252,11 +256,15 @@ def _became(tx: Transaction, claimed: Claimed, outcome: Outcome, unwanted: str |
             return {"state": DeliveryState.WAITING, "settled_at": None}
         case Moved(thread):
             return _refused(tx, claimed, Cause.NOT_FOUND, f"moved to {thread}, which is somebody else's", ())
+        case Uncertain(reason) if _has_files(claimed) and claimed.attempts >= WITH_FILES:
+            return _without_files(tx, claimed, "unanswered", reason, outcome.delivered)
         case Uncertain(reason) if claimed.notice is not None and claimed.attempts < NOTICE_ATTEMPTS:
             # A manager may see the same card twice; a lead that nobody was shown would be worse.
             return _waiting_again(tx, claimed, Postponed(reason, delivered=outcome.delivered), None)
         case Uncertain(reason):
             note_uncertain(tx, claimed)
+            if claimed.manager_id is not None:
+                note_not_shown(tx, claimed, claimed.manager_id, "unanswered", reason)
             arrived = _arrived(claimed, outcome.delivered)
             return {"state": DeliveryState.UNCERTAIN, "error": reason[:500], **arrived}
 
@@ -264,22 +272,32 @@ def _became(tx: Transaction, claimed: Claimed, outcome: Outcome, unwanted: str |
 def _refused(
     tx: Transaction, claimed: Claimed, cause: str, reason: str, delivered: Sequence[str]
 ) -> dict[str, Any]:
-    if claimed.notice is not None and claimed.message.files and cause not in GONE:
-        # Better a lead without its picture than a lead that nobody was shown. Without files there is no second time.
-        note_without_files(tx, claimed, delivered)
-        log.warning(
-            "a notice goes without its files",
-            delivery_id=claimed.id,
-            lead_id=claimed.lead_id,
-            manager_id=claimed.manager_id,
-            cause=cause,
-        )
-        # In other words it has other parts: none of them has arrived yet.
-        again = {"state": DeliveryState.WAITING, "settled_at": None, "external_ids": None}
-        return again | {"error": reason[:500]}
+    if _has_files(claimed) and cause not in GONE:
+        return _without_files(tx, claimed, cause, reason, delivered)
     note_refused(tx, claimed, cause, reason)
     arrived = _arrived(claimed, delivered)
     return {"state": DeliveryState.REFUSED, "cause": cause, "error": reason[:500], **arrived}
+
+
+def _has_files(claimed: Claimed) -> bool:
+    return claimed.notice is not None and bool(claimed.message.files)
+
+
+def _without_files(
+    tx: Transaction, claimed: Claimed, cause: str, reason: str, delivered: Sequence[str]
+) -> dict[str, Any]:
+    # Better a lead without its picture than a lead that nobody was shown. Without files there is no second time.
+    note_without_files(tx, claimed, delivered)
+    log.warning(
+        "a notice goes without its files",
+        delivery_id=claimed.id,
+        lead_id=claimed.lead_id,
+        manager_id=claimed.manager_id,
+        cause=cause,
+    )
+    # In other words it has other parts: none of them has arrived yet.
+    again = {"state": DeliveryState.WAITING, "settled_at": None, "external_ids": None}
+    return again | {"error": reason[:500]}
 
 
 def cancel_on_answer(

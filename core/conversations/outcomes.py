@@ -142,8 +142,8 @@ def note_refused(tx: Transaction, claimed: Claimed, cause: str, reason: str) -> 
     if claimed.manager_id is not None:
         if cause in GONE:
             _manager_gone(tx, claimed, claimed.manager_id)
-        elif claimed.notice != "redraw":  # whose card was deleted, or is too old, has nothing to miss
-            _not_shown(tx, claimed, claimed.manager_id, cause, reason)
+        else:
+            note_not_shown(tx, claimed, claimed.manager_id, cause, reason)
         return
     note_failed(tx, claimed)
     if cause in GONE:
@@ -155,6 +155,32 @@ def note_refused(tx: Transaction, claimed: Claimed, cause: str, reason: str) -> 
         if claimed.contact_id is not None:
             tx.record(ContactClosed(claimed.contact_id, cause))
     tell_of(tx, claimed, "delivery-failed", cause=cause, reason=reason[:300])
+
+
+def note_not_shown(tx: Transaction, claimed: Claimed, manager_id: int, cause: str, reason: str) -> None:
+    """The network takes a notice in no form, or never says that it has. One that tells of this begets none itself."""
+    if claimed.notice == "redraw":
+        return  # whose card was deleted, or is too old, has nothing to miss
+    log.error(
+        "a notice has not been shown",
+        delivery_id=claimed.id,
+        kind=claimed.notice,
+        lead_id=claimed.lead_id,
+        manager_id=manager_id,
+        cause=cause,
+        why=reason[:300],
+    )
+    # An outage of days is told by itself, and not once more for each notice it has kept.
+    if claimed.lead_id is None or claimed.notice == "not-shown" or cause == GAVE_UP:
+        return
+    notify_admins(
+        tx,
+        "not-shown",
+        lead_id=claimed.lead_id,
+        topic=f"not-shown:{claimed.lead_id}",
+        manager_id=manager_id,
+        reason=reason[:300],
+    )
 
 
 def note_without_files(tx: Transaction, claimed: Claimed, delivered: Sequence[str]) -> None:
@@ -237,30 +263,6 @@ def _answer(claimed: Undelivered) -> tuple[tuple[int, int, int], ...]:
     if claimed.is_automatic or conversation is None or lead is None or message is None:
         return ()
     return ((conversation, lead, message),)
-
-
-def _not_shown(tx: Transaction, claimed: Claimed, manager_id: int, cause: str, reason: str) -> None:
-    """The network takes a notice in no form. A notice that tells of this begets none when it is refused itself."""
-    log.error(
-        "a notice is refused for good",
-        delivery_id=claimed.id,
-        kind=claimed.notice,
-        lead_id=claimed.lead_id,
-        manager_id=manager_id,
-        cause=cause,
-        why=reason[:300],
-    )
-    # An outage of days is told by itself, and not once more for each notice it has kept.
-    if claimed.lead_id is None or claimed.notice == "not-shown" or cause == GAVE_UP:
-        return
-    notify_admins(
-        tx,
-        "not-shown",
-        lead_id=claimed.lead_id,
-        topic=f"not-shown:{claimed.lead_id}",
-        manager_id=manager_id,
-        reason=reason[:300],
-    )
 
 
 def _manager_gone(tx: Transaction, claimed: Claimed, manager_id: int) -> None:

@@ -51,6 +51,14 @@ async def test_a_card_of_which_nobody_knows_whether_it_came_is_shown_again(
         last = [one for one in await claimed(database, account.id, clock) if one.manager_id]
         await settled(database, last, Uncertain("500"))
         assert DeliveryState.UNCERTAIN in await states(database, notices=True)
+        told: list[str] = []
+        while notices := await claimed(database, account.id, clock):
+            await settled(database, notices, Sent((f"{len(told) + 1}",)))
+            told += [one.message.screen.text for one in notices]
+            clock.advance(timedelta(seconds=2))
+        assert told[-1].startswith(
+            "⚠️ Telegram не принял уведомление о лиде № 1"
+        )  # somebody must see the lead
 
 
 async def test_a_customer_is_never_written_to_again_on_a_guess(database_url: str, clock: ManualClock) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from bot.notices import Notices
 from bot.texts import Texts
-from core.channel import Cause, Fetched, InboundFile, Postponed, Refused
+from core.channel import Cause, Fetched, InboundFile, Postponed, Refused, Uncertain
 from core.clock import ManualClock
 from core.conversations import deliveries, files
 from core.conversations.model import Delivery
@@ -21,7 +21,7 @@ from core.database import Database
 from core.lines.accounts import AccountRef
 from core.staff.managers import Person, set_available
 from core.worker import Worker
-from tests.builders import a_database, a_manager, a_message, an_account, an_admin, file
+from tests.builders import a_database, a_manager, a_message, an_account, an_admin, file, telegram
 from tests.looking import every, the
 from tests.posting import Network, at_work, pass_time
 
@@ -82,6 +82,26 @@ async def test_all_of_a_card_comes_also_where_some_of_its_files_had_come_and_a_r
         about = await database.read(lambda connection: look_up(connection, bot.id, olga.telegram_id, 502))
         assert about is not None
         assert (about.lead_id, about.screen) == (filed.lead_id, None)
+
+
+async def test_a_card_whose_upload_never_gets_an_answer_comes_without_files_and_holds_up_nothing_for_long(
+    database_url: str, clock: ManualClock, tmp_path: Path
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot, olga = await an_account(database), await a_manager(database)
+        async with working(database, bot, clock, tmp_path) as (network, worker):
+            late = Uncertain("TimeoutError", delivered=("501",))
+            network.answers[to(olga)] = [late, Uncertain("TimeoutError")]
+            await file(database, bot, a_message("Смотрите", files=PHOTOS))
+            await file(database, bot, a_message("А я другой", telegram(778)))
+            await pass_time(clock, timedelta(seconds=30), worker)
+            told = [message for message in network.sent if message.thread == to(olga)]
+        assert [one.files for one in told] == [(), ()]
+        assert "Файлы здесь показать не получилось" in told[0].screen.text
+        assert "А я другой" in told[1].screen.text
+        about = await database.read(lambda connection: look_up(connection, bot.id, olga.telegram_id, 501))
+        assert about is not None
+        assert await of_kind(database, "new-lead") == [(olga.id, "sent")] * 2
 
 
 async def test_what_is_refused_without_files_as_well_is_told_to_the_admins_once(
