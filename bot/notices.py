@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import structlog
 
 from bot.callbacks import Action, data
-from bot.rich import LONGEST, Rich, line_of, plain, shortened
+from bot.rich import Rich, line_of, plain, shortened
 from bot.screens.cards import card_screen, channel_name, contact_name, files_button, recognised
 from bot.screens.conversation import bounce_reason, conversation, file_line, label_of
 from bot.screens.lists import list_data, lists_row
-from bot.screens.relay import recognition_in, relay_buttons, relayed
+from bot.screens.relay import RELAYED, recognition_in, relay_buttons, relayed
 from bot.screens.staff import account_name
 from bot.screens.unanswerable import call_instead, instead
 from bot.texts import Texts, Words
@@ -154,8 +154,8 @@ class Notices:
         files, missed = self._files(notice, new, words)
         if missed:
             rich.line(missed, Markup.ITALIC)
-        name, budget = contact_name(words, shown), LONGEST - rich.units - 2
-        rich.line().extend(conversation(words, new, name, budget, card=shown, earlier=earlier, is_named=True))
+        name, budget = contact_name(words, shown), RELAYED - rich.units - 2
+        rich.line().extend(conversation(words, new, name, budget, card=shown, earlier=earlier, is_news=True))
         buttons = relay_buttons(words, shown, reader, new, last.conversation_id, last.id)
         if missed:
             buttons = (*buttons, (files_button(words, shown),))
@@ -261,7 +261,7 @@ class Notices:
         before = messages.versions(connection, said.id)
         if before:
             rich.line(words("notice-edited-before", text=line_of(before[-1][1], 300)), Markup.ITALIC)
-        name, budget = contact_name(words, shown), LONGEST - rich.units - 2
+        name, budget = contact_name(words, shown), RELAYED - rich.units - 2
         rich.line().extend(conversation(words, [said], name, budget, card=shown))
         buttons = (
             Button(words("button-reply"), data(Action.REPLY, shown.id, said.conversation_id, said.id)),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot.callbacks import Action, data
-from bot.rich import LONGEST, Rich, line_of, plain
+from bot.rich import LONGEST, Rich, line_of, plain, units
 from bot.screens.automation import NEXT, automation
 from bot.screens.conversation import conversation
 from bot.screens.fields import extensions, lead_fields
@@ -33,7 +33,8 @@ _UNANSWERABLE = {
     "no-mailbox": "no-mailbox",
     "no-conversation": "no-way",
 }
-LETTERS = 2  # that can be opened whole below a card or a notice
+WHOLE = 2  # messages that can be opened whole below a card or a notice
+_LONG = 1000  # UTF-16 units of one; a card may have no room for more
 _WAITS = timedelta(minutes=1)  # before it is worth a line how long somebody has waited
 _HEAD = 2200  # UTF-16 units the facts above the conversation may take, however much a form has sent
 
@@ -91,17 +92,17 @@ def capitalised(name: str) -> str:
     return name[:1].upper() + name[1:]
 
 
-def whole_letter_buttons(words: Words, said: Sequence[Said]) -> tuple[Button, ...]:
-    """A button for each of the latest letters of which only the new part is shown."""
-    letters = [one for one in said if one.has_more][-LETTERS:]
-    if len(letters) == 1:
-        return (Button(words("button-whole-letter"), data(Action.WHOLE_LETTER, letters[0].id)),)
-    return tuple(
-        Button(
-            words("button-whole-letter-of", when=words.when(one.sent_at)), data(Action.WHOLE_LETTER, one.id)
-        )
-        for one in letters
-    )
+def whole_buttons(words: Words, said: Sequence[Said], room: int) -> tuple[Button, ...]:
+    """A button for each of the latest messages that may be cut: a letter to its new part, others to `room` units."""
+    cut = [one for one in said if one.has_more or (one.direction == "in" and units(one.text) > room)]
+    buttons = []
+    for one in cut[-WHOLE:]:
+        what = "letter" if one.channel == "email" else "message"
+        text = words(f"button-whole-{what}")
+        if len(cut) > 1:
+            text = words(f"button-whole-{what}-of", when=words.when(one.sent_at))
+        buttons.append(Button(text, data(Action.WHOLE_LETTER, one.id)))
+    return tuple(buttons)
 
 
 def files_button(words: Words, card: Card) -> Button:
@@ -295,7 +296,7 @@ def _buttons(words: Words, card: Card, reader: Person) -> list[tuple[Button, ...
         third.append(Button(words("button-exclude"), data(Action.EXCLUDE_PERSON, lead)))
     if reader.is_admin and card.can_undo_exclusion:
         undo = (Button(words("button-undo-exclusion"), data(Action.UNDO_EXCLUDE, lead)),)
-    letters = whole_letter_buttons(words, card.messages)
+    letters = whole_buttons(words, card.messages, _LONG)
     return [
         *_in_rows(first),
         letters,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -46,31 +47,37 @@ def conversation(
     *,
     card: Card,
     earlier: int = 0,
-    is_named: bool = False,
+    is_news: bool = False,
 ) -> Rich:
     """The newest of these messages of a lead that fit into `budget` UTF-16 units, oldest of them first.
 
-    The newest is shown whole as far as it fits, others up to `ONE` units. What was left
+    What was said in the latest go is shown whole as far as it fits, others up to `ONE` units. What was left
     out is counted, with the `earlier` ones that came before these.
-    `is_named`: the customer stands above it already, so their words of this moment need no heading.
+    `is_news`: they are all shown whole, and the customer stands above them already, so that their words of this
+    moment need no heading.
     """
-    turns = _turns(said)
     blocks: list[Rich] = []
+    missing = len(said) + earlier
     left = budget - 60  # room for the line that counts what was left out
-    for turn in reversed(turns):
-        block = _block(words, card, turn, customer, min(left, ONE) if blocks else left, is_named=is_named)
+    for turn in reversed(_turns(said)):
+        room = left if is_news or not blocks else min(left, ONE)
+        newest = turn[-IN_A_TURN:]
+        while sum(len(one.text) for one in newest) > room and newest[1:]:  # drawing them takes longer
+            newest = newest[1:]
+        while (block := _block(words, card, newest, customer, is_news=is_news)).units > room and newest[1:]:
+            newest = newest[1:]
+        if block.units > room and not (is_news and blocks):
+            block = _block(words, card, newest, customer, room, is_news=is_news)
         if block.units > left:
             if blocks:
                 break
             block.cut(left)
         blocks.append(block)
+        missing -= len(newest)
         left -= block.units + 1
     rich = Rich()
-    begins = len(turns) - len(blocks)
-    missing = sum(len(turn) for turn in turns[:begins])
-    missing += sum(max(len(turn) - IN_A_TURN, 0) for turn in turns[begins:])
-    if missing + earlier:
-        rich.add(words("card-older", count=missing + earlier), Markup.ITALIC)
+    if missing:
+        rich.add(words("card-older", count=missing), Markup.ITALIC)
     for block in reversed(blocks):
         rich.line().extend(block) if rich.units else rich.extend(block)
     return rich
@@ -164,11 +171,11 @@ def _frame(said: Said) -> tuple[object, ...]:
 
 
 def _block(
-    words: Words, card: Card, turn: Sequence[Said], customer: str, limit: int, *, is_named: bool
+    words: Words, card: Card, turn: Sequence[Said], customer: str, limit: int = sys.maxsize, *, is_news: bool
 ) -> Rich:
     first, rich = turn[0], Rich()
     heading = _heading(words, turn, customer)
-    if not is_named or heading != words("message-in", name=customer, when=words("when-now")):
+    if not is_news or heading != words("message-in", name=customer, when=words("when-now")):
         rich.add(heading, Markup.BOLD)
     if first.direction == "out" and first.is_automatic:
         limit = min(limit, rich.units + 1 + AUTOMATIC)
@@ -180,9 +187,9 @@ def _block(
     if first.dispatch and first.dispatch.cause == "bounced":
         rich.line(words("letter-bounced", why=bounce_reason(words, first.dispatch.error)))
     texts: list[str] = []
-    told = {one.id: _fields(card, one) for one in turn[-IN_A_TURN:]}
+    told = {one.id: _fields(card, one) for one in turn}
     limit -= sum(fields.units + 1 for fields in told.values())  # however long the words are, they have room
-    for one in turn[-IN_A_TURN:]:
+    for one in turn:
         if one.answers:
             _quote(rich, texts, limit)
             rich.line(words("message-answers", text=line_of(shown_text(words, one.answers), ANSWERED)))

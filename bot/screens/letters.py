@@ -75,8 +75,10 @@ def whole_letter_screens(words: Words, letter: WholeLetter) -> list[Screen] | No
 def whole_letter_file(words: Words, letter: WholeLetter) -> tuple[str, bytes]:
     """The whole letter as a file: its name and content, with the mark that tells every program it is UTF-8."""
     text = f"{_head(words, letter).screen().text}\n\n{letter.text}\n"
-    name = f"letter-{letter.number}.txt" if letter.number else "letter.txt"
-    return name, text.encode("utf-8-sig", "replace")
+    name = "letter" if letter.channel == "email" else "message"
+    return f"{name}-{letter.number}.txt" if letter.number else f"{name}.txt", text.encode(
+        "utf-8-sig", "replace"
+    )
 
 
 def whole_letter_caption(words: Words, letter: WholeLetter) -> Screen:
@@ -85,9 +87,12 @@ def whole_letter_caption(words: Words, letter: WholeLetter) -> Screen:
 
 
 def _head(words: Words, letter: WholeLetter) -> Rich:
-    rich = Rich().add(f"✉️ {line_of(letter.subject, 200) or words('letter-no-subject')}", Markup.BOLD)
     name = line_of(letter.author or letter.contact, 120) or words("card-nameless")
-    return rich.line(f"{name}, {words.when(letter.sent_at)}")
+    who = f"{name}, {words.when(letter.sent_at)}"
+    if letter.channel != "email":
+        return Rich().add(f"💬 {who}", Markup.BOLD)
+    subject = line_of(letter.subject, 200) or words("letter-no-subject")
+    return Rich().add(f"✉️ {subject}", Markup.BOLD).line(who)
 
 
 def _pieces(text: str, first: int) -> list[str]:

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.callbacks import Action, data
-from bot.rich import line_of
-from bot.screens.cards import can_be_called, whole_letter_buttons
+from bot.rich import LONGEST, line_of
+from bot.screens.cards import can_be_called, whole_buttons
 from bot.texts import Words
 from core.channel import Button
 from core.desk.cards import Card
 from core.desk.messages import Said
 from core.desk.persons import Recognition
 from core.staff.managers import Person
+
+RELAYED = (
+    4 * LONGEST
+)  # UTF-16 units of words that are passed on: what does not fit into one message takes more
 
 
 def relay_buttons(
@@ -36,7 +40,7 @@ def relay_buttons(
     elif can_be_called(card):
         first.append(Button(words("button-called"), data(Action.CALLED, card.id, 1)))
     opens = Button(_standing(words, card, reader), data(Action.OPEN, card.id))
-    letters = whole_letter_buttons(words, said)
+    letters = whole_buttons(words, said, LONGEST)
     apart: tuple[Button, ...] = ()
     if recognition_in(card, conversation_id, said) is not None:
         apart = (Button(words("button-separate"), data(Action.SEPARATE, card.id, conversation_id)),)

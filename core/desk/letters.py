@@ -24,7 +24,10 @@ from core.lines.model import Account
 
 @dataclass(frozen=True, slots=True)
 class WholeLetter:
-    """A letter with its quotes and signatures. `author` is a third person's name, None where the contact wrote."""
+    """A letter with its quotes and signatures, or what came another way.
+
+    `author` is a third person's name, None where the contact wrote.
+    """
 
     message_id: int
     conversation_id: int
@@ -34,6 +37,7 @@ class WholeLetter:
     author: str | None
     subject: str | None
     sent_at: datetime
+    channel: str
     text: str
 
 
@@ -59,6 +63,7 @@ def whole_letter(connection: Connection, message_id: int) -> WholeLetter | None:
             Message.author_name,
             Message.subject,
             Message.sent_at,
+            Conversation.channel,
             Message.whole_text,
             Message.text,
         )
@@ -67,7 +72,7 @@ def whole_letter(connection: Connection, message_id: int) -> WholeLetter | None:
         .join(Lead, Lead.id == Conversation.lead_id, isouter=True)
         .where(Message.id == message_id)
     ).first()
-    return WholeLetter(*row[:8], row.whole_text or row.text) if row is not None else None
+    return WholeLetter(*row[:9], row.whole_text or row.text) if row is not None else None
 
 
 def reachable(connection: Connection, lead_id: int) -> tuple[str, ...]:

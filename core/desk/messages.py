@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, func, or_, select
+from sqlalchemy import Connection, and_, bindparam, func, select
 from sqlalchemy.orm import aliased
 
 from core.automation.model import Robot
@@ -24,12 +24,7 @@ from core.database import among, ask
 from core.language import in_language
 from core.staff import managers
 
-LONG = 1000  # characters of a letter's new text; a card may have no room for more
-
-_HAS_MORE = and_(
-    Message.whole_text.is_not(None),
-    or_(Message.whole_text != Message.text, func.length(Message.text) > LONG),
-).label("has_more")
+_HAS_MORE = and_(Message.whole_text.is_not(None), Message.whole_text != Message.text).label("has_more")
 
 _FILE = (  # the message, then a `File` in its order
     Attachment.message_id,

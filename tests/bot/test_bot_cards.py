@@ -183,6 +183,33 @@ async def test_a_card_says_nothing_twice(story: Story) -> None:
     assert "Не отправлено автоматически" not in card.text
 
 
+async def test_of_a_message_that_is_too_long_for_a_card_everything_can_be_read(story: Story) -> None:
+    anna = story.telegram.person(777, "Анна")
+    await anna.writes(story.line, "Слово " * 660 + "и конец.")
+    card = await story.admin.sees(story.staff, "Новый лид № 1")
+    assert "и конец." not in card.text
+    await story.admin.taps(card, "Всё сообщение")
+    whole = await story.admin.sees(story.staff, "и конец.")
+    assert whole.text.startswith("💬 Анна, ")
+    await story.admin.writes(story.staff, "Прочитала", reply_to=whole)
+    await anna.sees(story.line, "Прочитала")
+    await anna.writes(story.line, "Начало. " + "слово " * 680 + "конец.")
+    last = await story.admin.sees(story.staff, "конец.", after=whole)
+    assert last.text.startswith("Начало.")
+    first = await story.admin.sees(story.staff, "💬 Лид № 1 · Анна, Telegram")
+    assert (last.id > first.id, first.buttons) == (True, [])
+    assert "✍️ Ответить" in buttons_of(last)
+    await story.all_settled()
+    await story.admin.writes(story.staff, "И это", reply_to=first)
+    await anna.sees(story.line, "И это")
+    await from_the_site(story, name="Иван", phone="8 916 123-45-67", message="Слово " * 2500 + "и всё.")
+    card = await story.admin.sees(story.staff, "Новый лид № 2")
+    await story.admin.taps(card, "Всё сообщение")
+    file = await story.telegram.until(lambda: story.admin.last(story.staff).files)
+    assert file[0].name == "message-2.txt"
+    assert file[0].data.decode().rstrip().endswith("и всё.")
+
+
 async def test_somebody_without_any_address_has_none_on_the_card(story: Story) -> None:
     await from_the_site(story, message="аноним")
     card = await story.admin.sees(story.staff, "Новый лид № 1")

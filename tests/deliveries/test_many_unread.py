@@ -53,6 +53,29 @@ async def test_of_many_messages_the_newest_are_shown_and_those_before_are_counte
         assert await told(database, bot, clock) == []
 
 
+@pytest.mark.parametrize("apart", [timedelta(), timedelta(minutes=4)], ids=["in one go", "one by one"])
+async def test_long_messages_are_passed_on_whole_and_of_more_than_anybody_reads_the_newest(
+    apart: timedelta, database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot, _ = await an_account(database), await a_manager(database)
+        await a_lead(database, bot)
+        await told(database, bot, clock)
+        for count, first in ((4, 1), (6, 3)):
+            page = [
+                a_message(
+                    f"начало {number} " + "слово " * 600 + f"конец {number}.", at=clock.now() + apart * number
+                )
+                for number in range(1, count + 1)
+            ]
+            await file(database, bot, *page)
+            clock.advance(apart * count)
+            (notice,) = await told(database, bot, clock)
+            for number in range(1, count + 1):
+                assert (f"начало {number} " in notice) == (f"конец {number}." in notice) == (number >= first)
+            assert ("… и ещё 2 сообщения раньше" in notice) == (first > 1)
+
+
 async def test_what_is_unread_is_counted_before_the_newest(database_url: str, clock: ManualClock) -> None:
     async with a_database(database_url, clock) as database:
         bot, _ = await an_account(database), await a_manager(database)
