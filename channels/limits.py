@@ -14,7 +14,9 @@ from typing import Protocol
 
 from core.clock import Clock
 
-PATIENCE = timedelta(seconds=2)  # a longer wait goes back to the delivery's row instead of holding a worker
+# A longer wait goes back to the delivery's row instead of holding a worker. All that one worker has in hand at once,
+# 64 messages, leaves within it at Telegram's pace: so it keeps its order, and is not claimed again and again.
+PATIENCE = timedelta(seconds=2.5)
 KEYS = 10_000  # remembered before those that limit nothing any more are forgotten
 
 
@@ -32,6 +34,7 @@ class Limits(Protocol):
 
     async def reserve(self, rates: Sequence[Rate], count: int = 1) -> timedelta:
         """How long until `count` may go together: up to `PATIENCE`, and the slots are taken; longer, none is.
+        Asked for none, it only tells.
 
         What goes together (the files of an album) begins as soon as the first of it may, and whoever comes next
         waits for all of it: otherwise more than a burst would never find room.

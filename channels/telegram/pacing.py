@@ -40,7 +40,11 @@ class PacedTelegram:
         """As the channel itself, in time. An album counts as one message per file."""
         wait = await self._limits.reserve(self._rates(message.thread), max(1, len(message.files)))
         if wait > PATIENCE:
-            return Postponed("waiting for Telegram's limits", wait)
+            # Where the bot itself has no room, what is claimed next has none either.
+            of_bot = await self._limits.reserve(self._rates(message.thread)[:1], 0)
+            is_full = of_bot > PATIENCE
+            reason = "waiting for Telegram's limits"
+            return Postponed(reason, of_bot if is_full else wait, whole_account=is_full)
         if wait:
             await self._clock.sleep_until(self._clock.now() + wait)
         outcome = await self._channel.send(message)

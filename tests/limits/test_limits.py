@@ -127,6 +127,22 @@ async def test_a_wait_for_the_whole_account_stops_every_chat() -> None:
     assert len(network.sent) == 1
 
 
+async def test_where_the_bot_has_no_room_its_account_waits_and_where_a_chat_has_none_only_that_chat() -> None:
+    clock = HastyClock()
+    limits = ProcessLimits(clock)
+    paced = PacedTelegram(Network(clock), limits, clock, "1000")
+    await limits.block("chat:1000:777", START + timedelta(minutes=1))
+    of_chat = await paced.send(a_message("777"))
+    assert of_chat == Postponed("waiting for Telegram's limits", timedelta(minutes=1))
+    assert isinstance(await paced.send(a_message("778", files=100)), Sent)
+    of_bot = await paced.send(a_message("779"))
+    assert isinstance(of_bot, Postponed)
+    assert of_bot.whole_account
+    assert await paced.send(a_message("777")) == of_bot  # however long its chat has to wait
+    await clock.sleep_until(clock.now() + (of_bot.retry_after or timedelta()))
+    assert isinstance(await paced.send(a_message("779")), Sent)
+
+
 async def test_a_refused_reservation_takes_no_slot_of_the_other_keys() -> None:
     clock = ManualClock(START)
     limits = ProcessLimits(clock)
