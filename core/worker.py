@@ -218,9 +218,13 @@ class Worker:
         try:
             sink = self._store.sink()
         except OSError as error:
+            log.warning("a file cannot be kept", attachment_id=wanted.id, why=error.strerror)
             return wanted, Postponed(f"it cannot be kept: {error.strerror}")
         try:
             outcome = await channel.fetch(wanted.reference, sink)
+        except OSError as error:  # of the disk: what fails on the network is an outcome
+            log.warning("a file cannot be kept", attachment_id=wanted.id, why=error.strerror)
+            outcome = Postponed(f"it cannot be kept: {error.strerror}")
         except Exception as error:
             log.exception("a file cannot be fetched", attachment_id=wanted.id)
             outcome = Postponed(type(error).__name__)

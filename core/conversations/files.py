@@ -15,9 +15,15 @@ from core.conversations.notices import notify, responsible_of, staff_account
 from core.database import Transaction, among
 
 LEASE = timedelta(minutes=5)
-ATTEMPTS = 12
+ATTEMPTS = 80  # with pauses that grow to an hour: more than three days, as long as a message is tried
 ACCOUNT_PAUSE = timedelta(minutes=5)
 _WAITING = text("attachment.state = 'waiting'")
+_IN_HAND = (
+    select(Attachment.id, Attachment.sha256)
+    .where(among(Attachment.id, "ids"))
+    .order_by(Attachment.id)
+    .with_for_update()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +52,16 @@ def claim(tx: Transaction, limit: int) -> list[Wanted]:
 
 
 def settle(tx: Transaction, results: Sequence[tuple[Wanted, Fetched | Refused | Postponed]]) -> None:
-    """Write down what was brought, what will be tried again, and what cannot be had, with the reason."""
+    """Write down what was brought, what will be tried again, and what cannot be had, with the reason.
+
+    Whoever took longer than the lease finds that somebody else has brought it: then there is nothing to say.
+    """
+    in_hand = tx.ask(_IN_HAND, ids=[wanted.id for wanted, _ in results])
+    kept = {row.id for row in in_hand if row.sha256 is not None}
     rows = []
     for wanted, outcome in results:
+        if wanted.id in kept:
+            continue
         match outcome:
             case Fetched(sha256, size):
                 rows.append(_row(wanted, FileState.STORED, sha256=sha256, size=size))

@@ -96,3 +96,35 @@ async def test_a_refused_token_loses_no_file(database_url: str, clock: ManualClo
         await database.transact(partial(files.settle, results=[(wanted, Fetched("a" * 64, 7))]))
         (kept,) = await every(database, Attachment)
     assert (kept["state"], kept["attempts"]) == ("stored", 1)
+
+
+async def test_a_night_without_room_on_the_disk_loses_no_file(database_url: str, clock: ManualClock) -> None:
+    async with a_database(database_url, clock) as database:
+        line = await an_account(database)
+        await a_manager(database)
+        await file(database, line, a_message("вот", files=(InboundFile("document", reference="x"),)))
+        morning = clock.now() + timedelta(hours=12)
+        while clock.now() < morning:
+            for wanted in await database.transact(lambda tx: files.claim(tx, 10)):
+                full = Postponed("it cannot be kept: No space left on device")
+                await database.transact(partial(files.settle, results=[(wanted, full)]))
+            clock.advance(timedelta(minutes=10))
+        clock.advance(timedelta(hours=1))
+        (wanted,) = await database.transact(lambda tx: files.claim(tx, 10))
+        await database.transact(partial(files.settle, results=[(wanted, Fetched("a" * 64, 7))]))
+        (kept,) = await every(database, Attachment)
+    assert kept["state"] == "stored"
+
+
+async def test_who_is_late_with_a_file_takes_nothing_away(database_url: str, clock: ManualClock) -> None:
+    async with a_database(database_url, clock) as database:
+        line = await an_account(database)
+        await a_manager(database)
+        await file(database, line, a_message("вот", files=(InboundFile("document", reference="x"),)))
+        (slow,) = await database.transact(lambda tx: files.claim(tx, 10))
+        clock.advance(files.LEASE + timedelta(seconds=1))
+        (other,) = await database.transact(lambda tx: files.claim(tx, 10))
+        for wanted, outcome in ((slow, Fetched("a" * 64, 7)), (other, Refused(Cause.NOT_FOUND, "expired"))):
+            await database.transact(partial(files.settle, results=[(wanted, outcome)]))
+        (kept,) = await every(database, Attachment)
+    assert (kept["state"], kept["error"]) == ("stored", None)
