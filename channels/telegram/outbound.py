@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from channels.telegram.api import Answered, ApiError, BotApi, Failure, Reply
+from channels.telegram.api import Answered, ApiError, BotApi, Failure, NotSent, Reply, Unanswered
 from channels.telegram.editing import edit
 from channels.telegram.media import MAX_DOWNLOAD
 from channels.telegram.outcomes import lost_its_file, lost_its_reply, outcome_of, wants_a_document
@@ -69,15 +69,11 @@ class TelegramChannel:
             if to_skip > 0:
                 to_skip -= step.count
                 continue
-            try:
-                reply = await self._attempt(step, message, place)
-            except OSError as error:
-                return Refused(Cause.MALFORMED, f"the file cannot be read: {error.strerror}")
+            reply = await self._attempt(step, message, place)
+            if isinstance(reply, Answered) and not (ids := _message_ids(reply.result)):
+                reply = Unanswered("it was accepted without an id")
             if not isinstance(reply, Answered):
                 return _concluded(outcome_of(reply), tuple(arrived[known:]), number, len(steps))
-            ids = _message_ids(reply.result)
-            if not ids:
-                return Uncertain(f"part {number} was accepted without an id")
             arrived += ids
         return Sent(tuple(arrived))
 
@@ -108,7 +104,10 @@ class TelegramChannel:
         while True:
             call = to_call(step, message, place)
             seconds = UPLOAD_SECONDS if call.uploads else 30.0
-            reply = await self._api.call(call.method, call.params, call.uploads, timeout=seconds)
+            try:
+                reply = await self._api.call(call.method, call.params, call.uploads, timeout=seconds)
+            except OSError as error:  # of a file that was there a moment ago
+                return NotSent(f"a file cannot be read: {error.strerror}")
             changed = None if isinstance(reply, Answered) else _instead(step, reply)
             if changed is None or changed == step:
                 return reply

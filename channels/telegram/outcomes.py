@@ -17,7 +17,7 @@ def outcome_of(failure: Failure) -> Refused | Postponed | Moved | Uncertain:
     """Certain refusals, waits, moves, and what nobody knows. Pure."""
     match failure:
         case NotSent(reason):
-            return Postponed(f"no connection: {reason}")
+            return Postponed(f"not sent: {reason}")
         case Unanswered(reason):
             return Uncertain(reason)
         case ApiError(code=429):
@@ -78,6 +78,7 @@ _NOT_THAT_KIND = (
     "too big for a photo",
     "video_content_type_invalid",
     "voice_messages_forbidden",  # the person takes voice messages from friends only
+    "restricted receiving of",  # the same, in the server's words: "… of voice note messages", "… of video messages"
 )
 
 
@@ -98,6 +99,7 @@ def _cause(code: int, description: str) -> Cause:
 
 # In order: what is said first decides.
 _CAUSES = {
+    "logged out": Cause.ACCOUNT,  # the bot is moving to another server, or is gone
     "group is deactivated": Cause.NOT_FOUND,
     "deactivated": Cause.DEACTIVATED,
     "blocked by the user": Cause.BLOCKED,

@@ -230,6 +230,29 @@ async def test_a_picture_telegram_cannot_show_is_sent_as_a_document(line: Line, 
     assert line.anna.last(line.bot).kind == "document"
 
 
+@pytest.mark.parametrize("kind", ["voice", "video_note"])
+async def test_a_voice_to_somebody_who_takes_none_is_sent_as_a_document(
+    line: Line, tmp_path: Path, kind: str
+) -> None:
+    what = "voice note messages" if kind == "voice" else "video messages"
+    refuse = Refuse(400, f"Bad Request: user restricted receiving of {what}")
+    line.telegram.fail("sendVoice", refuse)
+    line.telegram.fail("sendVideoNote", refuse)
+    assert isinstance(await line.send(files=(a_file(tmp_path, "voice.ogg", kind),)), Sent)
+    assert line.anna.last(line.bot).kind == "document"
+
+
+async def test_a_file_that_cannot_be_read_now_waits_and_what_went_before_it_is_not_sent_again(
+    line: Line, tmp_path: Path
+) -> None:
+    unreadable = tmp_path / "unreadable"
+    unreadable.mkdir()
+    files = (a_file(tmp_path, "a.jpg", "photo"), OutboundFile("document", "b.pdf", path=str(unreadable)))
+    outcome = await line.send(files=files)
+    assert isinstance(outcome, Postponed)
+    assert outcome.delivered == (str(line.anna.last(line.bot).id),)
+
+
 async def test_files_are_found_where_the_store_keeps_them(line: Line, tmp_path: Path) -> None:
     (tmp_path / "ab").mkdir()
     (tmp_path / "ab" / "abcdef").write_bytes(b"kept")
@@ -390,6 +413,7 @@ async def test_an_error_inside_telegram_is_uncertain_unless_it_says_it_has_not_b
         (400, "Bad Request: VOICE_MESSAGES_FORBIDDEN", Cause.MALFORMED),
         (400, "Bad Request: BUTTON_DATA_INVALID", Cause.MALFORMED),
         (401, "Unauthorized", Cause.ACCOUNT),
+        (400, "Logged out", Cause.ACCOUNT),
         (404, "Not Found", Cause.ACCOUNT),
         (413, "Request Entity Too Large", Cause.TOO_LARGE),
     ],
