@@ -36,6 +36,8 @@ KINDS = (
 # Telegram counts updates in 32 bits; an offset beyond what its JSON can hold exactly would never be reached.
 MOST_UPDATE_ID = 2**53
 SHORTEST_PAUSE, LONGEST_PAUSE = timedelta(seconds=1), timedelta(seconds=60)
+PASSES = timedelta(minutes=1)  # Telegram hiccups every day: what is over so soon is told to nobody
+_NO_HICCUP = ("token-refused", "webhook-set")  # somebody has done this
 
 Trouble = Callable[[AccountRef, str | None], Awaitable[None]]
 
@@ -69,7 +71,7 @@ class Polling:
         was not filed is not acknowledged, what was filed is known.
         """
         pause = SHORTEST_PAUSE
-        told_alive = None
+        told_alive = failing_since = None
         is_ours = False  # as long as a webhook may be set: the other mode or another installation leaves one
         if offset is not None and not 0 <= offset <= MOST_UPDATE_ID:
             offset = None
@@ -82,7 +84,7 @@ class Polling:
             try:
                 if isinstance(reply, Answered) and isinstance(reply.result, list):
                     asked, offset = offset, await self._file(reply.result, offset)
-                    now = self._clock.now()
+                    now, failing_since = self._clock.now(), None
                     if told_alive is None or now - told_alive >= self._alive_every:
                         await self._trouble(self._account, None)
                         told_alive = now
@@ -96,7 +98,9 @@ class Polling:
                     why, wait = self._complaint(reply)
                     log.warning("no updates", account_id=self._account.id, why=why)
                     told_alive = None  # once it is well again the admins hear of it at once
-                    await self._trouble(self._account, why)
+                    failing_since = failing_since or self._clock.now()
+                    if why in _NO_HICCUP or self._clock.now() - failing_since >= PASSES:
+                        await self._trouble(self._account, why)
             except (OSError, DatabaseError) as error:
                 # The database is away: nothing is acknowledged, the same page comes again.
                 log.error("a page cannot be filed", account_id=self._account.id, why=type(error).__name__)

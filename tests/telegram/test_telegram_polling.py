@@ -47,12 +47,16 @@ class Telegram:
 
     updates: list[Any]
     asked: list[int | None] = field(default_factory=list)
+    refuses: int = 0  # with this status, while it is one
+    told: list[str | None] = field(default_factory=list)  # what the program was told of the account
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         if request.path.endswith("/deleteWebhook"):
             return web.json_response({"ok": True, "result": True})
         offset = (await request.json()).get("offset")
         self.asked.append(offset)
+        if self.refuses:
+            return web.json_response({"ok": False, "error_code": self.refuses}, status=self.refuses)
         held = [
             update
             for update in self.updates
@@ -77,7 +81,8 @@ async def polled(
     await web.TCPSite(runner, "127.0.0.1", 0).start()
 
     async def trouble(_: AccountRef, why: str | None) -> None:
-        assert why is None
+        telegram.told.append(why)
+        assert why is None or telegram.refuses
 
     try:
         async with a_database(url, clock) as db, aiohttp.ClientSession() as session:
@@ -177,3 +182,31 @@ async def test_numbers_that_begin_anew_far_below_are_followed(
         assert telegram.asked == [500_000_000, 1100, 1150]
         assert len(await ledger(db)) == 150
         assert await db.read(lambda c: read_cursor(c, account.id)) == {"offset": 1150}
+
+
+async def test_what_passes_within_a_minute_is_told_to_nobody_and_a_refused_token_at_once(
+    sqlite_url: str, tmp_path: Path, clock: ManualClock
+) -> None:
+    telegram = Telegram([a_message(5)], refuses=502)
+
+    async def pass_time(span: timedelta) -> None:
+        end = clock.now() + span
+        while clock.now() < end:
+            asked = len(telegram.asked)
+            await until(lambda: clock.next_wake is not None)
+            clock.advance_to(clock.next_wake or end)
+            await until(lambda asked=asked: len(telegram.asked) > asked)
+        await until(lambda: clock.next_wake is not None)
+
+    async with polled(sqlite_url, tmp_path, clock, telegram):
+        await pass_time(timedelta(seconds=30))
+        assert telegram.told == []
+        await pass_time(timedelta(seconds=60))
+        assert set(telegram.told) == {"502 "}
+        telegram.told.clear()
+        telegram.refuses = 0
+        clock.advance_to(clock.next_wake or clock.now())
+        await until(lambda: telegram.told == [None])
+    telegram = Telegram([], refuses=401)
+    async with polled(sqlite_url, tmp_path, clock, telegram):
+        await until(lambda: telegram.told == ["token-refused"])
