@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select, text
 from core.channel import Cause, Fetched, Postponed, Refused
 from core.conversations.deliveries import backoff
 from core.conversations.model import Attachment, Conversation, Direction, FileState, Message
-from core.conversations.notices import notify, responsible_of, staff_account
+from core.conversations.notices import notify, readers_of, staff_account
 from core.database import Transaction, among
 
 LEASE = timedelta(minutes=5)
@@ -105,17 +105,15 @@ def _show_late(tx: Transaction, settled: Sequence[object]) -> None:
         .distinct()
     ).all()
     for row in rows:
-        responsible = responsible_of(tx.connection, row.lead_id)
-        if responsible is not None:
-            notify(
-                tx,
-                [responsible],
-                "files",
-                lead_id=row.lead_id,
-                conversation_id=row.conversation_id,
-                topic=f"files:{row.id}",
-                message_id=row.id,
-            )
+        notify(
+            tx,
+            readers_of(tx.connection, row.lead_id),
+            "files",
+            lead_id=row.lead_id,
+            conversation_id=row.conversation_id,
+            topic=f"files:{row.id}",
+            message_id=row.id,
+        )
 
 
 def next_due(connection: Connection) -> datetime | None:

@@ -13,6 +13,7 @@ from core.conversations.model import LEAD, WAITING_FOR_TOPIC, Delivery, Delivery
 from core.database import Transaction, among, ask
 from core.lines.accounts import IN_USE, WHOLE, is_in_parts, note_alive, note_trouble
 from core.lines.model import Account
+from core.staff import managers
 from core.staff.model import Manager, Role
 
 GATHERING = timedelta(seconds=1)  # parts of an album and quick second lines arrive in one notice
@@ -215,6 +216,16 @@ def responsible_of(connection: Connection, lead_id: int | None) -> int | None:
         select(LEAD.c.responsible_id).where(LEAD.c.id == lead_id)
     ).scalar_one_or_none()
     return found
+
+
+def readers_of(connection: Connection, lead_id: int | None) -> list[int]:
+    """Who hears of a lead: whoever has it, else everybody who is here, else the admins. Only who can be written to."""
+    reached = [person for person in managers.active(connection) if person.is_reachable]
+    responsible_id = responsible_of(connection, lead_id)
+    if any(person.id == responsible_id for person in reached):
+        return [person.id for person in reached if person.id == responsible_id]
+    here = [person.id for person in reached if person.is_available]
+    return here or [person.id for person in reached if person.is_admin]
 
 
 def staff_account(connection: Connection) -> int | None:

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from bot.notices import Notices
 from bot.texts import Texts
@@ -16,6 +17,8 @@ from core.conversations import files
 from core.conversations.model import Attachment, Delivery
 from core.conversations.preparing import NoticeRow, Rendered
 from core.database import Database
+from core.lines.model import Distribution, Line
+from core.staff.model import Manager
 from tests.builders import a_database, a_manager, a_message, an_account, file
 from tests.looking import every
 from tests.posting import Network, at_work, pass_time
@@ -79,6 +82,30 @@ async def test_what_becomes_of_a_file_after_its_message_was_shown_is_told(
         )
         assert [button.text for row in notice.screen.buttons for button in row] == ["Карточка"]
         assert notice.files == ()
+
+
+@pytest.mark.parametrize("is_free", [False, True], ids=["its manager cannot be written to", "nobody's"])
+async def test_a_late_file_of_a_lead_that_nobody_has_or_can_be_told_of_is_shown_to_whoever_is_here(
+    is_free: bool, database_url: str, clock: ManualClock, tmp_path: Path
+) -> None:
+    async with a_database(database_url, clock) as database:
+        line, staff = await an_account(database), await an_account(database, "staff", "2000")
+        olga, petr = await a_manager(database), await a_manager(database, "Пётр")
+        if is_free:
+            everybody = update(Line).values(distribution=Distribution.ALL)
+            await database.transact(lambda tx: tx.connection.execute(everybody))
+        await file(database, line, a_message("вот", files=(InboundFile("video", reference="x"),)))
+        (wanted,) = await database.transact(lambda tx: files.claim(tx, 10))
+        network, render = Network(), Notices(Texts(), clock, "Europe/Moscow", staff.id)
+        async with at_work(database, {staff.id: network}, tmp_path, renderer=render) as worker:
+            await pass_time(clock, timedelta(seconds=5), worker)
+        if not is_free:
+            gone = update(Manager).where(Manager.id == olga.id).values(is_reachable=False)
+            await database.transact(lambda tx: tx.connection.execute(gone))
+        await database.transact(lambda tx: files.settle(tx, [(wanted, Fetched("a" * 64, 7))]))
+        rows = await every(database, Delivery, Delivery.state == "waiting", Delivery.notice.is_not(None))
+        readers = {row["manager_id"] for row in rows if row["notice"]["kind"] == "files"}
+    assert readers == ({olga.id, petr.id} if is_free else {petr.id})
 
 
 async def test_a_refused_token_loses_no_file(database_url: str, clock: ManualClock) -> None:
