@@ -27,6 +27,7 @@ GONE = (Cause.BLOCKED, Cause.DEACTIVATED, Cause.NOT_FOUND)  # the place is refus
 GAVE_UP = "gave_up"  # the cause of what the network has put off for too long
 MANY = "many"  # the notice that stands for the news of many leads, see `crowds`
 _OFFERS = ("new-lead", "lead-given")
+_THEIRS_ALONE = ("redraw", "lead-moved-on", "lead-closed-by", "answered-by")  # of no concern to anybody else
 _LEADS = select(LEAD.c.id).where(among(LEAD.c.id, "leads")).order_by(LEAD.c.id).with_for_update()
 _TAKEN = aliased(Message)  # a network that counts anew must not stop what is sent from being settled
 _NAME = (
@@ -269,7 +270,7 @@ def _manager_gone(tx: Transaction, claimed: Claimed, manager_id: int) -> None:
     """They have blocked the bot: the admins learn it, leads merely offered to them go to others, news too."""
     if set_reachable(tx, manager_id, False):
         notify_admins(tx, "manager-unreachable", manager_id=manager_id)
-    if claimed.notice == "redraw" or (claimed.lead_id is None and claimed.notice != MANY):
+    if claimed.notice in _THEIRS_ALONE or (claimed.lead_id is None and claimed.notice != MANY):
         return
     people = managers.active(tx.connection)
     here = [person.id for person in people if person.is_available and person.is_reachable]
@@ -277,6 +278,8 @@ def _manager_gone(tx: Transaction, claimed: Claimed, manager_id: int) -> None:
         return  # it is given out anew, with a card of its own
     facts = dict(tx.connection.execute(select(Delivery.notice).where(Delivery.id == claimed.id)).scalar_one())
     kind, silent = facts.pop("kind"), bool(facts.pop("silent", False))
+    if kind in _OFFERS:
+        kind = "new-lead"  # whoever sees it now has not been given it
     facts.pop("files", None)  # others may take what this reader's settings refuse
     readers = here or [person.id for person in people if person.is_admin]
     conversation_id = claimed.conversation_id

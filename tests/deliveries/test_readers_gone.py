@@ -16,7 +16,7 @@ from core.conversations.crowds import MANY
 from core.conversations.model import Delivery
 from core.database import Database
 from core.leads.answering import Draft, reply
-from core.leads.assignment import take
+from core.leads.assignment import hand_over, take
 from core.leads.model import Lead
 from core.staff.managers import Person, remove, set_available
 from tests.builders import a_database, a_lead, a_manager, a_message, an_account, an_admin, file, telegram
@@ -83,6 +83,30 @@ async def test_what_a_customer_writes_into_the_lead_of_somebody_unreachable_is_r
         await work(database, network, bot.id, clock, tmp_path)
         assert await told(database, ivan) == ["message"]
         assert (await the(database, Lead))["responsible_id"] == olga.id  # taken is taken
+
+
+async def test_what_was_said_to_one_person_alone_is_said_to_nobody_else(
+    database_url: str, clock: ManualClock, tmp_path: Path
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot, olga = await an_account(database), await a_manager(database)
+        lead = await a_lead(database, bot)
+        await database.transact(partial(take, lead_id=lead, person=olga))
+        await all_sent(database)
+        ivan, boss = await a_manager(database, "Иван"), await an_admin(database)
+        await database.transact(partial(hand_over, lead_id=lead, to_id=ivan.id, by=boss))
+        network = Network()
+        network.answers[str(olga.telegram_id)] = [BLOCKED]
+        await work(database, network, bot.id, clock, tmp_path)
+        assert await told(database, ivan) == ["lead-given"]  # and not that it is no longer "yours"
+        assert await told(database, boss) == ["manager-unreachable"]
+        # Who is handed it and cannot be told has it no more; the admins see a lead that is nobody's.
+        await database.transact(partial(set_available, person=boss, available=False))
+        await database.transact(partial(hand_over, lead_id=lead, to_id=ivan.id, by=boss))
+        network.answers[str(ivan.telegram_id)] = [BLOCKED]
+        await work(database, network, bot.id, clock, tmp_path)
+        assert (await the(database, Lead))["responsible_id"] is None
+        assert (await told(database, boss))[1:] == ["manager-unreachable", "new-lead"]
 
 
 async def test_that_an_answer_has_failed_reaches_somebody_when_its_author_has_left(
