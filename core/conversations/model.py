@@ -25,7 +25,12 @@ from core.database import Id, Model, partial_index
 
 # Leads stand above this room, so only these columns of theirs are named here.
 LEAD = table(
-    "lead", column("id", Id), column("contact_id", Id), column("responsible_id", Id), column("outcome")
+    "lead",
+    column("id", Id),
+    column("contact_id", Id),
+    column("responsible_id", Id),
+    column("outcome"),
+    column("taken_at"),
 )
 
 

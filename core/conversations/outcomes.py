@@ -274,7 +274,8 @@ def _manager_gone(tx: Transaction, claimed: Claimed, manager_id: int) -> None:
         return
     people = managers.active(tx.connection)
     here = [person.id for person in people if person.is_available and person.is_reachable]
-    if here and claimed.notice in _OFFERS:
+    taken_at = tx.connection.execute(select(LEAD.c.taken_at).where(LEAD.c.id == claimed.lead_id)).scalar()
+    if here and claimed.notice in _OFFERS and taken_at is None:
         return  # it is given out anew, with a card of its own
     facts = dict(tx.connection.execute(select(Delivery.notice).where(Delivery.id == claimed.id)).scalar_one())
     kind, silent = facts.pop("kind"), bool(facts.pop("silent", False))

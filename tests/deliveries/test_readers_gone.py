@@ -19,7 +19,17 @@ from core.leads.answering import Draft, reply
 from core.leads.assignment import hand_over, take
 from core.leads.model import Lead
 from core.staff.managers import Person, remove, set_available
-from tests.builders import a_database, a_lead, a_manager, a_message, an_account, an_admin, file, telegram
+from tests.builders import (
+    a_database,
+    a_lead,
+    a_manager,
+    a_message,
+    an_account,
+    an_admin,
+    an_update,
+    file,
+    telegram,
+)
 from tests.looking import all_sent, every, the
 from tests.posting import Network, at_work, pass_time
 
@@ -83,6 +93,23 @@ async def test_what_a_customer_writes_into_the_lead_of_somebody_unreachable_is_r
         await work(database, network, bot.id, clock, tmp_path)
         assert await told(database, ivan) == ["message"]
         assert (await the(database, Lead))["responsible_id"] == olga.id  # taken is taken
+
+
+async def test_first_words_in_a_lead_that_somebody_unreachable_has_taken_are_read_by_a_colleague(
+    database_url: str, clock: ManualClock, tmp_path: Path
+) -> None:
+    """Who had only opened the chat is taken all the same; their first words bring the card again."""
+    async with a_database(database_url, clock) as database:
+        bot, olga = await an_account(database), await a_manager(database)
+        (filed,) = await file(database, bot, an_update(1, "/start"))
+        await database.transact(partial(take, lead_id=filed.lead_id or 0, person=olga))
+        await all_sent(database)
+        ivan = await a_manager(database, "Иван")
+        await file(database, bot, an_update(2, "Сколько стоит?"))
+        network = Network()
+        network.answers[str(olga.telegram_id)] = [BLOCKED]
+        await work(database, network, bot.id, clock, tmp_path)
+        assert await told(database, ivan) == ["new-lead"]
 
 
 async def test_what_was_said_to_one_person_alone_is_said_to_nobody_else(
