@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select, text, update
+from sqlalchemy import exists, func, select, text, update
 
 from core import journal, search
 from core.automation import timers
 from core.automation.model import Robot, Start, Timer
 from core.contacts.model import Address, Contact
 from core.contacts.people import lock_contacts
-from core.conversations.model import Conversation
+from core.conversations.model import Conversation, Message
 from core.database import Transaction, among
+from core.desk.evidence import holds
 from core.desk.persons import has_own_name, told_apart
 from core.desk.work import require_staff
 from core.errors import Refusal
 from core.journal import Journal
-from core.leads.model import Lead
+from core.leads.model import Lead, LeadOutcome
 from core.staff.managers import Person
 
 
@@ -80,7 +81,9 @@ def merge(tx: Transaction, contact_a: int, contact_b: int, person: Person) -> in
 
 
 def unmerge(tx: Transaction, contact_b: int, person: Person) -> None:
-    """Undo `merge`: the merged contact gets back what it brought; what came later stays where it is.
+    """Undo `merge`: the merged contact gets back what it brought, and what it alone began since.
+
+    What both wrote into one lead stays there, and what was learned meanwhile of their addresses too.
 
     Raises Refusal ("refused-not-merged") when it is not merged.
     """
@@ -168,21 +171,25 @@ def absorb(tx: Transaction, stays: int, goes: int) -> Brought:
 def return_brought(tx: Transaction, holder: int, to: int, brought: Brought) -> None:
     """The contact stands for itself again, with what it once brought and `holder` still has.
 
-    What has gone back to a third person since, who had been merged into the one that returns, stays theirs.
+    What began meanwhile through an address of its own goes with it: a conversation, and a lead that nobody else wrote
+    in. What has gone back to a third person since, who had been merged into the one that returns, stays theirs.
     """
-    conversations = dict(brought.conversations)
-    _give(tx, holder, to, brought.addresses, list(conversations), brought.leads)
+    came_with = dict(brought.conversations)
+    conversations = _theirs(tx, holder, brought.addresses, came_with)
+    born = _born_of(tx, holder, conversations, brought.leads)
+    _give(tx, holder, to, brought.addresses, conversations, [*brought.leads, *born])
+    _tell_own_past(tx, to, born)
     # A conversation that has gone on in a lead of the other person goes back to its own.
     strayed = tx.connection.execute(
         select(Conversation.id)
         .join(Lead, Lead.id == Conversation.lead_id)
         .where(
-            among(Conversation.id, list(conversations)),
+            among(Conversation.id, conversations),
             Conversation.contact_id == to,
             Lead.contact_id != to,
         )
     ).all()
-    tx.update(Conversation, [{"id": row.id, "lead_id": conversations[row.id]} for row in strayed])
+    tx.update(Conversation, [{"id": row.id, "lead_id": came_with.get(row.id)} for row in strayed])
     # And one of the other person's that has gone on in a lead of this one is no way to this one any more.
     theirs = select(Lead.id).where(Lead.contact_id == to)
     tx.connection.execute(
@@ -191,6 +198,46 @@ def return_brought(tx: Transaction, holder: int, to: int, brought: Brought) -> N
         .values(lead_id=None)
     )
     tx.update(Contact, [{"id": to, "merged_to": None}])
+
+
+def _theirs(tx: Transaction, holder: int, addresses: Sequence[int], came_with: Collection[int]) -> list[int]:
+    """The conversations of `holder` that came with these addresses, or are held through one of them."""
+    held = tx.connection.execute(
+        select(Address.kind, Address.value, Address.key).where(
+            among(Address.id, addresses), Address.contact_id == holder
+        )
+    ).all()
+    rows = tx.connection.execute(
+        select(Conversation.id, Conversation.thread, Conversation.channel)
+        .where(Conversation.contact_id == holder)
+        .order_by(Conversation.id)
+    )
+    return [row.id for row in rows if row.id in came_with or any(holds(row, *one) for one in held)]
+
+
+def _born_of(
+    tx: Transaction, holder: int, conversations: Sequence[int], came_with: Sequence[int]
+) -> list[int]:
+    """Leads of `holder`, besides those that came with them, in which nothing was said but in these conversations."""
+    said = select(Message.lead_id).where(among(Message.conversation_id, conversations))
+    elsewhere = exists().where(Message.lead_id == Lead.id, ~among(Message.conversation_id, conversations))
+    return _ids(
+        tx,
+        select(Lead.id)
+        .where(Lead.contact_id == holder, Lead.id.in_(said), ~elsewhere, ~among(Lead.id, came_with))
+        .order_by(Lead.id),
+    )
+
+
+def _tell_own_past(tx: Transaction, contact_id: int, lead_ids: Sequence[int]) -> None:
+    """What was said of these leads' past may have been another person's."""
+    for lead_id in lead_ids:
+        before = tx.connection.execute(
+            select(func.max(Lead.id)).where(
+                Lead.contact_id == contact_id, Lead.id < lead_id, Lead.outcome != LeadOutcome.OPEN
+            )
+        ).scalar_one()
+        tx.update(Lead, [{"id": lead_id, "previous_id": before, "is_repeat": before is not None}])
 
 
 def _two(tx: Transaction, contact_a: int, contact_b: int, person: Person) -> tuple[int, int]:

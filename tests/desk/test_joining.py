@@ -459,3 +459,56 @@ async def test_after_a_merge_is_undone_neither_is_answered_or_filed_for_the_othe
     assert (talk["thread"], way.conversation_id) == ("2", talk["id"])
     assert page[0].lead_id == boris
     assert page[1].lead_id not in (None, boris, anna)
+
+
+async def test_a_letter_that_began_while_two_were_one_is_the_writers_after_the_merge_is_undone(
+    database_url: str, clock: ManualClock
+) -> None:
+    """Boris had given his address; he first wrote from it when he was taken for Anna."""
+    thread = "mail:boris@example.org"
+    async with a_database(database_url, clock) as database:
+        olga, bot = await a_manager(database), await an_account(database)
+        mailbox = await an_account(database, "email", "line@example.com")
+        anna = await a_lead(database, bot, "Анна", telegram(1))
+        boris = await a_lead(database, bot, "Борис", telegram(2), email("boris@example.org"))
+        stays, goes = await contact_of(database, anna), await contact_of(database, boris)
+        await database.transact(lambda tx: joining.merge(tx, stays, goes, olga))
+        clock.advance(timedelta(minutes=1))
+        letter = a_message("Я же Борис", email("boris@example.org"), thread=thread, at=clock.now())
+        await file(database, mailbox, letter)
+        await database.transact(lambda tx: joining.unmerge(tx, goes, olga))
+        await all_sent(database)
+        answer = await database.transact(
+            lambda tx: answering.reply(tx, olga, anna, Draft("Анна, вот ваш договор"))
+        )
+        sent = await the(database, Delivery, Delivery.id == answer.delivery_id)
+        talk = await the(database, Conversation, Conversation.id == sent["conversation_id"])
+        clock.advance(timedelta(minutes=1))
+        again = a_message("Что с заказом?", email("boris@example.org"), thread=thread, at=clock.now())
+        (filed,) = await file(database, mailbox, again)
+    assert talk["thread"] == "1"
+    assert filed.lead_id == boris
+
+
+async def test_a_lead_that_one_of_two_opened_while_they_were_one_is_theirs_after_the_merge_is_undone(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        olga, bot, reason = await a_manager(database), await an_account(database), await reason_id(database)
+        boris = await a_lead(database, bot, "Борис", telegram(2))
+        anna = await a_lead(database, bot, "Анна", telegram(1))
+        stays, goes = await contact_of(database, anna), await contact_of(database, boris)
+        for lead in (anna, boris):
+            await database.transact(partial(work.junk, lead_id=lead, person=olga, reason_id=reason))
+        await database.transact(lambda tx: joining.merge(tx, stays, goes, olga))
+        clock.advance(timedelta(minutes=1))
+        (meanwhile,) = await file(database, bot, a_message("Борис: кухня", telegram(2), at=clock.now()))
+        await database.transact(lambda tx: joining.unmerge(tx, goes, olga))
+        lead_id = meanwhile.lead_id or 0
+        shown = await read(database, lead_id)
+        row = await the(database, Lead, Lead.id == lead_id)
+        clock.advance(timedelta(minutes=1))
+        (filed,) = await file(database, bot, a_message("Ну как?", telegram(2), at=clock.now()))
+    assert (shown.contact_id, shown.way.why_not) == (goes, None)
+    assert (row["previous_id"], row["is_repeat"]) == (boris, True), "another's past is not theirs"
+    assert filed.lead_id == lead_id
