@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection, Integer, Text, func, select
@@ -41,8 +42,20 @@ def covered_contacts(connection: Connection, patterns: Collection[str]) -> dict[
     The same few statements however many patterns there are. Domains and e-mails look through every address we
     know (a tag may stand in any): with hundreds of thousands of them, read this before a transaction that writes.
     """
+    held = chain(_held(connection, patterns), _below(connection, patterns))
+    return _people(connection, held)
+
+
+def holders(connection: Connection, pattern: str) -> tuple[int, ...]:
+    """The people who hold the very address that a pattern names, newest first: whoever writes from there is one of
+    them. One whom it covers by a tag or a domain is not among them.
+    """
+    return _people(connection, _held(connection, [pattern])).get(pattern, ())
+
+
+def _people(connection: Connection, held: Iterable[tuple[str, int]]) -> dict[str, tuple[int, ...]]:
     found: dict[str, set[int]] = {}
-    for pattern, contact_id in _held(connection, patterns):
+    for pattern, contact_id in held:
         ids = found.setdefault(pattern, set())
         if len(ids) < COVERED:
             ids.add(contact_id)
@@ -85,7 +98,7 @@ def address_keys(connection: Connection, patterns: Collection[str]) -> dict[str,
 
 
 def _held(connection: Connection, patterns: Collection[str]) -> Iterator[tuple[str, int]]:
-    """Who holds an address that one of these patterns stands for: (pattern, contact)."""
+    """Who holds an address that one of these patterns names: (pattern, contact)."""
     if not patterns:
         return
     most = COVERED * len(patterns)
@@ -98,6 +111,11 @@ def _held(connection: Connection, patterns: Collection[str]) -> Iterator[tuple[s
         named = select(Address.username, Address.contact_id).where(among(Address.username, usernames))
         for username, contact_id in connection.execute(named.limit(most)):
             yield f"username:{username}", contact_id
+
+
+def _below(connection: Connection, patterns: Collection[str]) -> Iterator[tuple[str, int]]:
+    """Who holds an address with a tag of one of these e-mails, or in one of these domains: (pattern, contact)."""
+    most = COVERED * len(patterns)
     after_at = _from(connection, Address.value, "@")
     if emails := _of_kind(patterns, "email"):
         tag = _place(connection, Address.value, "+")

@@ -10,7 +10,7 @@ from itertools import islice
 from sqlalchemy import Connection, bindparam, func, select
 
 from core.database import ask
-from core.desk.covering import Covered, covered_contacts, describe
+from core.desk.covering import Covered, covered_contacts, describe, holders
 from core.desk.exclusion_entries import Entry, entries_where, holding, holds, read_entries
 from core.desk.exclusions import SHOWN, read_line
 from core.desk.finding import parts_of_phone
@@ -81,7 +81,7 @@ def would_stop(
         kind,
         value,
         wanted.expires_at,
-        _stopped_by(connection, Pattern(kind, value), ids, now),
+        _stopped_by(connection, Pattern(kind, value), now),
         tuple(people[id_] for id_ in ids[:SHOWN] if id_ in people),
         len(ids),
     )
@@ -93,8 +93,7 @@ def seek(connection: Connection, written: str, region: str | None, now: datetime
     if (pattern := _pattern_of(written, region)) is not None:
         if exact := holding(connection, [pattern.key], now):
             return Sought(exact[0], None, none, pattern)
-        ids = covered_contacts(connection, [pattern.key]).get(pattern.key, ())
-        if (stops := _stopped_by(connection, pattern, ids, now)) is not None:
+        if (stops := _stopped_by(connection, pattern, now)) is not None:
             return Sought(None, stops, none, pattern)
     return Sought(None, None, page(connection, now, query=written, region=region), pattern)
 
@@ -157,14 +156,12 @@ def _fitting(connection: Connection, query: str, region: str | None, now: dateti
     ]
 
 
-def _stopped_by(
-    connection: Connection, pattern: Pattern, contact_ids: Sequence[int], now: datetime
-) -> Entry | None:
-    """The exclusion that stops a pattern: itself, a wider one, or any address of the one person it belongs to."""
+def _stopped_by(connection: Connection, pattern: Pattern, now: datetime) -> Entry | None:
+    """The exclusion that stops a pattern: itself, a wider one, or any address of the one person who holds it."""
     keys = _keys(pattern)
     held = holding(connection, keys, now)
-    if not held and pattern.kind != "domain" and len(contact_ids) == 1:
-        keys = tuple(sorted(contact_patterns(connection, contact_ids).get(contact_ids[0], ())))
+    if not held and len(held_by := holders(connection, pattern.key)) == 1:
+        keys = tuple(sorted(contact_patterns(connection, held_by).get(held_by[0], ())))
         held = holding(connection, keys, now)
     return min(held, key=lambda one: keys.index(one.pattern), default=None)
 

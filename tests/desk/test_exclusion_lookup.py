@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
 
 from core.clock import ManualClock
-from core.database import Database
+from core.contacts.model import Contact
+from core.database import Database, Transaction
 from core.desk.exclusion_entries import Entry
 from core.desk.exclusion_lookup import Page, Sought, entry, page, seek, still_stopping, would_stop
 from core.desk.exclusions import Added, Already, add, change, lift, put_back
+from core.desk.joining import merge
 from core.desk.person_exclusion import exclude_person
 from core.errors import Refusal
+from core.intake.booking import Parcel
+from core.intake.filing import file_batch
+from core.lines.accounts import AccountRef
 from core.staff.managers import Person
 from tests.builders import (
     a_database,
@@ -22,10 +29,12 @@ from tests.builders import (
     a_message,
     an_account,
     an_admin,
+    email,
     file,
     phone,
     telegram,
 )
+from tests.looking import every
 
 
 async def put(database: Database, person: Person, line: str) -> Entry:
@@ -196,3 +205,75 @@ async def test_a_search_of_the_list_has_pages_too(database_url: str, clock: Manu
             if (after := some.next) is None:
                 break
     assert len(seen) == len(set(seen)) == 11
+
+
+async def test_an_address_with_a_tag_is_not_taken_for_the_mailbox_itself_when_tried(
+    database_url: str, clock: ManualClock
+) -> None:
+    """We know her by the tag and the telephone alone: a letter from the mailbox itself is a stranger's."""
+    async with a_database(database_url, clock) as database:
+        boss, form = await an_admin(database), await an_account(database, "form", "main")
+        await a_lead(database, form, "Привет", email("anna+shop@example.org"), phone())
+        called = await put(database, boss, "8 916 123-45-67")
+        verdicts = [
+            await database.read(partial(would_stop, written=written, region="RU", now=clock.now()))
+            for written in ("anna@example.org", "anna+shop@example.org")
+        ]
+        filed = [
+            (await file(database, form, a_message("Ещё", email(address), thread=address)))[0].state
+            for address in ("anna@example.org", "anna+shop@example.org")
+        ]
+    assert [verdict.stopped_by and verdict.stopped_by.id for verdict in verdicts] == [None, called.id]
+    assert filed == ["filed", "excluded"]
+
+
+class Untried(Exception):
+    """Takes back what was filed only to see what would become of it."""
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_what_a_trial_says_is_what_the_gate_does(
+    database_url: str, clock: ManualClock, seed: int
+) -> None:
+    chance = random.Random(seed)
+    emails = ("a@one.example", "a+t@one.example", "b@mail.one.example", "c+q@two.example", "c@two.example")
+    known = (
+        *[telegram(number, username=f"user{number}") for number in range(11111, 11114)],
+        *[email(address) for address in emails],
+        *[phone(f"+7916000000{number}") for number in range(3)],
+    )
+    spelled = {one: f"id {one.value}" if one.kind == "telegram" else one.value for one in known}
+    wider = ("@one.example", "@mail.one.example", "@user11111", "@user11113")
+    async with a_database(database_url, clock) as database:
+        boss, form, bot = (
+            await an_admin(database),
+            await an_account(database, "form", "main"),
+            await an_account(database),
+        )
+        for number in range(chance.randint(2, 7)):
+            addresses = chance.sample(known, chance.randint(1, 3))
+            with_telegram = sorted(addresses, key=lambda one: one.kind != "telegram")
+            account = bot if with_telegram[0].kind == "telegram" else form
+            thread = None if account is bot else f"form {number}"
+            await file(database, account, a_message("?", *with_telegram, thread=thread))
+        people = [row["id"] for row in await every(database, Contact)]
+        if len(people) > 2:
+            one, two = chance.sample(people, 2)
+            await database.transact(lambda tx: merge(tx, one, two, boss))
+        listed = chance.sample([*spelled.values(), *wider], chance.randint(1, 3))
+        await database.transact(lambda tx: add(tx, boss, "\n".join(listed)))
+        for address, written in spelled.items():
+            verdict = await database.read(partial(would_stop, written=written, region="RU", now=clock.now()))
+            account = bot if address.kind == "telegram" else form
+            # Of a stranger's username nothing is known before they write.
+            written_by = replace(address, username=None)
+            tried = [Parcel.of(a_message("Проба", written_by, thread=f"{address.value} anew"))]
+            states: list[str] = []
+
+            def work(tx: Transaction, account: AccountRef, tried: list[Parcel], states: list[str]) -> None:
+                states.append(file_batch(tx, account, tried)[0].state)
+                raise Untried
+
+            with pytest.raises(Untried):
+                await database.transact(partial(work, account=account, tried=tried, states=states))
+            assert (verdict.stopped_by is not None) == (states[-1] == "excluded"), (written, listed)
