@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
@@ -14,7 +14,7 @@ from sqlalchemy import Connection, exists, select
 from core.channel import Markup, OutboundFile, OutboundMessage, Screen, Span
 from core.conversations.model import SPOKEN, Attachment, Conversation, Delivery, Direction, Message
 from core.database import DatabaseError, Transaction, among
-from core.exclusions.hits import excluded_contacts
+from core.exclusions.hits import excluded_contacts, excluded_emails
 from core.lines.accounts import RETIRED
 from core.lines.model import Account
 from core.staff.model import Manager
@@ -119,6 +119,7 @@ def prepare(
     """The world is read again for these rows: what is ready to send, and what has become pointless, with its reason."""
     conversations = _conversations(tx, {row.conversation_id for row in rows if row.message_id is not None})
     messages = _messages(tx, {row.message_id for row in rows if row.message_id is not None})
+    copies = _copies(tx, messages)
     files = _files(tx, set(messages))
     letters = _letters(tx, conversations) if any(c.channel == "email" for c in conversations.values()) else {}
     excluded = excluded_contacts(tx, {c.contact_id for c in conversations.values()})
@@ -137,6 +138,7 @@ def prepare(
                 conversation,
                 message,
                 files.get(row.message_id, ()),
+                copies[row.message_id],
                 letters.get(row.conversation_id, _LetterThread()),
             )
         if isinstance(prepared, Claimed):
@@ -169,7 +171,12 @@ def _why_cancel(
 
 
 def _customer_message(
-    row: Any, conversation: Any, message: Any, files: Sequence[OutboundFile], letters: _LetterThread
+    row: Any,
+    conversation: Any,
+    message: Any,
+    files: Sequence[OutboundFile],
+    copies: tuple[str, ...],
+    letters: _LetterThread,
 ) -> Claimed:
     fields = message.fields or {}
     spans = tuple(
@@ -185,7 +192,7 @@ def _customer_message(
         automatic=row.is_automatic,
         subject=message.subject or letters.subject or conversation.subject,
         to=(conversation.thread.removeprefix("mail:"),) if conversation.channel == "email" else (),
-        cc=tuple(fields.get("cc", ())),
+        cc=copies,
         references=() if is_anew else letters.ids,
         follow_up=bool(fields.get("follow_up")),
         conversation_id=row.conversation_id,
@@ -264,6 +271,22 @@ def _answered(tx: Transaction, ids: Collection[int]) -> set[int]:
 
 def _messages(tx: Transaction, ids: Collection[int]) -> dict[int, Any]:
     return {row.id: row for row in tx.ask(_MESSAGES, ids=ids)}
+
+
+def _copies(tx: Transaction, messages: Mapping[int, Any]) -> dict[int, tuple[str, ...]]:
+    """Who else gets each letter; whoever has been excluded since it was written is taken off it."""
+    wanted = {id: tuple((row.fields or {}).get("cc", ())) for id, row in messages.items()}
+    excluded = excluded_emails(tx, {address for copies in wanted.values() for address in copies})
+    let_in = {id: tuple(one for one in copies if one not in excluded) for id, copies in wanted.items()}
+    tx.update(
+        Message,
+        [
+            {"id": id, "fields": {**messages[id].fields, "cc": list(copies)}}
+            for id, copies in let_in.items()
+            if copies != wanted[id]
+        ],
+    )
+    return let_in
 
 
 def _files(tx: Transaction, message_ids: Collection[int]) -> dict[int, list[OutboundFile]]:

@@ -14,8 +14,7 @@ from core.conversations.routes import routes
 from core.database import Transaction, among
 from core.desk.messages import copies_of
 from core.errors import Refusal
-from core.exclusions.hits import active
-from core.exclusions.patterns import pattern_keys
+from core.exclusions.hits import excluded_emails
 from core.leads.model import Lead
 from core.leads.writing import letter_addresses
 from core.lines.accounts import IN_USE, mailbox_of
@@ -182,13 +181,9 @@ def sent_envelope(connection: Connection, message_id: int) -> Envelope | None:
 
 def require_let_in(tx: Transaction, addresses: Collection[str]) -> None:
     """Nothing goes to who is excluded, not even a copy: raises Refusal ("refused-copy-excluded")."""
-    keys = {address: pattern_keys("email", address, None) for address in addresses}
-    if not keys:
-        return
-    stopped = active(tx, {key for one in keys.values() for key in one})
-    for address, patterns in keys.items():
-        if any(key in stopped for key in patterns):
-            raise Refusal("refused-copy-excluded", address=address)
+    excluded = excluded_emails(tx, addresses)
+    if (address := next((one for one in addresses if one in excluded), None)) is not None:
+        raise Refusal("refused-copy-excluded", address=address)
 
 
 def _envelope(connection: Connection, conversation_id: int) -> Envelope | None:

@@ -80,6 +80,15 @@ def excluded_contacts(tx: Transaction, contact_ids: Collection[int]) -> dict[int
     }
 
 
+def excluded_emails(tx: Transaction, emails: Collection[str]) -> set[str]:
+    """Which of these addresses are kept out by themselves or by their domain: nothing goes there, not even a copy."""
+    keys = {email: pattern_keys("email", email, None) for email in emails}
+    if not keys:
+        return set()
+    stopped = active(tx, {key for one in keys.values() for key in one})
+    return {email for email, patterns in keys.items() if any(key in stopped for key in patterns)}
+
+
 def contact_patterns(connection: Connection, contact_ids: Collection[int]) -> dict[int, set[str]]:
     """Every key under which each of these people would be excluded."""
     found: dict[int, set[str]] = {}

@@ -12,8 +12,10 @@ from sqlalchemy import update
 from core.channel import Address, Kind, Received
 from core.clock import ManualClock
 from core.contacts.model import Contact
+from core.conversations.deliveries import claim
 from core.conversations.model import Delivery
 from core.database import Database, Transaction
+from core.desk import messages
 from core.desk.exclusions import add, lift
 from core.exclusions.model import Exclusion
 from core.files import FileStore
@@ -21,6 +23,7 @@ from core.intake.booking import Filed
 from core.intake.edge import Intake
 from core.intake.model import Ledger
 from core.journal import Journal
+from core.leads.answering import Draft, reply
 from core.staff.managers import Person
 from openlines.refiling import refile
 from openlines.settings import Settings
@@ -37,7 +40,7 @@ from tests.builders import (
     phone,
     telegram,
 )
-from tests.looking import Counted, book, counted, every, the
+from tests.looking import Counted, all_sent, book, counted, every, the
 
 NOTHING = Counted(0, 0, 0, 0, 0, 0, 0)
 
@@ -110,6 +113,26 @@ async def test_what_waited_for_somebody_is_off_when_they_are_excluded(
         await exclude(database, admin, "id 88888")
         said = await every(database, Delivery, Delivery.message_id.is_not(None))
     assert [(row["state"], row["error"]) for row in said] == [("waiting", None), ("cancelled", "excluded")]
+
+
+async def test_a_letter_that_waits_goes_without_its_copy_to_somebody_excluded_meanwhile(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        mailbox, admin = (
+            await an_account(database, "email", "line@example.com"),
+            await an_admin(database),
+        )
+        lead = await a_lead(database, mailbox, "Пришлите договор", email("anna@example.org"))
+        await all_sent(database)
+        draft = Draft("Вот он", cc=("boss@example.net", "joe@bad.example"))
+        said = await database.transact(lambda tx: reply(tx, admin, lead, draft))
+        await exclude(database, admin, "@bad.example")
+        (claimed,) = await database.transact(lambda tx: claim(tx, 10, None))
+        shown = await database.read(lambda c: messages.message(c, said.message_id, language="ru"))
+    assert (claimed.message.to, claimed.message.cc) == (("anna@example.org",), ("boss@example.net",))
+    assert shown is not None
+    assert shown.copies == ("boss@example.net",), "the card does not say that it went to him"
 
 
 async def test_an_exclusion_that_has_ended_or_was_lifted_keeps_nobody_out(
