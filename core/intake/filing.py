@@ -126,14 +126,19 @@ class _File:
         self._write()
 
     def _recognised(self, items: Sequence[tuple[Entry, InboundMessage]]) -> dict[int, set[str]]:
-        """Every key of the people we already know behind these messages, by message."""
+        """Every key of the people we already know behind these messages, by message.
+
+        A letter into somebody else's conversation has two: who wrote it, and whom the conversation is with.
+        """
         found: dict[int, set[str]] = {}
         for _, message in items:
             thread = self.threads.find(message)
-            match = self.people.recognise(message.sender, thread.contact_id if thread else None)
-            if isinstance(match, Match):
+            matches = [self.people.recognise(message.sender, thread.contact_id if thread else None)]
+            if thread and self.account.channel == "email":
+                matches.append(self.people.recognise(message.sender, None))
+            if people := [match.person for match in matches if isinstance(match, Match)]:
                 found[id(message)] = {
-                    key for address in match.person.addresses for key in pattern_keys(*address)
+                    key for person in people for address in person.addresses for key in pattern_keys(*address)
                 }
         return found
 

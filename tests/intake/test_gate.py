@@ -13,7 +13,8 @@ from core.channel import Address, Kind, Received
 from core.clock import ManualClock
 from core.contacts.model import Contact
 from core.conversations.deliveries import claim
-from core.conversations.model import Delivery
+from core.conversations.model import Conversation, Delivery
+from core.conversations.threads import SIGNED
 from core.database import Database, Transaction
 from core.desk import messages
 from core.desk.exclusions import add, lift
@@ -100,6 +101,28 @@ async def test_one_key_of_somebody_known_keeps_out_all_of_them(database_url: str
         other = await file(database, bot, a_message("я тут ни при чём", telegram(999)))
     assert [page[0].state for page in filed] == ["excluded"] * 3
     assert other[0].state == "filed"
+
+
+async def test_who_is_kept_out_does_not_come_in_by_another_persons_conversation(
+    database_url: str, clock: ManualClock
+) -> None:
+    """Boris is excluded by his telephone; by mail he answers a letter of ours to Anna, of which he got a copy."""
+    async with a_database(database_url, clock) as database:
+        mailbox, form = (
+            await an_account(database, "email", "line@example.com"),
+            await an_account(database, "form", "main"),
+        )
+        admin = await an_admin(database)
+        await a_lead(database, form, "Заявка", email("boris@example.net"), phone())
+        anna = await a_lead(database, mailbox, "Здравствуйте", email("anna@example.org"))
+        talk = await the(database, Conversation, Conversation.lead_id == anna)
+        await exclude(database, admin, "+7 916 123-45-67")
+        into = f"{SIGNED}{talk['id']}"
+        states = [
+            (await file(database, mailbox, a_message("И я", email(address), thread=into)))[0].state
+            for address in ("boris@example.net", "viktor@example.net", "anna@example.org")
+        ]
+    assert states == ["excluded", "filed", "filed"]
 
 
 async def test_what_waited_for_somebody_is_off_when_they_are_excluded(
