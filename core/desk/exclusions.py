@@ -20,7 +20,7 @@ from core.errors import Refusal
 from core.events import ContactClosed
 from core.exclusions.expiry import LONGEST, split_expiry
 from core.exclusions.model import Exclusion
-from core.exclusions.patterns import Pattern, parse_pattern
+from core.exclusions.patterns import Pattern, parse_pattern, words_beside
 from core.staff.managers import Person, require_admin
 
 LINES = 500  # of one text
@@ -127,7 +127,9 @@ def read_lines(
 
 
 def read_line(line: str, region: str | None, now: datetime, timezone: str) -> Wanted | Refusal:
-    """`pattern; comment`, with an end behind either. An end that is not understood is part of the comment."""
+    """`pattern; comment`, with an end behind either. Words beside the pattern are part of the comment, and so is an
+    end that is not understood: whoever reads "for ever" beside it sees why.
+    """
     written, _, comment = line[:LONGEST].partition(";")
     try:
         comment, expires_at = split_expiry(comment, now, timezone)
@@ -136,6 +138,7 @@ def read_line(line: str, region: str | None, now: datetime, timezone: str) -> Wa
         pattern: Pattern = parse_pattern(written, region or "ZZ")
     except Refusal as refusal:
         return refusal
+    comment = "; ".join(filter(None, (words_beside(pattern, written, region or "ZZ"), comment)))
     return Wanted(pattern.key, comment or None, expires_at)
 
 

@@ -27,6 +27,7 @@ _SAID_TO_BE_TELEGRAM = re.compile(
     re.IGNORECASE,
 )
 _LINK = re.compile(r"(?:https?://)?(?:www\.)?([^\s/:?#@]{1,253})(?::\d{1,5})?(?:[/?#]\S*)?", re.IGNORECASE)
+_MAILBOX = re.compile(r"\S*\s{0,3}@\s{0,3}\S*")
 _TELEGRAM_LINK = re.compile(r"(?:https?://)?(?:www\.)?(?:t|telegram)\.me/(?=.)", re.IGNORECASE)
 
 
@@ -73,6 +74,17 @@ def parse_pattern(written: str, region: str = "RU") -> Pattern:
     if domain := _bare_domain(text):
         raise Refusal("refused-pattern-bare-domain", pattern=text[:100], domain=f"@{domain}")
     raise Refusal("refused-pattern-unclear", pattern=text[:100])
+
+
+def words_beside(pattern: Pattern, written: str, region: str = "RU") -> str:
+    """What stands beside the telephone or the e-mail of a line, such as a name; empty where there are no words."""
+    rest = ""
+    if pattern.kind == "email":
+        rest = _MAILBOX.sub(" ", written)
+    elif pattern.kind == "phone" and (phone := parse_phone(written, region)) and phone.raw in written:
+        rest = written.removeprefix("tel:").replace(phone.raw, " ", 1)
+    rest = " ".join(rest.split()).strip(" ,;:.<>()#–—-")
+    return rest if any(letter.isalpha() for letter in rest) else ""
 
 
 def patterns_of(address: Address) -> tuple[str, ...]:

@@ -14,13 +14,14 @@ from core.desk import exclusions, work
 from core.desk.cards import Card, card
 from core.desk.covering import OpenLead
 from core.desk.exclusion_lookup import page, would_stop
-from core.desk.exclusions import Added, Already, Malformed, add, lift
+from core.desk.exclusions import Added, Already, Malformed, Wanted, add, lift, read_line
 from core.desk.person_exclusion import exclude_person, undo_exclude_person
 from core.desk.stopped import stopped
 from core.errors import Refusal
 from core.leads import answering
 from core.leads.answering import Draft
 from tests.builders import (
+    NOON,
     a_database,
     a_lead,
     a_manager,
@@ -258,3 +259,21 @@ async def test_undoing_an_exclusion_leaves_alone_what_a_colleague_closed_otherwi
             ).scalar_one()
         )
     assert (lead.outcome, active) == ("success", 0)
+
+
+@pytest.mark.parametrize(
+    ("line", "comment"),
+    [
+        ("8 916 123-45-67 Вася", "Вася"),
+        ("Иван Петров <ivan@bad.example>", "Иван Петров"),
+        ("ivan@bad.example, хамит; второй раз на 2 дня", "хамит; второй раз"),
+        ("+7 916 123-45-67 до связи", "до связи"),
+        ("1. +7 (916) 123-45-67", None),
+        ("mailto:ivan@bad.example", None),
+        ("tel:+79161234567;", None),
+    ],
+)
+def test_words_beside_a_telephone_or_an_address_are_the_comment(line: str, comment: str | None) -> None:
+    wanted = read_line(line, "RU", NOON, "Europe/Moscow")
+    assert isinstance(wanted, Wanted)
+    assert wanted.comment == comment
