@@ -53,7 +53,7 @@ def exclude_person(
         pattern_keys(row.kind, row.value, None)[0]
         for row in tx.connection.execute(
             select(Address.kind, Address.value)
-            .where(Address.contact_id == lead.contact_id)
+            .where(Address.contact_id == lead.contact_id, Address.kind != "form")
             .order_by(Address.id)
         )
     ]

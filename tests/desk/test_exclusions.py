@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 from sqlalchemy import text
 
+from core.channel import Address
 from core.clock import ManualClock
 from core.database import Database
 from core.desk import exclusions, work
@@ -277,3 +278,16 @@ def test_words_beside_a_telephone_or_an_address_are_the_comment(line: str, comme
     wanted = read_line(line, "RU", NOON, "Europe/Moscow")
     assert isinstance(wanted, Wanted)
     assert wanted.comment == comment
+
+
+async def test_a_visitor_of_whom_a_form_tells_nothing_is_not_said_to_be_excluded(
+    database_url: str, clock: ManualClock
+) -> None:
+    """What the form calls such a visitor is another word each time: it would keep out nobody."""
+    async with a_database(database_url, clock) as database:
+        boss, form = await an_admin(database), await an_account(database, "form", "main")
+        lead_id = await a_lead(database, form, "Купите слона", Address("form", "click:1:2", proved=False))
+        with pytest.raises(Refusal) as refused:
+            await database.transact(lambda tx: exclude_person(tx, boss, lead_id))
+        assert (await read(database, lead_id)).outcome == "open"
+    assert refused.value.key == "refused-no-address"
