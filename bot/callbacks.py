@@ -80,7 +80,9 @@ class Action(StrEnum):
     EXCLUDE_SENDER = "es"  # Telegram id of a forwarded message's author
     EXCLUDE_CHECKED = "ec"  # what was asked about
     CHANGE_EXCLUSION = "et"  # exclusion, its new end in seconds since 1970 or 0 for none
-    LIFT = "el"  # exclusion, 1 when other buttons beside this one are still needed
+    LIFT = (
+        "el"  # exclusion, 1 when other buttons beside this one are still needed, the lead whose card has it
+    )
     PUT_BACK = "eb"  # exclusion that was lifted
     STOPPED = "ep"  # exclusion or 0, id after which the page begins
     RESTORE = "er"  # ledger entry, then as STOPPED

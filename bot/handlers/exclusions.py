@@ -17,6 +17,7 @@ from bot.handlers.deeds import Deed
 from bot.handlers.dialogue import answered, ask, leave
 from bot.handlers.errors import Toast
 from bot.handlers.filters import On
+from bot.handlers.inbox import redraw_card
 from bot.screens.exclusions import (
     exclusion_screen,
     exclusions_screen,
@@ -173,7 +174,10 @@ async def changed(
             still = await _still_stopping(chat, entry)
             screen = lifted_screen(chat.words, entry, still)
             toast.say(lifted_line(chat.words, entry, still))
-            if tap.id(1):
+            if tap.id(2):
+                await chat.show(screen)
+                await redraw_card(chat, callback, person, await chat.card(tap.id(2)))
+            elif tap.id(1):
                 await _below(chat, callback, screen)
             else:
                 await chat.redraw(callback, screen)

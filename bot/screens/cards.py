@@ -10,6 +10,7 @@ from bot.callbacks import Action, data
 from bot.rich import LONGEST, Rich, line_of, plain, units
 from bot.screens.automation import NEXT, automation
 from bot.screens.conversation import conversation
+from bot.screens.exclusions import pattern_of
 from bot.screens.fields import extensions, lead_fields
 from bot.texts import Words
 from core.channel import Button, Markup, Screen
@@ -296,6 +297,9 @@ def _buttons(words: Words, card: Card, reader: Person) -> list[tuple[Button, ...
         third.append(Button(words("button-exclude"), data(Action.EXCLUDE_PERSON, lead)))
     if reader.is_admin and card.can_undo_exclusion:
         undo = (Button(words("button-undo-exclusion"), data(Action.UNDO_EXCLUDE, lead)),)
+    elif reader.is_admin and card.exclusion is not None:
+        label = words("button-lift-one", pattern=line_of(pattern_of(words, card.exclusion), 40))
+        undo = (Button(label, data(Action.LIFT, card.exclusion.id, 1, lead)),)
     letters = whole_buttons(words, card.messages, _LONG)
     return [
         *_in_rows(first),

@@ -114,3 +114,18 @@ async def test_the_list_and_its_search_have_pages_and_a_way_back_to_the_first(st
     await story.telegram.until(lambda: "‹ В начало" in labels(found))
     await story.admin.taps(found, "‹ В начало")
     await story.telegram.until(lambda: "spam0@wave.example" in found.text)
+
+
+async def test_the_card_of_somebody_on_the_list_has_the_button_that_takes_them_off_it(story: Story) -> None:
+    boris = story.telegram.person(7771234567, "Борис")
+    await boris.writes(story.line, "Здравствуйте")
+    await story.admin.sees(story.staff, "Новый лид")
+    await said(story, "/exclude id 7771234567")
+    shown = await said(story, "/lead 1")
+    assert "Ответить нельзя: человек в списке исключений" in shown.text
+    assert "Ответить" not in str(labels(shown))
+    toast = await story.admin.taps(shown, "Убрать Telegram id 7771234567")
+    assert toast.text == "Telegram id 7771234567 больше не в списке, сообщения снова приходят."
+    await story.telegram.until(lambda: "исключений" not in shown.text and "Ответить" in str(labels(shown)))
+    lifted = await story.admin.sees(story.staff, "больше не в списке")
+    assert labels(lifted)[0] == "↩️ Вернуть в список"
