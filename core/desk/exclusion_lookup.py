@@ -14,6 +14,7 @@ from core.desk.covering import Covered, covered_contacts, describe, holders
 from core.desk.exclusion_entries import Entry, entries_where, holding, holds, read_entries
 from core.desk.exclusions import SHOWN, read_line
 from core.desk.finding import parts_of_phone
+from core.desk.persons import survivors
 from core.errors import Refusal
 from core.exclusions.expiry import LONGEST
 from core.exclusions.hits import contact_patterns
@@ -134,8 +135,10 @@ def entry(connection: Connection, exclusion_id: int, now: datetime) -> Entry | N
 def still_stopping(connection: Connection, lifted: Entry, now: datetime) -> tuple[Entry, ...]:
     """What else keeps out whom this exclusion kept out: a wider one, or another address of the same person."""
     keys = set(_keys(Pattern(lifted.kind, lifted.value)))
-    contact_ids: Sequence[int] = () if lifted.contact_id is None else (lifted.contact_id,)
-    if not contact_ids and lifted.kind != "domain":
+    contact_ids: Sequence[int] = ()
+    if lifted.contact_id is not None:  # whoever they are by now
+        contact_ids = tuple(survivors(connection, [lifted.contact_id]).values())
+    elif lifted.kind != "domain":
         contact_ids = covered_contacts(connection, [lifted.pattern]).get(lifted.pattern, ())
     if len(contact_ids) == 1:
         keys |= contact_patterns(connection, contact_ids).get(contact_ids[0], set())

@@ -134,6 +134,25 @@ async def test_what_was_written_by_hand_names_what_else_stops_the_same_person_wh
     assert still == [(named,), (called,), (domain,), ()]
 
 
+async def test_what_still_stops_somebody_excluded_from_a_card_is_named_after_a_merge_too(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        boss, bot = await an_admin(database), await an_account(database)
+        leads = [await a_lead(database, bot, "Реклама", telegram(number)) for number in (1, 2)]
+        stays, goes = [row["id"] for row in await every(database, Contact)]
+        for lead_id in leads:
+            await database.transact(partial(exclude_person, person=boss, lead_id=lead_id))
+        await database.transact(lambda tx: merge(tx, stays, goes, boss))
+        lifted = (await sought(database, "id 2")).exact
+        assert lifted is not None
+        await database.transact(lambda tx: lift(tx, boss, lifted.id))
+        still = await database.read(lambda c: still_stopping(c, lifted, clock.now()))
+        state = (await file(database, bot, a_message("Ещё", telegram(2))))[0].state
+    assert [one.pattern for one in still] == ["telegram:1"]
+    assert state == "excluded"
+
+
 async def test_what_was_lifted_goes_back_as_it_was(database_url: str, clock: ManualClock) -> None:
     async with a_database(database_url, clock) as database:
         boss, olga = await an_admin(database), await a_manager(database)
