@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 from core.database import Transaction
 
 LONGEST = 4000  # characters of one text that are searchable
-_WORD = re.compile(r"\w+")
+_WORD = re.compile(r"[^\W_]+")
 
 
 def fold(words: str) -> str:
@@ -23,9 +23,15 @@ def fold(words: str) -> str:
     return unicodedata.normalize("NFKC", words).casefold().replace("ё", "е")
 
 
+def bare(words: str) -> str:
+    """Folded words and nothing between them: PostgreSQL takes a date, a link or "12/2026" for one word of its own."""
+    return " ".join(_WORD.findall(fold(words)))
+
+
 def index(tx: Transaction, entries: Sequence[tuple[int, str]]) -> None:
     """Make texts findable under the ids of their rows."""
-    rows = [(id, fold(words[:LONGEST])) for id, words in entries if words and words.strip()]
+    kept = fold if tx.is_sqlite else bare
+    rows = [(id, kept(words[:LONGEST])) for id, words in entries if words and words.strip()]
     if not rows:
         return
     if tx.is_sqlite:

@@ -33,6 +33,7 @@ from core.errors import OpenLinesError
 from core.exclusions.model import Exclusion
 from core.intake.model import Ledger
 from core.migrations import METADATA, Standing, migrate, prepare_sqlite, standing
+from core.search import bare
 
 _PAGE = 1000  # rows
 _SEARCH = Table("search", MetaData(), Column("rowid", BigInteger), Column("body", Text))
@@ -142,6 +143,8 @@ def _written(connection: Connection, table: Table, rows: Sequence[Row[Any]]) -> 
     plan = insert_plan(table, names, connection.dialect)
     try:
         columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+        if table is _SEARCH:
+            columns["body"] = list(map(bare, columns["body"]))
         connection.exec_driver_sql(plan.sql, plan.parameters(columns))
     except DBAPIError as error:
         raise NotMoved(f"the new database refuses a row of {table.name}: {complaint(error)}") from error

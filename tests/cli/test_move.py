@@ -70,7 +70,7 @@ async def a_line_at_work(url: str, clock: ManualClock) -> None:
         await file(
             database,
             account,
-            a_message("Сколько стоит жёлтый ящик? \N{PACKAGE}", telegram(777), phone()),
+            a_message("Сколько стоит жёлтый ящик по счёту 12/2026? \N{PACKAGE}", telegram(777), phone()),
             a_message("Купите слона", telegram(888001), name="Слон"),
         )
 
@@ -127,7 +127,9 @@ def test_it_goes_on_where_it_was_left(urls: tuple[str, str], run: Run, clock: Ma
                 a_message("Здравствуйте", telegram(999), name="Пётр"),
                 a_message("Слона?", telegram(888001)),
             )
-            found = await database.read(lambda connection: find(connection, "желтый ЯЩИК", language="ru"))
+            found = await database.read(
+                lambda connection: find(connection, "желтый ЯЩИК, 12/2026", language="ru")
+            )
             assert [one.lead.id for one in found if one.lead] == [known.lead_id]
             assert shut_out.state == "excluded"
             newest = await database.transact(lambda tx: _card(tx, 3))

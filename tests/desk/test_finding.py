@@ -50,6 +50,36 @@ async def test_too_small_a_piece_or_a_sign_of_the_search_itself_finds_nobody(
         assert await database.read(lambda connection: find(connection, query, "RU", language="ru")) == ()
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "договор № 12/2026 от мая",
+        "размер 2.5х3.5 метра",
+        "пишите info@firma.ru",
+        "смотрите https://example.org/katalog/kuhni?x=1 там",
+        "артикул АБ-123_45",
+        "к 12:30, 5.12.2026",
+        "файл dogovor_v2.final.pdf",
+        "ООО «Ромашка-Плюс»",
+        "скидка -20%",
+        "<b>жирный</b> &amp; 😀смайл",
+        "Ёлка-ёжик и/или т.д.",
+    ],
+)
+async def test_what_was_written_is_found_by_itself_and_by_each_of_its_words(
+    database_url: str, clock: ManualClock, written: str
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot = await an_account(database)
+        lead_id = await a_lead(database, bot, written)
+        await a_lead(database, bot, "другое", telegram(2))
+        for query in (written, *written.split()):
+            if not any(letter.isalnum() for letter in query):
+                continue
+            found = await database.read(partial(find, query=query, language="ru"))
+            assert [one.lead.id for one in found if one.lead] == [lead_id], query
+
+
 async def test_every_page_follows_the_one_before_and_nothing_that_fits_is_kept_back(
     database_url: str, clock: ManualClock
 ) -> None:
