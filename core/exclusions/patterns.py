@@ -14,8 +14,11 @@ from core.errors import Refusal
 EVERYBODYS = frozenset(
     "gmail.com googlemail.com mail.ru bk.ru list.ru inbox.ru internet.ru yandex.ru ya.ru yandex.com rambler.ru "
     "outlook.com hotmail.com live.com msn.com yahoo.com icloud.com me.com aol.com gmx.de gmx.net web.de "
-    "proton.me protonmail.com vk.com ukr.net".split()
+    "proton.me protonmail.com vk.com ukr.net mail.com mail.ua i.ua meta.ua tut.by narod.ru lenta.ru ro.ru "
+    "autorambler.ru myrambler.ru xmail.ru mac.com privaterelay.appleid.com duck.com fastmail.com zoho.com "
+    "tuta.com tutanota.com t-online.de qq.com 163.com 126.com naver.com".split()
 )
+_EVERYWHERE = frozenset("gmx hotmail outlook yahoo yandex".split())  # have a domain in every country
 _DOMAIN = re.compile(r"(?:[\w](?:[\w-]{0,61}[\w])?\.)+[^\W\d_][\w-]{1,62}")
 _USERNAME = re.compile(r"[A-Za-z]\w{3,31}", re.ASCII)
 _TELEGRAM_ID = re.compile(r"[1-9]\d{4,15}", re.ASCII)
@@ -117,9 +120,14 @@ def _domain_or_username(text: str) -> Pattern:
     domain = _ascii(text.lower().rstrip("."))
     if not _DOMAIN.fullmatch(domain):
         raise Refusal("refused-pattern-domain", pattern=text[:100])
-    if domain in EVERYBODYS or domain.count(".") == 0:
-        raise Refusal("refused-pattern-wide", pattern=domain)
-    if domain.count(".") == 1 and len(domain.split(".")[0]) <= 3 and domain.split(".")[0] in _SECOND_LEVEL:
+    name, _, above = domain.partition(".")
+    is_top = "." not in above
+    is_of_a_country = is_top or above.split(".")[0] in _SECOND_LEVEL
+    if (
+        domain in EVERYBODYS
+        or (name in _SECOND_LEVEL and is_top)
+        or (name in _EVERYWHERE and is_of_a_country)
+    ):
         raise Refusal("refused-pattern-wide", pattern=domain)
     return Pattern("domain", domain)
 

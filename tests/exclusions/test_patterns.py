@@ -62,6 +62,30 @@ def test_a_bare_domain_is_refused_with_the_spelling_that_would_mean_it(
     assert refused.value.key == ("refused-pattern-bare-domain" if domain else "refused-pattern-unclear")
 
 
+@pytest.mark.parametrize(
+    ("written", "is_wide"),
+    [
+        ("@gmail.com", True),
+        ("@yandex.kz", True),
+        ("@Yahoo.co.uk", True),
+        ("@hotmail.fr", True),
+        ("@mail.com", True),
+        ("@co.uk", True),
+        ("@com.ua", True),
+        ("@spam.gmail.com", False),
+        ("@yandex.spam.example", False),
+        ("@com.spam.example", False),
+    ],
+)
+def test_what_thousands_of_strangers_write_from_is_no_pattern(written: str, is_wide: bool) -> None:
+    key = ""
+    try:
+        parse_pattern(written)
+    except Refusal as refused:
+        key = refused.key
+    assert key == ("refused-pattern-wide" if is_wide else "")
+
+
 @given(st.text(max_size=80))
 def test_whatever_is_written_is_a_pattern_or_a_refusal(written: str) -> None:
     try:
