@@ -9,6 +9,7 @@ from itertools import islice
 
 from sqlalchemy import Connection, bindparam, func, select
 
+from core.contacts.emails import readable_email
 from core.database import ask
 from core.desk.covering import Covered, covered_contacts, describe, holders
 from core.desk.exclusion_entries import Entry, entries_where, holding, holds, read_entries
@@ -154,6 +155,7 @@ def _fitting(connection: Connection, query: str, region: str | None, now: dateti
         for id, key, comment in ask(connection, _WORDS, now=now)
         if (pattern is not None and key == pattern.key)
         or part in fold(key)
+        or part in fold(readable_email(key.replace("domain:", "@", 1)))  # as it is shown
         or (comment is not None and part in fold(comment))
         or any(run in key for run in digits)
     ]

@@ -93,6 +93,9 @@ async def test_a_word_of_a_comment_is_found_in_any_case_and_each_entry_on_one_pa
         ]  # fmt: skip
         await database.transact(lambda tx: lift(tx, boss, put_in[0].id))
         assert (await found("еремин")).total == 3
+        await put(database, boss, "@Письма.рф")
+        await put(database, boss, "info@письма.рф")
+        assert [(await found(query)).total for query in ("письма", "письма.рф", "@письма")] == [2, 2, 2]
 
 
 async def test_whoever_is_stopped_by_another_of_their_addresses_is_not_called_free(
