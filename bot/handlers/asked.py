@@ -24,10 +24,19 @@ def asked_in(callback: CallbackQuery) -> int | None:
     return replied.message_id if replied is not None else None
 
 
+def forwarded_from(message: Message) -> int | None:
+    """Whose message this was before it was forwarded; what somebody forwards of their own is as if just written."""
+    origin = message.forward_origin
+    if not isinstance(origin, MessageOriginUser):
+        return None
+    is_own = message.from_user is not None and message.from_user.id == origin.sender_user.id
+    return None if is_own else origin.sender_user.id
+
+
 def meant_by(message: Message) -> str:
     """What a message says of somebody: its words without the command, or the author of a forwarded one."""
-    if isinstance(message.forward_origin, MessageOriginUser):
-        return f"telegram:{message.forward_origin.sender_user.id}"
+    if (author := forwarded_from(message)) is not None:
+        return f"telegram:{author}"
     text = text_of(message)[0].strip()
     if not text.startswith("/"):
         return text

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 from aiogram import Router
 from aiogram.filters import BaseFilter, Command, CommandObject
-from aiogram.types import CallbackQuery, Message, MessageOriginHiddenUser, MessageOriginUser, TelegramObject
+from aiogram.types import CallbackQuery, Message, MessageOriginHiddenUser, TelegramObject
 
 from bot.callbacks import Action, Tap
 from bot.chat import Chat
 from bot.dialogs import Writing
-from bot.handlers.asked import asked_by, asked_in, meant_by
+from bot.handlers.asked import asked_by, asked_in, forwarded_from, meant_by
 from bot.handlers.contents import text_of
 from bot.handlers.deeds import Deed
 from bot.handlers.dialogue import answered, ask, leave
@@ -68,15 +68,14 @@ async def exclude(message: Message, command: CommandObject, chat: Chat, person: 
 async def exclude_answered(message: Message, chat: Chat, person: Person, deed: Deed) -> None:
     """Lines for the list, or a forwarded message of the person themselves."""
     await answered(chat)
-    match message.forward_origin:
-        case MessageOriginUser(sender_user=sender):
-            pattern = Pattern("telegram", str(sender.id))
-            results = await deed(lambda tx: exclusions.add_pattern(tx, person, pattern))
-        case MessageOriginHiddenUser():
-            await chat.say(chat.words("exclude-hidden"), reply_to=message.message_id)
-            return
-        case _:
-            results = await _add(chat, person, deed, text_of(message)[0])
+    if isinstance(message.forward_origin, MessageOriginHiddenUser):
+        await chat.say(chat.words("exclude-hidden"), reply_to=message.message_id)
+        return
+    if (author := forwarded_from(message)) is not None:
+        pattern = Pattern("telegram", str(author))
+        results = await deed(lambda tx: exclusions.add_pattern(tx, person, pattern))
+    else:
+        results = await _add(chat, person, deed, text_of(message)[0])
     await _results(chat, message, results)
 
 

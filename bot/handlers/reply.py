@@ -11,11 +11,12 @@ from typing import Any
 
 from aiogram import F, Router
 from aiogram.filters import StateFilter
-from aiogram.types import CallbackQuery, Message, MessageOriginUser
+from aiogram.types import CallbackQuery, Message
 
 from bot.callbacks import Action, data
 from bot.chat import Chat
 from bot.dialogs import Writing
+from bot.handlers.asked import forwarded_from
 from bot.handlers.contents import draft_of, text_of
 from bot.handlers.deeds import Deed
 from bot.handlers.dialogue import answered, expect_album, leave, stands
@@ -184,12 +185,12 @@ async def unknown_command(message: Message, chat: Chat) -> None:
 async def plain_text(message: Message, chat: Chat, person: Person) -> None:
     """A message for nobody: never sent to anyone, never met with silence."""
     rows: list[tuple[Button, ...]] = [lists_row(chat.words)]
-    origin = message.forward_origin
+    author = forwarded_from(message)
     number = lead_number(text_of(message)[0])
     if number is not None and (meant := await lead_numbered(chat, number)) is not None:
         rows.insert(0, (Button(chat.words("button-lead", number=number), data(Action.OPEN, meant.id)),))
-    if person.is_admin and isinstance(origin, MessageOriginUser):
-        sender = data(Action.EXCLUDE_SENDER, origin.sender_user.id)
+    if person.is_admin and author is not None:
+        sender = data(Action.EXCLUDE_SENDER, author)
         rows.append((Button(chat.words("button-exclude-sender"), sender),))
     elif query := line_of(text_of(message)[0], 30):
         rows.append((Button(chat.words("button-find-this", query=query), data(Action.FIND)),))

@@ -129,3 +129,13 @@ async def test_the_card_of_somebody_on_the_list_has_the_button_that_takes_them_o
     await story.telegram.until(lambda: "исключений" not in shown.text and "Ответить" in str(labels(shown)))
     lifted = await story.admin.sees(story.staff, "больше не в списке")
     assert labels(lifted)[0] == "↩️ Вернуть в список"
+
+
+async def test_a_list_that_an_admin_forwards_of_their_own_is_read_as_written(story: Story) -> None:
+    """Kept among the saved messages: it says whom to exclude, and not that its author is."""
+    listed = await story.admin.writes(story.staff, "spam@one.example\nspam@two.example")
+    await story.answer(story.admin, listed)
+    await said(story, "/exclude")
+    results = await story.answer(story.admin, await story.admin.forwards(listed, story.staff))
+    assert "spam@one.example в списке" in results.text
+    assert "spam@two.example в списке" in results.text
