@@ -91,10 +91,13 @@ def rejoin(tx: Transaction, conversation_id: int, person: Person) -> None:
     old, new = survivors[details["from"]], survivors[thread.contact_id]
     if old == new:
         raise Refusal("refused-nothing-to-undo")
-    absorb(tx, old, new)
+    brought = absorb(tx, old, new)
     if (new_lead := details["new_lead"]) is not None:
         _close_duplicate(tx, new_lead, details["old_lead"], conversation_id, person)
-    elif details["old_lead"] is not None:
+    elif details["repeat"] is None:  # the lead stayed where it was, and nothing was opened beside it
+        without = [id_ for id_, lead_id in brought.conversations if lead_id is None]
+        tx.update(Conversation, [{"id": id_, "lead_id": details["old_lead"]} for id_ in without])
+    else:
         tx.update(
             Lead,
             [

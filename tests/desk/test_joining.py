@@ -290,6 +290,27 @@ async def test_a_lead_that_two_conversations_share_stays_and_the_other_person_ge
     assert together.contact_id == duplicate.contact_id == hers.contact_id
 
 
+async def test_who_was_set_apart_from_a_lead_that_is_closed_can_be_rejoined_too(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        olga = await a_manager(database)
+        bot, form = await an_account(database), await an_account(database, "form", "main")
+        shared = await a_lead(database, bot, "Это Анна", telegram(), phone())
+        clock.advance(timedelta(minutes=1))
+        await file(database, form, a_message("Это её муж", phone(), thread="phone:+79161234567", name="Пётр"))
+        messages = (await read(database, shared)).messages
+        husband = next(one for one in messages if one.text == "Это её муж").conversation_id
+        reason = await reason_id(database)
+        await database.transact(lambda tx: work.junk(tx, shared, olga, reason))
+        before = await world(database)
+        result = await database.transact(lambda tx: separating.separate(tx, husband, olga))
+        assert (result.lead_id, result.is_new_lead) == (None, False), "nothing is open for anybody"
+        await database.transact(lambda tx: separating.rejoin(tx, husband, olga))
+        after = await world(database)
+    assert set(before) <= set(after)
+
+
 async def test_a_person_of_whom_we_have_nothing_else_cannot_be_separated_from_themselves(
     database_url: str, clock: ManualClock
 ) -> None:
