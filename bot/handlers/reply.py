@@ -114,10 +114,8 @@ async def note(message: Message, chat: Chat, person: Person, deed: Deed) -> None
     shown = await chat.office.card(lead_id, chat.words)
     number = shown.number if shown else 0
     card = Button(chat.words("button-card"), data(Action.OPEN, lead_id))
-    about = ShownMessage(lead_id)
-    await chat.show(
-        Screen(chat.words("noted", number=number), (), ((card,),)), about, reply_to=message.message_id
-    )
+    # Who replies to it writes on about the customer, not to them.
+    await chat.show(Screen(chat.words("noted", number=number), (), ((card,),)), reply_to=message.message_id)
 
 
 @router.message(Writing.comment, ToQuestion(), WORDS)
@@ -140,7 +138,7 @@ async def comment(message: Message, chat: Chat, person: Person, deed: Deed) -> N
     shown = await chat.office.card(lead_id, chat.words)
     card = Button(chat.words("button-card"), data(Action.OPEN, lead_id))
     screen = Screen(chat.words("junked", number=shown.number if shown else 0), (), ((card,),))
-    await chat.show(screen, ShownMessage(lead_id), reply_to=message.message_id)
+    await chat.show(screen, reply_to=message.message_id)
 
 
 @router.callback_query(On(Action.CANCEL))

@@ -14,7 +14,7 @@ from core.channel import Cause
 from core.conversations.model import LEAD, Conversation, Delivery, LetterId, Message, Shown
 from core.conversations.notices import notify, notify_admins, responsible_of
 from core.conversations.preparing import Claimed
-from core.conversations.shown import OF_NOTICES, ShownMessage, remember
+from core.conversations.shown import ABOUT_US, OF_NOTICES, ShownMessage, remember
 from core.conversations.threads import letter_key
 from core.database import Transaction, among
 from core.events import Answered, AnswerFailed, ContactClosed
@@ -86,7 +86,7 @@ def note_sent(tx: Transaction, arrived: Sequence[tuple[Claimed, Sequence[str]]])
                 "screen": OF_NOTICES.get(claimed.notice or "") if external_id == external_ids[-1] else None,
             }
             for claimed, external_ids in arrived
-            if claimed.chat_id is not None
+            if claimed.chat_id is not None and claimed.notice not in ABOUT_US
             for external_id in external_ids
             if external_id.isdecimal()
         ],

@@ -26,6 +26,8 @@ OF_NOTICES = {
     "robot": ShownAs.CARD,
     "message": ShownAs.RELAY,
 }
+# Of what a colleague or the bot itself did; whoever replies to that speaks to them, so the customer shall not get it.
+ABOUT_US = ("lead-closed-by", "lead-moved-on", "not-shown")
 
 
 _STILL_THEIRS = and_(

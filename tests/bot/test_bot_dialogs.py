@@ -211,6 +211,36 @@ async def test_whose_lead_a_colleague_answers_and_closes_reads_who_it_was(story:
     assert "закрывает" not in story.read(boris)
 
 
+async def test_what_replies_to_a_note_or_to_what_a_colleague_did_is_not_for_the_customer(
+    story: Story,
+) -> None:
+    boris = await story.manager(101, "Борис")
+    anna, card = await a_lead(story)
+    await story.admin.taps(card, "Взять")
+    await story.admin.taps(card, "Заметка")
+    await story.admin.sees(story.staff, "увидят только сотрудники")
+    await story.admin.writes(story.staff, "торгуется")
+    noted = await story.admin.sees(story.staff, "Записано")
+    answer = await story.answer(
+        story.admin, await story.admin.writes(story.staff, "и грубит", reply_to=noted)
+    )
+    assert "никому не ушёл" in answer.text
+    his = await said_to(story, "/lead 1", boris)
+    await boris.taps(his, "В отказ")
+    await story.telegram.until(lambda: "почему отказ" in his.text)
+    await boris.taps(his, "С комментарием…")
+    await story.telegram.until(lambda: "напишите комментарий" in his.text)
+    await boris.taps(his, "Спам")
+    await boris.sees(story.staff, "Напишите комментарий")
+    await boris.writes(story.staff, "реклама")
+    closed = await boris.sees(story.staff, "Лид № 1 закрыт.")
+    told = await story.admin.sees(story.staff, "Лид № 1 закрывает Борис: Спам")
+    for person, shown in ((boris, closed), (story.admin, told)):
+        answer = await story.answer(person, await person.writes(story.staff, "Точно спам?", reply_to=shown))
+        assert "никому не ушёл" in answer.text
+    assert len(anna.chat(story.line)) == 2  # what she wrote, and the confirmation
+
+
 async def test_who_cannot_be_written_to_can_be_called_or_given_up_from_where_it_is_told(story: Story) -> None:
     anna, card = await a_lead(story)
     await anna.sends_contact(story.line)

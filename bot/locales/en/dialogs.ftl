@@ -72,7 +72,7 @@ sending-again = Sending it again.
 sent-again = Sent again
 
 plain-text = This message went to nobody. To answer a customer, reply to their card or message. Or choose what to do:
-reply-unknown = There is no customer behind that message, so the answer went to nobody. Reply to a lead’s card or to a customer’s message.
+reply-unknown = Replies to that message reach no customer, yours went to nobody. Reply to a lead’s card or to a customer’s message.
 unknown-command = There is no such command. What I can do: /help
 
 away-now = You are away: the bot offers you no new leads. Your customers still reach you. Come back with /back
