@@ -88,6 +88,14 @@ def text_of(message: Message) -> tuple[str, tuple[Span, ...]]:
     return "", ()
 
 
+def words_of(message: Message) -> str:
+    """What is written, where only that is kept. Raises Refusal ("refused-words") when there is more, or nothing."""
+    text = text_of(message)[0].strip()
+    if _kind(message) or not text:
+        raise Refusal("refused-words")
+    return text
+
+
 def _spans(text: str, entities: Sequence[MessageEntity]) -> tuple[Span, ...]:
     """Telegram counts in UTF-16 units, we in characters."""
     if not entities:

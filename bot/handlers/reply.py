@@ -17,7 +17,7 @@ from bot.callbacks import Action, data
 from bot.chat import Chat
 from bot.dialogs import Writing
 from bot.handlers.asked import forwarded_from
-from bot.handlers.contents import draft_of, text_of
+from bot.handlers.contents import draft_of, text_of, words_of
 from bot.handlers.deeds import Deed
 from bot.handlers.dialogue import answered, expect_album, leave, stands
 from bot.handlers.errors import Toast, refused, sentence
@@ -103,9 +103,10 @@ async def answer(message: Message, chat: Chat, person: Person, staff_update_id: 
 @router.message(Writing.note, ToQuestion(), WORDS)
 async def note(message: Message, chat: Chat, person: Person, deed: Deed) -> None:
     """A note for colleagues."""
+    text = words_of(message)  # before the question is over: it waits for another try
     if (content := await _content(message, chat)) is None:
         return
-    lead_id, text = int(content["lead"]), text_of(message)[0]
+    lead_id = int(content["lead"])
     try:
         await deed(lambda tx: work.note(tx, lead_id, person, text))
     except Refusal as refusal:
@@ -121,13 +122,14 @@ async def note(message: Message, chat: Chat, person: Person, deed: Deed) -> None
 @router.message(Writing.comment, ToQuestion(), WORDS)
 async def comment(message: Message, chat: Chat, person: Person, deed: Deed) -> None:
     """Why the lead is given up, in words; with that it is."""
+    text = words_of(message)
     if (content := await _content(message, chat)) is None:
         return
-    lead_id, text = int(content["lead"]), text_of(message)[0].strip()
+    lead_id = int(content["lead"])
 
     def work_(tx: Transaction) -> None:
         reason, seen = int(content["reason"]), content.get("fence")
-        work.junk(tx, lead_id, person, reason, comment=text or None, seen=seen)
+        work.junk(tx, lead_id, person, reason, comment=text, seen=seen)
         redraw_cards(tx, [lead_id])  # the card under which the reason was chosen, too
 
     try:

@@ -319,6 +319,25 @@ async def test_a_comment_on_a_lead_that_has_moved_meanwhile_is_refused_with_the_
     assert "В отказ" in buttons_of(shown)
 
 
+async def test_what_is_no_text_is_refused_as_a_note_or_a_comment_and_the_question_waits(story: Story) -> None:
+    _, card = await a_lead(story)
+    await story.admin.taps(card, "Заметка")
+    await story.admin.sees(story.staff, "увидят только сотрудники")
+    sent = await story.admin.sends_photo(story.staff, caption="договор")
+    assert "не сохраняются" in (await story.answer(story.admin, sent)).text
+    assert "Записано" in (await said_to(story, "договор подписан")).text
+    await story.admin.taps(card, "В отказ")
+    await story.telegram.until(lambda: "почему отказ" in card.text)
+    await story.admin.taps(card, "С комментарием…")
+    await story.telegram.until(lambda: "напишите комментарий" in card.text)
+    await story.admin.taps(card, "Спам")
+    await story.admin.sees(story.staff, "Напишите комментарий")
+    sent = await story.admin.sends_voice(story.staff)
+    assert "не сохраняются" in (await story.answer(story.admin, sent)).text
+    assert (await said_to(story, "реклама")).text == "Лид № 1 закрыт."
+    await story.telegram.until(lambda: "«реклама»" in card.text)
+
+
 async def test_a_note_that_is_refused_is_followed_by_the_card(story: Story) -> None:
     _, card = await a_lead(story)
     await story.admin.taps(card, "Заметка")
