@@ -86,7 +86,7 @@ class Notices:
             return None
         words = self.texts.words(reader.language, self.timezone, self.clock.now())
         match notice.kind:
-            case "new-lead" | "lead-given" | "robot":
+            case "new-lead" | "lead-given" | "lead-reopened-by" | "robot":
                 return self._lead(connection, notice, reader, words)
             case "message":
                 return self._message(connection, notice, reader, words)
@@ -131,6 +131,11 @@ class Notices:
                 name = line_of(giver.name, 60) if giver else ""
                 heading = words("notice-given", name=name) if name else words("notice-given-by-queue")
                 new = tuple(said for said in shown.messages if said.direction == "in")
+            case "lead-reopened-by":
+                by = managers.by_id(connection, int(notice.facts.get("by") or 0))
+                if by is None or shown.outcome != "open":
+                    return None
+                heading = words("notice-reopened-by", name=line_of(by.name, 60))
             case _:
                 heading = f"🤖 {line_of(str(notice.facts.get('text', '')), 300)}"
         files, missed = self._files(notice, new, words)

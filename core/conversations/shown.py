@@ -23,6 +23,7 @@ class ShownAs(StrEnum):
 OF_NOTICES = {
     "new-lead": ShownAs.CARD,
     "lead-given": ShownAs.CARD,
+    "lead-reopened-by": ShownAs.CARD,
     "robot": ShownAs.CARD,
     "message": ShownAs.RELAY,
 }

@@ -14,7 +14,7 @@ from core.conversations.redrawing import redraw_cards
 from core.database import Transaction, among
 from core.desk.covering import Covered, covered_contacts, describe
 from core.desk.exclusions import Wanted, enlist, take_off
-from core.desk.telling import tell_closed
+from core.desk.telling import tell_closed, tell_reopened
 from core.desk.work import failure_stage, lead_of
 from core.errors import Refusal
 from core.events import ContactClosed
@@ -128,6 +128,7 @@ def undo_exclude_person(tx: Transaction, person: Person, lead_id: int) -> tuple[
     for row in junked:
         stages.reopen(tx, row.id, person.actor)
         wait_again(tx, row.id)
+    tell_reopened(tx, [row.id for row in junked], person)
     redraw_cards(tx, [row.id for row in junked], but_of=person.id)
     journal.note(
         tx,

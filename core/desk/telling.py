@@ -1,15 +1,15 @@
-"""Whoever works a lead hears what colleagues do with it: that they close it, or answer its customer."""
+"""Whoever works a lead hears what colleagues do with it: that they close it, open it again, or answer its customer."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import select
 
 from core.conversations.model import Message
 from core.conversations.notices import Wish, notify, notify_all
-from core.database import Transaction
+from core.database import Transaction, among
 from core.leads.model import Lead, LeadOutcome
 from core.staff.managers import Person
 
@@ -25,6 +25,19 @@ def tell_closed(tx: Transaction, leads: Sequence[Any], by: Person) -> None:
             Wish(lead.responsible_id, "lead-closed-by", lead.id, facts=(("by", by.id),))
             for lead in leads
             if lead.taken_at is not None and lead.responsible_id not in (None, by.id)
+        ],
+    )
+
+
+def tell_reopened(tx: Transaction, lead_ids: Collection[int], by: Person) -> None:
+    """`by` has opened these leads again; whose they are has work to do that they took for done."""
+    leads = tx.connection.execute(select(Lead.id, Lead.responsible_id).where(among(Lead.id, lead_ids)))
+    notify_all(
+        tx,
+        [
+            Wish(lead.responsible_id, "lead-reopened-by", lead.id, facts=(("by", by.id),))
+            for lead in leads
+            if lead.responsible_id not in (None, by.id)
         ],
     )
 

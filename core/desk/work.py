@@ -17,7 +17,7 @@ from core.conversations import deliveries
 from core.conversations.model import Conversation
 from core.conversations.redrawing import redraw_cards
 from core.database import Transaction
-from core.desk.telling import tell_closed
+from core.desk.telling import tell_closed, tell_reopened
 from core.errors import Refusal
 from core.leads import assignment, stages
 from core.leads.answering import take_up, wait_again
@@ -118,8 +118,8 @@ def junk(
 def reopen(tx: Transaction, lead_id: int, person: Person, *, seen: int | None = None) -> None:
     """Undo `junk` or a success: the lead is open again, at the beginning of its pipeline.
 
-    It stays with its responsible while they work here, else it becomes the reopener's. A customer who was
-    still waiting for an answer waits again. Raises Refusal when it is open, or somebody has moved it since.
+    It stays with its responsible while they work here, who is told, else it becomes the reopener's. A customer
+    who was still waiting for an answer waits again. Raises Refusal when it is open, or somebody has moved it since.
     """
     require_staff(tx, person)
     lead = lead_of(tx, lead_id, seen)
@@ -139,6 +139,7 @@ def reopen(tx: Transaction, lead_id: int, person: Person, *, seen: int | None = 
         tx.connection.execute(
             update(Lead).where(Lead.id == lead_id).values(responsible_id=person.id, taken_at=tx.now)
         )
+    tell_reopened(tx, [lead_id], person)
     redraw_cards(tx, [lead_id], but_of=person.id)
 
 

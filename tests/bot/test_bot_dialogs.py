@@ -192,7 +192,7 @@ async def test_an_uncertain_answer_is_not_called_a_failure_and_sent_again_it_is_
     await anna.sees(story.line, "Это я ещё раз")
 
 
-async def test_whose_lead_a_colleague_answers_and_closes_reads_who_it_was(story: Story) -> None:
+async def test_whose_lead_a_colleague_answers_closes_and_reopens_reads_who_it_was(story: Story) -> None:
     boris = await story.manager(101, "Борис")
     anna, card = await a_lead(story)
     await story.admin.taps(card, "Взять")
@@ -209,6 +209,11 @@ async def test_whose_lead_a_colleague_answers_and_closes_reads_who_it_was(story:
     told = await story.admin.sees(story.staff, "Лид № 1 закрывает Борис: Спам")
     await story.admin.taps(told, "Карточка")
     assert "закрывает" not in story.read(boris)
+    await boris.taps(his, "Открыть снова")
+    told = await story.admin.sees(story.staff, "Лид снова открывает Борис")
+    assert "Ваш лид" in told.text
+    await story.admin.writes(story.staff, "Мы вернулись к вам", reply_to=told)
+    await anna.sees(story.line, "Мы вернулись к вам")
 
 
 async def test_what_replies_to_a_note_or_to_what_a_colleague_did_is_not_for_the_customer(

@@ -10,7 +10,7 @@ from core.clock import ManualClock
 from core.conversations.model import Delivery
 from core.database import Database, Transaction
 from core.desk import work
-from core.desk.person_exclusion import exclude_person
+from core.desk.person_exclusion import exclude_person, undo_exclude_person
 from core.desk.telling import tell_answered
 from core.leads.answering import Draft, reply
 from core.leads.assignment import take
@@ -31,7 +31,8 @@ from tests.looking import every
 async def told(database: Database, person: Person) -> list[dict[str, object]]:
     """What this person is told of others' deeds."""
     rows = await every(database, Delivery, Delivery.manager_id == person.id)
-    return [row["notice"] for row in rows if row["notice"]["kind"] in ("lead-closed-by", "answered-by")]
+    kinds = ("lead-closed-by", "lead-reopened-by", "answered-by")
+    return [row["notice"] for row in rows if row["notice"]["kind"] in kinds]
 
 
 async def answers(database: Database, lead_id: int, person: Person) -> int:
@@ -54,6 +55,20 @@ async def test_whose_lead_a_colleague_closes_is_told_and_the_closer_is_not(
         await database.transact(partial(take, lead_id=lead, person=olga))
         await database.transact(partial(work.junk, lead_id=lead, person=petr, reason_id=reason))
         assert await told(database, olga) == [{"kind": "lead-closed-by", "silent": False, "by": petr.id}]
+        assert await told(database, petr) == []
+
+
+async def test_whose_lead_a_colleague_opens_again_is_told_and_who_opens_their_own_is_not(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot, olga, petr = await an_account(database), await a_manager(database), await a_manager(database)
+        lead, reason = await a_lead(database, bot), await reason_id(database)
+        await database.transact(partial(take, lead_id=lead, person=olga))
+        for opener in (olga, petr):
+            await database.transact(partial(work.junk, lead_id=lead, person=olga, reason_id=reason))
+            await database.transact(partial(work.reopen, lead_id=lead, person=opener))
+        assert await told(database, olga) == [{"kind": "lead-reopened-by", "silent": False, "by": petr.id}]
         assert await told(database, petr) == []
 
 
@@ -83,7 +98,7 @@ async def test_ones_own_closing_and_a_lead_merely_offered_are_told_to_nobody(
         assert await told(database, petr) == []
 
 
-async def test_an_admin_who_excludes_a_person_closes_leads_of_whom_is_told(
+async def test_an_admin_who_excludes_a_person_and_lets_them_in_again_closes_and_opens_leads_of_whom_is_told(
     database_url: str, clock: ManualClock
 ) -> None:
     async with a_database(database_url, clock) as database:
@@ -91,7 +106,9 @@ async def test_an_admin_who_excludes_a_person_closes_leads_of_whom_is_told(
         lead = await a_lead(database, bot)
         await database.transact(partial(take, lead_id=lead, person=olga))
         await database.transact(partial(exclude_person, person=admin, lead_id=lead))
-        assert [notice["kind"] for notice in await told(database, olga)] == ["lead-closed-by"]
+        await database.transact(partial(undo_exclude_person, person=admin, lead_id=lead))
+        kinds = [notice["kind"] for notice in await told(database, olga)]
+        assert kinds == ["lead-closed-by", "lead-reopened-by"]
 
 
 async def test_whose_customer_a_colleague_answers_reads_it_without_a_sound(

@@ -6,6 +6,7 @@ notice-moved-on = Лид № { $number } теперь не ваш
 notice-moved-on-to = { $name } передаёт лид: { $to }
 notice-moved-on-taken = Лид забирает { $to }
 notice-closed-by = Лид № { $number } закрывает { $name }: { $reason }
+notice-reopened-by = Лид снова открывает { $name }
 notice-answered-by = Лид № { $number }: клиенту отвечает { $name }
 notice-leads-free = { $count ->
     [one] Коллега ушёл, и { $count } лид снова ничей.
