@@ -12,7 +12,6 @@ from aiogram import Bot, Dispatcher, F
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
 from aiogram.enums import ChatType
-from aiogram.exceptions import TelegramAPIError
 from aiogram.fsm.storage.base import BaseStorage
 from aiogram.fsm.storage.memory import SimpleEventIsolation
 
@@ -135,21 +134,9 @@ async def serve(
         )
         stack.push_async_callback(_leave_background, office)
         await asyncio.to_thread(office.texts.read)
-        office.username = await _username(bot, clock)
         dispatcher = build(office, storage)
         ready()
         await Consumer(db, dispatcher, bot, account.id, look=look, in_hand=in_hand).run()
-
-
-async def _username(bot: Bot, clock: Clock) -> str:
-    """The bot's own name, for invitation links. That Telegram is away must not keep it from its queue for ever."""
-    for pause in (1, 2, 4, 8, 15, 30):
-        try:
-            return (await bot.me()).username or ""
-        except TelegramAPIError as error:
-            log.warning("the bot does not know its name yet", why=type(error).__name__)
-            await clock.sleep_until(clock.now() + timedelta(seconds=pause))
-    return ""
 
 
 async def _leave_background(office: Office) -> None:

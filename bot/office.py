@@ -44,7 +44,6 @@ class Office:
     region: str
     timezone: str
     admins: Collection[int] = ()
-    username: str = ""  # the bot's own, for invitation links
     background: set[asyncio.Task[None]] = field(default_factory=set)
 
     def words(self, language: str | None) -> Words:

@@ -124,8 +124,9 @@ async def _people(chat: Chat) -> Screen:
 
 
 async def _invite(chat: Chat, person: Person, role: Role, deed: Deed) -> Screen:
+    me = await chat.patiently(chat.bot.me)
     payload = await deed(lambda tx: managers.invite(tx, person.actor, role=role))
-    link = f"https://t.me/{chat.office.username}?start={payload}"
+    link = f"https://t.me/{me.username}?start={payload}"
     return invitation_screen(chat.words, link, INVITATION_LIFE.days, is_admin=role is Role.ADMIN)
 
 

@@ -517,6 +517,18 @@ async def test_a_link_that_begins_like_an_invitation_brings_a_customer(story: St
     assert not any("приглашени" in message.text for message in anna.chat(story.line))
 
 
+async def test_an_invitation_made_after_a_start_without_telegram_is_a_link_to_the_bot(tmp_path: Path) -> None:
+    clock = HurriedClock()
+    async with TelegramSandbox(now=clock.now) as telegram:
+        bot, admin = telegram.add_bot(LINE_TOKEN, "line_bot"), telegram.person(ADMIN, "Ирина")
+        telegram.fail("getMe", Refuse(502, "Bad Gateway"), times=6)
+        async with running(tmp_path, telegram, clock):
+            await admin.starts(bot)
+            await admin.sees(bot, "Вы администратор")
+            await admin.writes(bot, "/invite")
+            assert "https://t.me/line_bot?start=i-" in (await admin.sees(bot, "Приглашение")).text
+
+
 async def test_each_person_reads_their_own_language(story: Story) -> None:
     greeting = next(m for m in story.admin.chat(story.staff) if "администратор" in m.text)
     await story.admin.taps(greeting, "English")
