@@ -19,12 +19,13 @@ _WORD = re.compile(r"[^\W_]+")
 
 
 def fold(words: str) -> str:
-    """What two spellings of the same words have in common: case, ё and е, compatibility forms."""
-    return unicodedata.normalize("NFKC", words).casefold().replace("ё", "е")
+    """What two spellings of the same words have in common: case, ё and е, compatibility forms, "№" or none."""
+    # Its compatibility form is "No", which would make one word of it and its number.
+    return unicodedata.normalize("NFKC", words.replace("№", " ")).casefold().replace("ё", "е")
 
 
 def bare(words: str) -> str:
-    """Folded words and nothing between them: PostgreSQL takes a date, a link or "12/2026" for one word of its own."""
+    """Folded words and nothing between them: PostgreSQL takes a link or "12/2026" for one word, "120-60" for a -60."""
     return " ".join(_WORD.findall(fold(words)))
 
 

@@ -23,7 +23,7 @@ LONGEST = 200  # characters of a query that are looked at
 MOST = 100  # leads and people one search goes through; a heading says "100+" rather than count further
 _TEXTS = 500  # names and messages that are read of the index: a lead has many
 _PHONES = 200_000  # addresses, the newest, among which a part of a phone is looked for
-_NUMBER = re.compile(r"(?:#|№|N)?\s?(\d{1,9})", re.IGNORECASE)
+_NUMBER = re.compile(r"(?:лид|lead)?\s?(?:#|№|N)?\s?(\d{1,9})", re.IGNORECASE)
 _USERNAME = re.compile(r"(?:(?:https?://)?t\.me/|@)?([A-Za-z]\w{2,31})/?", re.ASCII)
 _TELEGRAM_ID = re.compile(
     r"(?:(?:telegram\s?)?id\s?|(?:telegram|tg):)([1-9]\d{0,15})|([1-9]\d{4,15})", re.IGNORECASE | re.ASCII

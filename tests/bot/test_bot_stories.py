@@ -548,6 +548,7 @@ async def test_figures_search_and_ledger_answer(story: Story) -> None:
     for command, expected in (
         ("/find ЖЕЛТЫЙ", "1 совпадение"),
         ("/find @anna_p", "№ 1 · Анна"),
+        ("/find Лид № 1", "№ 1 · Анна"),
         ("/find ничего такого", "ничего не нашлось"),
         ("/lead 99", "Такого лида нет."),
         ("/lead", "Какой лид?"),

@@ -80,6 +80,36 @@ async def test_what_was_written_is_found_by_itself_and_by_each_of_its_words(
             assert [one.lead.id for one in found if one.lead] == [lead_id], query
 
 
+@pytest.mark.parametrize(
+    ("written", "query"),
+    [
+        ("Где заказ №4521?", "4521"),
+        ("Где заказ №4521?", "№ 4521"),
+        ("Где заказ №4521?", "заказ №45"),
+        ("Где заказ № 4521?", "№4521"),
+        ("Где заказ 4521?", "№4521"),
+        ("Столешница 120-60", "120-60"),
+        ("Столешница 120-60", "60"),
+        ("Договор А-17/2 от 15.06", "17/2"),
+        ("Договор А-17/2 от 15.06", "15.06"),
+        ("Договор А-17/2 от 15.06", "06"),
+        ("смотрел на www.firma.ru/kuhni?x=1", "kuhni"),
+        ("смотрел на www.firma.ru/kuhni?x=1", "firma"),
+        ("пишите anna@firma.ru", "firma"),
+    ],
+)
+async def test_words_and_numbers_are_found_whatever_signs_stand_at_them(
+    database_url: str, clock: ManualClock, written: str, query: str
+) -> None:
+    async with a_database(database_url, clock) as database:
+        await a_manager(database)
+        bot = await an_account(database)
+        lead_id = await a_lead(database, bot, written, telegram(5))
+        await a_lead(database, bot, "Другое", telegram(6))
+        found = await database.read(lambda connection: find(connection, query, "RU", language="ru"))
+    assert [one.lead.id if one.lead else None for one in found] == [lead_id]
+
+
 async def test_every_page_follows_the_one_before_and_nothing_that_fits_is_kept_back(
     database_url: str, clock: ManualClock
 ) -> None:
