@@ -22,13 +22,14 @@ from core.leads.model import Lead
 LONGEST = 200  # characters of a query that are looked at
 MOST = 100  # leads and people one search goes through; a heading says "100+" rather than count further
 _TEXTS = 500  # names and messages that are read of the index: a lead has many
-_PHONES = 200_000  # addresses, the newest, among which a part of a phone is looked for
+_NEWEST = 200_000  # addresses among which a part of one is looked for
 _NUMBER = re.compile(r"(?:лид|lead)?\s?(?:#|№|N)?\s?(\d{1,9})", re.IGNORECASE)
 _USERNAME = re.compile(r"(?:(?:https?://)?t\.me/|@)?([A-Za-z]\w{2,31})/?", re.ASCII)
 _TELEGRAM_ID = re.compile(
     r"(?:(?:telegram\s?)?id\s?|(?:telegram|tg):)([1-9]\d{0,15})|([1-9]\d{4,15})", re.IGNORECASE | re.ASCII
 )
 _PART_OF_PHONE = re.compile(r"\+?[\d\s().-]{4,24}", re.ASCII)
+_PART_OF_EMAIL = re.compile(r"(?=.*[@.])(?=.*[a-z])[\w.+@-]{4,64}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +79,9 @@ def find_page(
 ) -> FoundPage:
     """Leads and people that fit the query; a lead's own number first, then newest first, then people without.
 
-    A phone in any spelling, or four digits and more of one; an e-mail, a username with or without its @, a
-    Telegram id, `#123`, words of names and messages, of which each may be cut short at its end. Case and ё make
-    no difference. `skip` is the `next` of the page before.
+    A phone in any spelling, or four digits and more of one; an e-mail, or a part of one with its @ or a dot; a
+    username with or without its @, a Telegram id, `#123`, words of names and messages, of which each may be cut
+    short at its end. Case and ё make no difference. `skip` is the `next` of the page before.
     """
     text = query.strip()[:LONGEST]
     if not text:
@@ -172,28 +173,31 @@ def _by_address(connection: Connection, text: str, region: str | None) -> Sequen
             .limit(100)
         )
         found += [(row.contact_id, "username") for row in held]
-    if not any(by == "phone" for _, by in found):
-        found += [(contact_id, "phone") for contact_id in _by_part_of_phone(connection, text)]
+    if not any(by in ("phone", "email") for _, by in found):
+        found += _by_part_of_address(connection, text)
     return found
 
 
-def _by_part_of_phone(connection: Connection, text: str) -> Sequence[int]:
-    """The contacts among whose phones one ends with these digits or holds them, the newest first."""
-    if not (parts := parts_of_phone(text)):
+def _by_part_of_address(connection: Connection, text: str) -> Sequence[tuple[int, str]]:
+    """The contacts among whose phones or e-mails one ends with this or holds it, the newest first."""
+    kind, parts = "phone", parts_of_phone(text)
+    if not parts and _PART_OF_EMAIL.fullmatch(text.lower()):
+        kind, parts = "email", (text.lower(),)
+    if not parts:
         return ()
-    # No index serves the middle of a number: what is looked through has an end however many addresses there are.
-    oldest = select(Address.id).order_by(Address.id.desc()).offset(_PHONES).limit(1).scalar_subquery()
+    # No index serves the middle of an address: what is looked through has an end however many there are.
+    oldest = select(Address.id).order_by(Address.id.desc()).offset(_NEWEST).limit(1).scalar_subquery()
     rows = connection.execute(
         select(Address.contact_id)
         .where(
             Address.id > func.coalesce(oldest, 0),
-            Address.kind == "phone",
-            or_(*(Address.value.contains(part) for part in parts)),
+            Address.kind == kind,
+            or_(*(Address.value.contains(part, autoescape=True) for part in parts)),
         )
         .order_by(Address.id.desc())
         .limit(MOST)
     )
-    return [row.contact_id for row in rows]
+    return [(row.contact_id, kind) for row in rows]
 
 
 def _by_words(connection: Connection, text: str, by_lead: dict[int, str], by_contact: dict[int, str]) -> None:

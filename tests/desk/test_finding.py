@@ -25,6 +25,9 @@ from tests.builders import a_database, a_lead, a_manager, a_message, an_account,
         ("Anna_K", "username"),
         ("tg:777", "telegram"),
         ("id 777", "telegram"),
+        ("@firma.ru", "email"),
+        ("Firma.ru", "email"),
+        ("Anna.K@", "email"),
     ],
 )
 async def test_a_piece_of_an_address_is_enough(
@@ -34,7 +37,9 @@ async def test_a_piece_of_an_address_is_enough(
         await a_manager(database)
         bot, form = await an_account(database), await an_account(database, "form", "main")
         await a_lead(database, form, "Другое", phone("+74952223344"))
-        lead_id = await a_lead(database, bot, "Привет", telegram(777, username="Anna_K"), phone())
+        await a_lead(database, form, "Третье", email("annaxk@example.com"))
+        anna = telegram(777, username="Anna_K"), phone(), email("anna.k@firma.ru")
+        lead_id = await a_lead(database, bot, "Привет", *anna)
         found = await database.read(lambda connection: find(connection, query, "RU", language="ru"))
     assert [(one.lead.id if one.lead else None, one.by) for one in found] == [(lead_id, by)]
 

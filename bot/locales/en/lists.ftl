@@ -24,7 +24,7 @@ found-heading = “{ $query }”: { $count ->
 found-many = “{ $query }”: { $count }+ matches
 found-first = the first { $count }
 found-nothing = Nothing found for “{ $query }”
-found-hint = Search by name, phone or its last digits, e-mail, Telegram username, lead number or words of a conversation.
+found-hint = Search by name, phone or its last digits, e-mail or its domain, Telegram username, lead number or words of a conversation.
 found-no-lead = no leads
 
 stats-today = Today
