@@ -60,7 +60,11 @@ def claim(
             among(StaffUpdate.account_id, account_ids),
             or_(StaffUpdate.lease_until.is_(None), StaffUpdate.lease_until <= tx.now),
             ~select(earlier.id)
-            .where(earlier.person_id == StaffUpdate.person_id, earlier.id < StaffUpdate.id)
+            .where(
+                earlier.person_id == StaffUpdate.person_id,
+                earlier.account_id == StaffUpdate.account_id,  # what was left in another bot, nobody may take
+                earlier.id < StaffUpdate.id,
+            )
             .exists(),
         )
         .order_by(StaffUpdate.id)

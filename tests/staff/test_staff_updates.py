@@ -151,9 +151,12 @@ async def test_of_two_processes_with_the_same_update_only_one_does_what_it_asks_
 
 async def test_another_bots_updates_are_left_alone(database_url: str, clock: ManualClock) -> None:
     async with a_database(database_url, clock) as database:
-        await tapped(database, 10, account_id=2)
+        (elsewhere,) = await tapped(database, 10, account_id=2)
         assert await taken(database) == ()
-        assert len(await taken(database, accounts=(1, 2))) == 1
+        # Nor do they keep anybody waiting: nobody may serve that bot any more.
+        (here,) = await tapped(database, 10)
+        assert [update.id for update in await taken(database)] == [here]
+        assert [update.id for update in await taken(database, accounts=(1, 2))] == [elsewhere]
 
 
 async def test_an_unfinished_dialog_is_remembered_until_it_is_finished(
