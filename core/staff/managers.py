@@ -105,9 +105,8 @@ def ensure_admins(tx: Transaction, telegram_ids: Sequence[int], language: str) -
         if (row := known.get(telegram_id)) is None:
             _admit(tx, telegram_id, f"id {telegram_id}", None, language, Role.ADMIN, is_reachable=False)
         elif row.role != Role.ADMIN or not row.is_active:
-            tx.connection.execute(
-                update(Manager).where(Manager.id == row.id).values(role=Role.ADMIN, is_active=True)
-            )
+            back = {} if row.is_active else {"is_active": True, "is_available": True}
+            tx.connection.execute(update(Manager).where(Manager.id == row.id).values(role=Role.ADMIN, **back))
 
 
 def invite(

@@ -97,6 +97,10 @@ async def test_whom_the_settings_make_an_admin_is_removed_only_when_they_no_long
         assert await database.read(lambda c: managers.by_telegram(c, anna.telegram_id)) == anna
         await database.transact(lambda tx: managers.remove(tx, admin, anna.id, appointed=[admin.telegram_id]))
         assert await database.read(lambda c: managers.by_telegram(c, anna.telegram_id)) is None
+        await database.transact(lambda tx: managers.ensure_admins(tx, [anna.telegram_id], "ru"))
+        assert await database.read(lambda c: managers.by_telegram(c, anna.telegram_id)) == anna, (
+            "here, as before"
+        )
 
 
 async def test_the_other_admins_hear_who_came_in_and_by_whose_link_once(
