@@ -36,7 +36,7 @@ from core.staff import managers
 from core.staff.managers import Person
 
 log = structlog.get_logger("bot")
-_ANSWER = 1500  # UTF-16 units of a colleague's answer
+_ANSWER = 1500  # UTF-16 units of a colleague's answer or note
 _FILES_SHOWN = 10  # of one notice; Telegram takes no more in an album
 _TROUBLES = (
     "token-refused",
@@ -94,6 +94,8 @@ class Notices:
                 return self._moved_on(connection, notice, words)
             case "lead-closed-by":
                 return self._closed_by(connection, notice, words)
+            case "lead-noted":
+                return self._noted(connection, notice, words)
             case "answered-by":
                 return self._answered_by(connection, notice, words)
             case "leads-free":
@@ -192,6 +194,18 @@ class Notices:
         if shown.comment:
             rich.line(words("card-comment", text=line_of(shown.comment, 300)), Markup.ITALIC)
         return Rendered(rich.screen((Button(words("button-card"), data(Action.OPEN, shown.id)),)))
+
+    def _noted(self, connection: Reading, notice: NoticeRow, words: Words) -> Rendered | None:
+        """A colleague has written something down on the reader's lead, who may answer with a note of their own."""
+        shown = self._card(connection, notice.lead_id, words)
+        by = managers.by_id(connection, int(notice.facts.get("by") or 0))
+        if shown is None or by is None:
+            return None
+        heading = words("notice-noted", number=shown.number, name=line_of(by.name, 60))
+        rich = Rich().add(f"📝 {heading}", Markup.BOLD).add(f" · {contact_name(words, shown)}")
+        rich.line(shortened(plain(str(notice.facts.get("text", ""))), _ANSWER), Markup.QUOTE)
+        note = Button(words("button-note"), data(Action.NOTE, shown.id))
+        return Rendered(rich.screen((note, Button(words("button-card"), data(Action.OPEN, shown.id)))))
 
     def _answered_by(self, connection: Reading, notice: NoticeRow, words: Words) -> Rendered | None:
         """A colleague has answered the reader's customer; a reply to it goes on from there."""

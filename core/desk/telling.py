@@ -1,4 +1,4 @@
-"""Whoever works a lead hears what colleagues do with it: that they close it, open it again, or answer its customer."""
+"""Whoever works a lead hears what colleagues do with it: close it, open it again, note something down, answer in it."""
 
 from __future__ import annotations
 
@@ -40,6 +40,13 @@ def tell_reopened(tx: Transaction, lead_ids: Collection[int], by: Person) -> Non
             if lead.responsible_id not in (None, by.id)
         ],
     )
+
+
+def tell_noted(tx: Transaction, lead: Any, by: Person, text: str) -> None:
+    """`by` has written a note on a lead; whoever works it is whom it is meant for. `lead` is its row."""
+    is_theirs = lead.outcome == LeadOutcome.OPEN and lead.taken_at is not None
+    if is_theirs and lead.responsible_id not in (None, by.id):
+        notify(tx, [lead.responsible_id], "lead-noted", lead_id=lead.id, by=by.id, text=text)
 
 
 def tell_answered(tx: Transaction, lead_id: int, by: Person, message_id: int) -> None:

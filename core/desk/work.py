@@ -17,7 +17,7 @@ from core.conversations import deliveries
 from core.conversations.model import Conversation
 from core.conversations.redrawing import redraw_cards
 from core.database import Transaction
-from core.desk.telling import tell_closed, tell_reopened
+from core.desk.telling import tell_closed, tell_noted, tell_reopened
 from core.errors import Refusal
 from core.leads import assignment, stages
 from core.leads.answering import take_up, wait_again
@@ -38,7 +38,7 @@ def fence(visit_id: int) -> int:
 
 
 def note(tx: Transaction, lead_id: int, person: Person, text: str) -> None:
-    """Write something down for colleagues.
+    """Write something down for colleagues; whoever works the lead is told.
 
     Raises Refusal when there is nothing in it ("refused-note-empty") or too much ("refused-note-long").
     """
@@ -52,6 +52,7 @@ def note(tx: Transaction, lead_id: int, person: Person, text: str) -> None:
     journal.note(
         tx, person.actor, "note", lead_id=lead_id, contact_id=lead.contact_id, details={"text": words}
     )
+    tell_noted(tx, lead, person, words)
 
 
 def called(tx: Transaction, lead_id: int, person: Person) -> None:

@@ -231,6 +231,14 @@ async def test_what_replies_to_a_note_or_to_what_a_colleague_did_is_not_for_the_
     )
     assert "никому не ушёл" in answer.text
     his = await said_to(story, "/lead 1", boris)
+    await boris.taps(his, "Заметка")
+    await boris.sees(story.staff, "увидят только сотрудники")
+    await boris.writes(story.staff, "Уступим <b>ей</b>?")
+    told = await story.admin.sees(story.staff, "📝 Лид № 1: заметку пишет Борис · Анна")
+    assert "Уступим <b>ей</b>?" in told.marked("blockquote")[0].replace("\u2060", "")
+    answer = await story.answer(story.admin, await story.admin.writes(story.staff, "нет", reply_to=told))
+    assert "никому не ушёл" in answer.text
+    await story.admin.taps(told, "Заметка")
     await boris.taps(his, "В отказ")
     await story.telegram.until(lambda: "почему отказ" in his.text)
     await boris.taps(his, "С комментарием…")

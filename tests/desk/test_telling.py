@@ -31,7 +31,7 @@ from tests.looking import every
 async def told(database: Database, person: Person) -> list[dict[str, object]]:
     """What this person is told of others' deeds."""
     rows = await every(database, Delivery, Delivery.manager_id == person.id)
-    kinds = ("lead-closed-by", "lead-reopened-by", "answered-by")
+    kinds = ("lead-closed-by", "lead-reopened-by", "lead-noted", "answered-by")
     return [row["notice"] for row in rows if row["notice"]["kind"] in kinds]
 
 
@@ -95,6 +95,21 @@ async def test_ones_own_closing_and_a_lead_merely_offered_are_told_to_nobody(
         await database.transact(partial(work.junk, lead_id=own, person=olga, reason_id=reason))
         await database.transact(partial(work.junk, lead_id=offered, person=petr, reason_id=reason))
         assert await told(database, olga) == []
+        assert await told(database, petr) == []
+
+
+async def test_whose_lead_a_colleague_notes_something_on_reads_it(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot, olga, petr = await an_account(database), await a_manager(database), await a_manager(database)
+        lead = await a_lead(database, bot)
+        await database.transact(partial(work.note, lead_id=lead, person=petr, text="ничья ещё"))
+        await database.transact(partial(take, lead_id=lead, person=olga))
+        for author in (olga, petr):
+            await database.transact(partial(work.note, lead_id=lead, person=author, text="звонил, ждёт"))
+        noted = {"kind": "lead-noted", "silent": False, "by": petr.id, "text": "звонил, ждёт"}
+        assert await told(database, olga) == [noted]
         assert await told(database, petr) == []
 
 

@@ -7,6 +7,7 @@ notice-moved-on-to = { $name } handed it to { $to }
 notice-moved-on-taken = { $to } took it over
 notice-closed-by = { $name } closed lead { $number }: { $reason }
 notice-reopened-by = { $name } reopened the lead
+notice-noted = Lead { $number }: { $name } wrote a note
 notice-answered-by = Lead { $number }: { $name } answered the customer
 notice-leads-free = { $count ->
     [one] A colleague has left, and { $count } lead is nobody’s again.

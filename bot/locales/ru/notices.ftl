@@ -7,6 +7,7 @@ notice-moved-on-to = { $name } передаёт лид: { $to }
 notice-moved-on-taken = Лид забирает { $to }
 notice-closed-by = Лид № { $number } закрывает { $name }: { $reason }
 notice-reopened-by = Лид снова открывает { $name }
+notice-noted = Лид № { $number }: заметку пишет { $name }
 notice-answered-by = Лид № { $number }: клиенту отвечает { $name }
 notice-leads-free = { $count ->
     [one] Коллега ушёл, и { $count } лид снова ничей.
