@@ -100,7 +100,10 @@ class ManagerCame:
 
 @dataclass(frozen=True, slots=True)
 class ManagerLeft:
-    """Somebody does not work here any more, or cannot be written to: the open leads they had are given out."""
+    """Somebody does not work here any more, cannot be written to, or is away.
+
+    The open leads they had are given out, of the latter two those that were merely offered to them.
+    """
 
     manager_id: int
 

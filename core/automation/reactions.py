@@ -85,8 +85,9 @@ class Reactions:
             )
             deliveries.cancel_contact(tx, event.contact_id, event.reason)
         came = [event for event in events if isinstance(event, ManagerCame | ManagerLeft)]
-        if came and give_out_waiting(tx) == BATCH:
-            tx.record(came[0])  # there may be more
+        gone = {event.manager_id for event in came if isinstance(event, ManagerLeft)}
+        if came and give_out_waiting(tx, gone) == BATCH:
+            tx.record(*came)  # there may be more
         if entered:
             self._stage_entered(tx, entered)
         if spoke := [event for event in events if isinstance(event, FirstWords)]:

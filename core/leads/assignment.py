@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +11,7 @@ from sqlalchemy import and_, literal_column, or_, select, update
 from core import journal
 from core.conversations.notices import Wish, notify, notify_all
 from core.conversations.redrawing import redraw_cards
-from core.database import BATCH, Transaction
+from core.database import BATCH, Transaction, among
 from core.errors import Refusal
 from core.leads.model import Lead, LeadOutcome
 from core.lines.model import Distribution, Line
@@ -133,11 +133,12 @@ def hand_over(tx: Transaction, lead_id: int, to_id: int, by: Person) -> None:
     redraw_cards(tx, [lead_id], but_of=by.id)
 
 
-def give_out_waiting(tx: Transaction) -> int:
+def give_out_waiting(tx: Transaction, left: Collection[int] = ()) -> int:
     """Give out the open leads that are nobody's, or of somebody who has left, oldest first; returns how many.
 
-    So are those merely offered to somebody who cannot be written to. Nobody here: what was left behind waits like
-    the others. At most `BATCH` at once.
+    So are those merely offered to somebody who cannot be written to, or who is among those that have `left` just now:
+    what a colleague hands to somebody who is away stays with them. Nobody here: what was left behind waits like the
+    others. At most `BATCH` at once.
     """
     gone = select(Manager.id).where(~Manager.is_active)
     deaf = select(Manager.id).where(~Manager.is_reachable)
@@ -149,7 +150,10 @@ def give_out_waiting(tx: Transaction) -> int:
             or_(
                 and_(Lead.responsible_id.is_(None), Line.distribution != Distribution.ALL),
                 Lead.responsible_id.in_(gone),
-                and_(Lead.taken_at.is_(None), Lead.responsible_id.in_(deaf)),
+                and_(
+                    Lead.taken_at.is_(None),
+                    or_(Lead.responsible_id.in_(deaf), among(Lead.responsible_id, left)),
+                ),
             ),
         )
         .order_by(Lead.created_at, Lead.id)

@@ -69,10 +69,10 @@ async def test_a_strict_line_gives_to_the_first_who_is_here(database_url: str, c
         olga, petr = await a_manager(database), await a_manager(database, "Пётр")
         await distribute(database, Distribution.STRICT)
         await file(database, bot, *(a_message("?", telegram(n)) for n in range(3)))
+        assert await responsibles(database) == [olga.id] * 3
         await away(database, olga)
         await file(database, bot, a_message("?", telegram(3)))
-        given = await responsibles(database)
-    assert given == [olga.id] * 3 + [petr.id]
+        assert (await responsibles(database))[3:] == [petr.id]
 
 
 async def test_a_line_for_all_gives_to_nobody_and_tells_everybody_who_is_here(
@@ -240,6 +240,29 @@ async def test_who_has_never_started_the_bot_or_has_left_is_given_nothing_and_ot
         (admin.id, other[0].lead_id),
     }
     assert rows[other[0].lead_id or 0] == admin.id
+
+
+async def test_who_steps_away_keeps_what_they_have_taken_and_what_was_merely_offered_goes_to_others(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot, olga = await an_account(database), await a_manager(database)
+        offered, taken, given = [await a_lead(database, bot, "?", telegram(n)) for n in range(3)]
+        await database.transact(partial(take, lead_id=taken, person=olga))
+        await away(database, olga)
+        assert await responsibles(database) == [None, olga.id, None], (
+            "nobody is here: they wait for who comes first"
+        )
+        petr, anna = await a_manager(database, "Пётр"), await a_manager(database, "Анна")
+        await back(database, petr)
+        await away(database, anna)
+        await database.transact(partial(hand_over, lead_id=given, to_id=olga.id, by=petr))
+        await back(database, petr)
+        assert await responsibles(database) == [petr.id, olga.id, olga.id], (
+            "what a colleague gives them is theirs"
+        )
+        told = await every(database, Delivery, Delivery.manager_id == petr.id, Delivery.lead_id == offered)
+    assert [row["notice"]["kind"] for row in told] == ["new-lead"]
 
 
 async def test_leads_of_a_manager_who_is_removed_go_back_to_the_queue(
