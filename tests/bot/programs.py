@@ -67,7 +67,9 @@ class Story:
         """Somebody who has come in by an invitation."""
         person = self.telegram.person(number, name)
         sent = await self.admin.writes(self.staff, "/invite")
-        link = (await self.answer(self.admin, sent)).text.split("start=")[1].split()[0]
+        # Who came in before may be announced in between.
+        made = await self.admin.sees(self.staff, "?start=", after=sent)
+        link = made.text.split("start=")[1].split()[0]
         await person.starts(self.staff, link)
         await person.sees(self.staff, name)
         return person
