@@ -31,6 +31,7 @@ log = structlog.get_logger("database")
 T = TypeVar("T")
 Reading: TypeAlias = Connection  # what a read-only query is given; rooms without SQL name it so
 BATCH = 256  # rows a bulk job handles in one transaction
+PATIENCE = 60.0  # seconds for one statement on PostgreSQL
 
 Work: TypeAlias = Callable[[Transaction], T]
 React: TypeAlias = Callable[[Transaction, Sequence[Event]], None]
@@ -52,13 +53,20 @@ class Database:
     """One database, opened. `react` is what automation makes of recorded events, inside the same transaction."""
 
     def __init__(
-        self, url: str, *, clock: Clock | None = None, react: React = no_reaction, node: int | None = None
+        self,
+        url: str,
+        *,
+        clock: Clock | None = None,
+        react: React = no_reaction,
+        node: int | None = None,
+        patience: float = PATIENCE,
     ):
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
         self.clock = clock or SystemClock()
         self.hints = Hints()
         self.react = react
+        self._patience = patience
         self._running: set[asyncio.Task[Any]] = set()
         self._listener: asyncio.Task[None] | None = None
         # On SQLite the running program is node 0; a command beside it takes any other, so ids never meet.
@@ -74,26 +82,35 @@ class Database:
                 max_overflow=0,
                 pool_timeout=30,
                 connect_args={
+                    # The server gives up first. When nothing comes it is gone and nobody has told us (its machine lost
+                    # power, a firewall forgot the connection), and the system would wait for a quarter of an hour.
+                    "command_timeout": patience * 1.1,
                     "server_settings": {
                         "application_name": "openlines",
-                        "statement_timeout": "60000",
+                        "statement_timeout": str(round(patience * 1000)),
                         "idle_in_transaction_session_timeout": "30000",
                         # Plans are kept, and one made while a table was small would read it whole for a long time.
                         # Every query that grows has its index; without this a new line slows down by half until
                         # the server has counted its rows.
                         "enable_seqscan": "off",
                         "jit": "off",  # before version 18 a plan without a choice would look dear enough for it
-                    }
+                    },
                 },
             )
 
     @classmethod
     @asynccontextmanager
     async def opened(
-        cls, url: str, *, clock: Clock | None = None, react: React = no_reaction, node: int | None = None
+        cls,
+        url: str,
+        *,
+        clock: Clock | None = None,
+        react: React = no_reaction,
+        node: int | None = None,
+        patience: float = PATIENCE,
     ) -> Any:
         """A database that is closed at the end of the block, whatever happens in it."""
-        database = cls(url, clock=clock, react=react, node=node)
+        database = cls(url, clock=clock, react=react, node=node, patience=patience)
         try:
             await database.start()
             yield database
@@ -107,7 +124,7 @@ class Database:
                 drawn = await connection.exec_driver_sql("SELECT nextval('process_node')")
                 self._new_id = Ids(drawn.scalar_one() % NODES)
                 await connection.commit()
-            self._listener = asyncio.create_task(listen(self._engine, self.hints))
+            self._listener = asyncio.create_task(listen(self._engine, self.hints, self._patience / 2))
 
     def new_id(self) -> int:
         """An identifier made outside of a transaction, e.g. for a file that is stored before it is filed."""

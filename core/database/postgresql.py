@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from core.hints import Hints
@@ -16,6 +17,8 @@ from core.hints import Hints
 log = structlog.get_logger("database")
 
 NOTIFY_CHANNEL = "openlines"
+_LOST = (DBAPIError, OSError, PoolTimeoutError)  # the last: every connection is busy, and none left for us
+_IS_THERE = text("SELECT 1")  # raises when the connection is gone
 
 
 async def hold_lease(
@@ -33,22 +36,25 @@ async def hold_lease(
                 is_lost = False
                 await _hold_on(connection, name, body, retry_seconds)
                 return
-        except (DBAPIError, OSError) as error:
+        except _LOST as error:
             if not is_lost:
                 log.warning("a lease is lost", lease=name, why=type(error).__name__)
             is_lost = True
         await asyncio.sleep(retry_seconds)
 
 
-async def listen(engine: AsyncEngine, hints: Hints) -> None:
-    """PostgreSQL's wake-up calls become this process's hints. A lost connection costs a poll's interval."""
+async def listen(engine: AsyncEngine, hints: Hints, seconds: float) -> None:
+    """PostgreSQL's wake-up calls become this process's hints. A lost connection costs a poll's interval.
+
+    Every so many `seconds` it is seen whether there still is a connection: who only listens is not told.
+    """
     is_lost = False
     while True:
         try:
             async with engine.connect() as connection:
                 is_lost = False
-                await _listen_on(connection, hints)
-        except (DBAPIError, OSError) as error:
+                await _listen_on(connection, hints, seconds)
+        except _LOST as error:
             if not is_lost:
                 log.warning("wake-up calls interrupted", why=type(error).__name__)
             is_lost = True
@@ -69,7 +75,7 @@ async def _hold_on(
     try:
         while not task.done():
             await asyncio.wait([task], timeout=seconds)
-            await connection.execute(text("SELECT 1"))  # raises when the connection is gone, and so the lease
+            await connection.execute(_IS_THERE)
         task.result()
     finally:
         task.cancel()
@@ -77,7 +83,8 @@ async def _hold_on(
         await connection.invalidate()
 
 
-async def _listen_on(connection: AsyncConnection, hints: Hints) -> None:
+async def _listen_on(connection: AsyncConnection, hints: Hints, seconds: float) -> None:
+    connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
     raw = await connection.get_raw_connection()
     driver: Any = raw.driver_connection
     lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -89,7 +96,8 @@ async def _listen_on(connection: AsyncConnection, hints: Hints) -> None:
     driver.add_termination_listener(terminated)
     await driver.add_listener(NOTIFY_CHANNEL, lambda *call: hints.announce({str(call[3])}))
     try:
-        await lost
+        while not (await asyncio.wait([lost], timeout=seconds))[0]:
+            await connection.execute(_IS_THERE)
     finally:
         driver.remove_termination_listener(terminated)
         await connection.invalidate()  # nobody else may be given it: it listens, or it is dead

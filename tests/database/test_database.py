@@ -13,13 +13,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.ext.asyncio import create_async_engine
 from structlog.testing import capture_logs
 
 from core.clock import ManualClock
 from core.contacts.model import Contact
 from core.database import ATTEMPTS, Database, Transaction, Writer, among, is_away
+from core.database.postgresql import hold_lease, listen
+from core.hints import Hints
 from core.leads.model import Pipeline
 from tests.builders import NOON, a_database
+from tests.database.wire import wire_to
 from tests.servers.postgres import PostgresServer
 from tests.servers.process import free_port
 
@@ -386,6 +390,64 @@ async def test_a_lost_connection_ends_what_ran_under_the_lease_and_asks_for_it_a
         holder.cancel()
         await asyncio.gather(holder, return_exceptions=True)
     assert told[-1] == "ended"
+
+
+async def test_a_connection_on_which_nothing_comes_any_more_is_given_up_and_others_are_made(
+    postgres_url: str, clock: ManualClock
+) -> None:
+    """The server's machine is gone without a word, and another one is there at its address."""
+    told: list[str] = []
+
+    async def body() -> None:
+        told.append("begun")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            told.append("ended")
+
+    async with (
+        wire_to(postgres_url) as wire,
+        Database.opened(wire.url, clock=clock, patience=0.5) as database,
+    ):
+        holder = asyncio.create_task(database.hold("polling:1", body, retry_seconds=0.05))
+        await until(lambda: told == ["begun"])
+        lost = await until_listening(database, 1)
+        wire.freeze()
+        with pytest.raises(Exception) as failed:  # noqa: PT011 - which, is what is asked below
+            await asyncio.wait_for(database.transact(lambda tx: a_pipeline(tx, "never")), 10)
+        assert is_away(failed.value)
+        await until(lambda: told == ["begun", "ended", "begun"], 10)
+        await until_listening(database, 1, but=lost, within=10)
+        heard = asyncio.create_task(database.hints.wait("staff", clock, NOON + timedelta(hours=1)))
+        await database.transact(lambda tx: tx.hint("staff"))
+        await asyncio.wait_for(heard, 5)
+        holder.cancel()
+        await asyncio.gather(holder, return_exceptions=True)
+
+
+async def test_leases_and_wake_up_calls_outlast_a_time_when_every_connection_is_busy(
+    postgres_url: str, clock: ManualClock
+) -> None:
+    engine = create_async_engine(postgres_url, pool_size=2, max_overflow=0, pool_timeout=0.05)
+    hints, held = Hints(), asyncio.Event()
+
+    async def body() -> None:
+        held.set()
+        await asyncio.Event().wait()
+
+    async with engine.connect(), engine.connect() as busy:
+        waiting = [
+            asyncio.create_task(listen(engine, hints, 60)),
+            asyncio.create_task(hold_lease(engine, "polling:1", body, 0.05)),
+        ]
+        await asyncio.sleep(0.2)
+        assert not [task for task in waiting if task.done()]
+        await busy.close()
+        await asyncio.wait_for(held.wait(), 5)
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    await engine.dispose()
 
 
 # --- identifiers ----------------------------------------------------------------------------------
