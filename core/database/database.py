@@ -239,7 +239,12 @@ class Database:
             return await reading.run_sync(query)
 
     async def hold(
-        self, name: str, body: Callable[[], Coroutine[Any, Any, None]], *, retry_seconds: float = 2
+        self,
+        name: str,
+        body: Callable[[], Coroutine[Any, Any, None]],
+        *,
+        retry_seconds: float = 2,
+        silent_seconds: float = 20,
     ) -> None:
         """Run `body` while this process holds the lease `name`, waiting for it first; until cancelled.
 
@@ -248,7 +253,7 @@ class Database:
         if self.is_sqlite:
             await body()
         else:
-            await hold_lease(self._engine, name, body, retry_seconds)
+            await hold_lease(self._engine, name, body, retry_seconds, silent_seconds)
 
     async def close(self) -> None:
         """Finish what is running and let go of every connection and thread."""

@@ -19,22 +19,35 @@ log = structlog.get_logger("database")
 NOTIFY_CHANNEL = "openlines"
 _LOST = (DBAPIError, OSError, PoolTimeoutError)  # the last: every connection is busy, and none left for us
 _IS_THERE = text("SELECT 1")  # raises when the connection is gone
+_TAKE = text("SELECT pg_try_advisory_lock(hashtextextended(:name, 3050))")
+# Else the server believes in a session whose machine has lost power for as long as the system does: two hours.
+_END_WHEN_SILENT = text(
+    "SELECT set_config(name, :milliseconds, false) FROM pg_settings WHERE name = 'idle_session_timeout'"
+)
 
 
 async def hold_lease(
-    engine: AsyncEngine, name: str, body: Callable[[], Coroutine[Any, Any, None]], retry_seconds: float
+    engine: AsyncEngine,
+    name: str,
+    body: Callable[[], Coroutine[Any, Any, None]],
+    retry_seconds: float,
+    silent_seconds: float,
 ) -> None:
     """Run `body` while this process holds the lease `name`, waiting for it first; until cancelled.
 
     The lease is a session's advisory lock: when the connection is lost so is the lease, `body` is cancelled and
-    the lease asked for anew.
+    the lease asked for anew. A holder of which nothing is heard any more, its machine without power or frozen, has
+    lost it to the others after `silent_seconds`.
     """
     is_lost = False  # said once: whoever works with the database tells how it goes on
     while True:
         try:
             async with engine.connect() as connection:
                 is_lost = False
-                await _hold_on(connection, name, body, retry_seconds)
+                try:
+                    await _hold_on(connection, name, body, retry_seconds, silent_seconds)
+                finally:
+                    await connection.invalidate()  # the lock goes with it, and nobody else is given it
                 return
         except _LOST as error:
             if not is_lost:
@@ -66,10 +79,11 @@ async def _hold_on(
     name: str,
     body: Callable[[], Coroutine[Any, Any, None]],
     seconds: float,
+    silent_seconds: float,
 ) -> None:
     connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
-    ask = text("SELECT pg_try_advisory_lock(hashtextextended(:name, 3050))")
-    while not (await connection.execute(ask, {"name": name})).scalar_one():  # noqa: ASYNC110 - nobody tells
+    await connection.execute(_END_WHEN_SILENT, {"milliseconds": str(round(silent_seconds * 1000))})
+    while not (await connection.execute(_TAKE, {"name": name})).scalar_one():  # noqa: ASYNC110 - nobody tells
         await asyncio.sleep(seconds)
     task = asyncio.ensure_future(body())
     try:
@@ -80,7 +94,6 @@ async def _hold_on(
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        await connection.invalidate()
 
 
 async def _listen_on(connection: AsyncConnection, hints: Hints, seconds: float) -> None:

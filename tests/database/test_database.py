@@ -392,6 +392,49 @@ async def test_a_lost_connection_ends_what_ran_under_the_lease_and_asks_for_it_a
     assert told[-1] == "ended"
 
 
+async def test_a_holder_that_is_frozen_loses_the_lease_and_is_told_when_it_thaws(postgres_url: str) -> None:
+    told: list[str] = []
+    frozen, thawed = threading.Event(), threading.Event()
+
+    async def freeze() -> (
+        None
+    ):  # all of its process stands still, as on a machine that sleeps or has no power
+        told.append("frozen begins")
+        frozen.set()
+        thawed.wait(20)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            told.append("frozen ends")
+
+    async def hold_and_freeze() -> None:
+        async with Database.opened(postgres_url) as database:
+            holder = asyncio.create_task(
+                database.hold("polling:1", freeze, retry_seconds=0.05, silent_seconds=0.5)
+            )
+            await until(lambda: "frozen ends" in told, 30)
+            holder.cancel()
+            await asyncio.gather(holder, return_exceptions=True)
+
+    async def body() -> None:
+        told.append("other begins")
+        await asyncio.Event().wait()
+
+    process = asyncio.create_task(asyncio.to_thread(asyncio.run, hold_and_freeze()))
+    try:
+        await until(frozen.is_set)
+        async with Database.opened(postgres_url) as database:
+            other = asyncio.create_task(database.hold("polling:1", body, retry_seconds=0.05))
+            await until(lambda: "other begins" in told, 10)
+            thawed.set()
+            await process
+            other.cancel()
+            await asyncio.gather(other, return_exceptions=True)
+    finally:
+        thawed.set()
+    assert told == ["frozen begins", "other begins", "frozen ends"]
+
+
 async def test_a_connection_on_which_nothing_comes_any_more_is_given_up_and_others_are_made(
     postgres_url: str, clock: ManualClock
 ) -> None:
@@ -438,7 +481,7 @@ async def test_leases_and_wake_up_calls_outlast_a_time_when_every_connection_is_
     async with engine.connect(), engine.connect() as busy:
         waiting = [
             asyncio.create_task(listen(engine, hints, 60)),
-            asyncio.create_task(hold_lease(engine, "polling:1", body, 0.05)),
+            asyncio.create_task(hold_lease(engine, "polling:1", body, 0.05, 20)),
         ]
         await asyncio.sleep(0.2)
         assert not [task for task in waiting if task.done()]
