@@ -5,15 +5,20 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, TextClause, func, select, text
+from sqlalchemy import ColumnElement, Connection, TextClause, false, func, select, text, update
 
+from core.automation import timers
 from core.automation.model import Timer
+from core.conversations import deliveries
 from core.conversations.model import Delivery
-from core.database import Model
+from core.database import Model, Transaction
 from core.intake.model import Ledger
 from core.leads.model import Lead
 from core.staff.model import StaffUpdate
 
+_WRITE = (
+    update(Lead).where(false()).values(number=Lead.number)
+)  # of no row: it costs nothing and must be allowed
 MEANINGS = {
     "deliveries_waiting": "Messages to be sent",
     "deliveries_oldest_seconds": "Age of the oldest message that is due",
@@ -54,9 +59,9 @@ def read(connection: Connection, now: datetime) -> Workload:
 
     return Workload(
         deliveries_waiting=count(Delivery, delivery),
-        deliveries_oldest_seconds=_age(connection, Delivery, delivery, now),
+        deliveries_oldest_seconds=_age(deliveries.next_due(connection), now),
         timers_waiting=count(Timer, timer),
-        timers_oldest_seconds=_age(connection, Timer, timer, now),
+        timers_oldest_seconds=_age(timers.next_due(connection), now),
         staff_updates_waiting=count(StaffUpdate),
         parked=count(Ledger, text("ledger.state = 'parked'")),
         leads_open=count(Lead, open_lead),
@@ -64,16 +69,14 @@ def read(connection: Connection, now: datetime) -> Workload:
     )
 
 
-def oldest_due(connection: Connection, now: datetime) -> float:
-    """The age in seconds of whatever is due longest: the one figure to be woken by."""
-    return max(
-        _age(connection, Delivery, text("delivery.state = 'waiting'"), now),
-        _age(connection, Timer, text("timer.state = 'waiting'"), now),
-    )
+def oldest_due(tx: Transaction) -> float:
+    """The age in seconds of whatever is due longest: the one figure to be woken by.
+
+    Raises DatabaseError where nothing can be written, though everything could be read: that serves nobody.
+    """
+    tx.connection.execute(_WRITE)
+    return max(_age(deliveries.next_due(tx.connection), tx.now), _age(timers.next_due(tx.connection), tx.now))
 
 
-def _age(connection: Connection, model: type[Delivery | Timer], waiting: TextClause, now: datetime) -> float:
-    due: datetime | None = connection.execute(
-        select(model.due_at).where(waiting).order_by(model.due_at).limit(1)
-    ).scalar_one_or_none()
+def _age(due: datetime | None, now: datetime) -> float:
     return max((now - due).total_seconds(), 0.0) if due else 0.0

@@ -31,7 +31,7 @@ def add_routes(app: web.Application, edge: Edge, metrics: Metrics) -> None:
     async def ready(_: web.Request) -> web.Response:
         try:
             async with asyncio.timeout(PATIENCE):
-                age = await edge.db.read(lambda c: workload.oldest_due(c, edge.clock.now()))
+                age = await edge.db.transact(workload.oldest_due)
         except (TimeoutError, OSError, DatabaseError) as error:
             log.warning("not ready", why=type(error).__name__)
             return answer({"ready": False, "database": "away"}, status=503)

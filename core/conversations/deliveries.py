@@ -34,7 +34,7 @@ from core.conversations.outcomes import (
     tell_of,
 )
 from core.conversations.preparing import Claimed, Renderer, prepare
-from core.database import BATCH, Transaction, among
+from core.database import BATCH, Transaction, among, ask
 from core.events import Answered
 
 log = structlog.get_logger("deliveries")
@@ -53,6 +53,11 @@ _WAITING = text("delivery.state = 'waiting'")  # constants, so that the partial 
 _IN_LANE = text("delivery.state IN ('waiting', 'sending')")  # in the words of the index over lanes
 _UNCERTAIN = text("delivery.state = 'uncertain'")
 _EARLIER, _AGAIN = aliased(Delivery), aliased(Delivery)
+_FIRST_OF_LANE = ~exists().where(
+    _EARLIER.lane == Delivery.lane,
+    _EARLIER.id < Delivery.id,
+    text("delivery_1.state IN ('waiting', 'sending')"),
+)
 _DUE = (
     select(
         Delivery.id,
@@ -72,17 +77,14 @@ _DUE = (
     .where(
         _WAITING,
         Delivery.due_at <= bindparam("now"),
-        ~exists().where(
-            _EARLIER.lane == Delivery.lane,
-            _EARLIER.id < Delivery.id,
-            text("delivery_1.state IN ('waiting', 'sending')"),
-        ),
+        _FIRST_OF_LANE,
         not_(among(Delivery.account_id, "paused")),
     )
     .order_by(Delivery.due_at, Delivery.id)
     .limit(bindparam("limit"))
     .with_for_update(of=Delivery, skip_locked=True)
 )
+_NEXT = select(Delivery.due_at).where(_WAITING, _FIRST_OF_LANE).order_by(Delivery.due_at).limit(1)
 _ABANDONED = (
     select(
         Delivery.id,
@@ -372,10 +374,9 @@ def correct_moments(tx: Transaction) -> int:
 
 
 def next_due(connection: Connection) -> datetime | None:
-    """When the earliest waiting delivery is due."""
-    return connection.execute(
-        select(Delivery.due_at).where(_WAITING).order_by(Delivery.due_at).limit(1)
-    ).scalar_one_or_none()
+    """When the earliest waiting delivery is due, of those that wait for no other of their lane."""
+    rows = ask(connection, _NEXT)
+    return rows[0].due_at if rows else None
 
 
 def waiting_count(connection: Connection) -> int:

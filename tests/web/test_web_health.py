@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
@@ -7,13 +10,19 @@ from pathlib import Path
 import pytest
 from aiohttp.test_utils import make_mocked_request
 from prometheus_client.parser import text_string_to_metric_families
-from sqlalchemy import select
+from sqlalchemy import make_url, select
 
 from channels.email.unsubscribe import stop_token
+from core.channel import Postponed
 from core.clock import ManualClock
 from core.contacts.model import Contact
+from core.conversations import deliveries
 from core.conversations.model import Conversation
-from tests.builders import a_lead
+from core.database import Transaction
+from core.leads.answering import Draft, reply
+from tests.builders import a_lead, a_manager
+from tests.looking import all_sent
+from tests.servers.postgres import PostgresServer
 from tests.web.edge import FORM, KEYED, LETTERS, Web, serving
 from webhooks.refusals import visitor_of
 
@@ -35,6 +44,57 @@ async def test_a_message_that_waits_too_long_makes_the_line_not_ready(web: Web, 
         told = await answer.json()
         assert (answer.status, told["ready"]) == (503, False)
         assert told["oldest_due_seconds"] == pytest.approx(360, abs=2)
+
+
+async def test_what_waits_its_turn_behind_a_message_put_off_does_not_make_the_line_not_ready(
+    database_url: str, tmp_path: Path, clock: ManualClock
+) -> None:
+    async with serving(database_url, tmp_path, clock) as web:
+        lead, olga = await a_lead(web.db, web.bot), await a_manager(web.db)
+        await all_sent(web.db)
+        put_off = Postponed("its server wants us to come again later", timedelta(hours=1))
+
+        def answer_twice(tx: Transaction) -> None:
+            for words in ("Добрый день", "И ещё"):
+                reply(tx, olga, lead, Draft(words))
+
+        await web.db.transact(answer_twice)
+        (first,) = await web.db.transact(lambda tx: deliveries.claim(tx, 9, None))
+        await web.db.transact(lambda tx: deliveries.settle(tx, [(first, put_off)]))
+        clock.advance(timedelta(minutes=30))
+        async with web.client.get("/health/ready") as answer:
+            assert (answer.status, (await answer.json())["oldest_due_seconds"]) == (200, 0)
+        clock.advance(timedelta(minutes=36))  # its time has come, and nobody sends it
+        async with web.client.get("/health/ready") as answer:
+            assert (answer.status, (await answer.json())["oldest_due_seconds"]) == (503, 360)
+
+
+async def test_a_line_that_can_read_and_not_write_is_not_ready(
+    database_url: str, postgres: PostgresServer, tmp_path: Path, clock: ManualClock
+) -> None:
+    """A standby that was given the address too early, a provider who stops a full disk; or a program has the file."""
+    async with serving(database_url, tmp_path, clock) as web:
+        with nobody_writes(database_url, postgres):
+            async with web.client.get("/health/ready") as answer:
+                assert (answer.status, await answer.json()) == (503, {"ready": False, "database": "away"})
+        async with web.client.get("/health/ready") as answer:
+            assert answer.status == 200
+
+
+@contextmanager
+def nobody_writes(url: str, postgres: PostgresServer) -> Iterator[None]:
+    if url.startswith("sqlite"):
+        with closing(sqlite3.connect(url.split("///", 1)[1], isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            yield
+        return
+    name = make_url(url).database
+    everybody = f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '{name}'"
+    for is_so in ("on", "off"):
+        postgres.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = {is_so}')
+        postgres.execute(everybody)
+        if is_so == "on":
+            yield
 
 
 async def test_metrics_are_prometheus_and_count_by_route_never_by_path(web: Web) -> None:
