@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -96,13 +97,14 @@ class Consumer:
             self._db.hints.announce({"staff"})  # this person's next one may be taken now
 
     async def _feed(self, update: Update) -> None:
+        about = {"staff_update_id": update.id, "is_last": update.attempts >= updates.ATTEMPTS}
         try:
-            await self._dispatcher.feed_raw_update(self._bot, update.update, staff_update_id=update.id)
+            await self._dispatcher.feed_raw_update(self._bot, update.update, **about)
         except ValidationError:
             # Telegram knows more than the library does: a manager's words are worth a second, plainer look.
             log.warning("an update is not as the library expects", update_id=update.id)
             pared = _pared(update.update)
-            await self._dispatcher.feed_raw_update(self._bot, pared, staff_update_id=update.id)
+            await self._dispatcher.feed_raw_update(self._bot, pared, **about)
 
     async def _failed(self, update: Update, error: Exception) -> None:
         """It is given again, unless what it asked for is done: then only the words about it are missing."""
@@ -120,13 +122,17 @@ class Consumer:
             log.error("a deed is done, but it could not be shown", update_id=update.id, exc_info=error)
 
     async def _settle(self, update: Update, error: str | None) -> None:
-        try:
-            if error is None:
-                await self._db.transact(lambda tx: updates.finished(tx, update.id))
-            else:
-                await self._db.transact(lambda tx: updates.failed(tx, update.id, error))
-        except Exception:
-            log.exception("an update could not be settled", update_id=update.id)  # its lease brings it back
+        """As soon as the database takes it, as long as the lease lasts: that would bring it back much later."""
+        until = self._db.clock.now() + _LEASE
+        settle = updates.finished if error is None else partial(updates.failed, error=error)
+        while True:
+            try:
+                await self._db.transact(lambda tx: settle(tx, update_id=update.id))
+            except Exception as failure:
+                if await self._outage.weather(failure) and self._db.clock.now() < until:
+                    continue
+                log.exception("an update could not be settled", update_id=update.id)
+            return
 
 
 def _pared(update: Mapping[str, Any]) -> dict[str, Any]:

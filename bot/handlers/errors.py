@@ -1,14 +1,15 @@
 """Whatever a handler could not do becomes one sentence for whoever asked; a tap is always answered.
 
 A `Refusal` is the core's own no, in the reader's language. Anything else is a bug: the person gets an apology
-with a reference that stands beside the traceback in the log. What Telegram itself did not take goes on to the
-consumer, which tries the update again unless its deed is done; so does that another process has handled it.
+with a reference that stands beside the traceback in the log, and is asked to try again only if nothing is done yet.
+What Telegram itself did not take goes on to the consumer, which tries the update again unless its deed is done; so
+does that the database was away, but for the last time, and that another process has handled it.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,9 +23,10 @@ from bot.chat import Chat
 from bot.handlers.inbox import redraw_card, show_card
 from bot.rich import shortened
 from bot.texts import MissingText, Words
+from core.database import DatabaseError, is_away
 from core.errors import Refusal
 from core.staff.managers import Person
-from core.staff.updates import Overtaken
+from core.staff.updates import Overtaken, is_waiting
 
 log = structlog.get_logger("bot")
 
@@ -84,10 +86,8 @@ class Answering(BaseMiddleware):
             await _show_as_it_is(chat, event, data.get("person"))
         except (TelegramNetworkError, TelegramServerError, Overtaken):
             raise
-        except Exception:
-            reference = secrets.token_hex(3)
-            log.exception("a tap failed", reference=reference, person_id=event.from_user.id)
-            toast.say(chat.words("sorry", reference=reference), alert=True)
+        except Exception as error:  # noqa: BLE001 - logged there
+            toast.say(await _apology(chat, error, data), alert=True)
         finally:
             await _answer(event, toast)
         return None
@@ -111,10 +111,8 @@ class Apologising(BaseMiddleware):
             text = sentence(chat.words, refusal)
         except (TelegramNetworkError, TelegramServerError, Overtaken):
             raise
-        except Exception:
-            reference = secrets.token_hex(3)
-            log.exception("a message was not handled", reference=reference, person_id=event.chat.id)
-            text = chat.words("sorry", reference=reference)
+        except Exception as error:  # noqa: BLE001 - logged there
+            text = await _apology(chat, error, data)
         return await chat.say(text, reply_to=event.message_id)
 
 
@@ -134,6 +132,20 @@ async def refused(chat: Chat, message: Message, person: Person, lead_id: int, re
         return  # they see no card any more
     if (shown := await chat.office.card(lead_id, chat.words)) is not None:
         await show_card(chat, person, shown)
+
+
+async def _apology(chat: Chat, error: Exception, data: Mapping[str, Any]) -> str:
+    """What whoever asked is told of this error. Raises it where the update is to be tried again."""
+    update_id: int = data["staff_update_id"]
+    try:
+        waits = await chat.read(lambda connection: is_waiting(connection, update_id))
+    except (OSError, DatabaseError):
+        waits = True  # as far as anybody knows
+    if waits and is_away(error) and not data["is_last"]:
+        raise error
+    reference = secrets.token_hex(3)
+    log.error("an update failed", reference=reference, person_id=chat.id, exc_info=error)
+    return chat.words("sorry" if waits else "sorry-done", reference=reference)
 
 
 async def _answer(callback: CallbackQuery, toast: Toast) -> None:

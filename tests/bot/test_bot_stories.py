@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import make_url, update
 
 from core.lines.model import Distribution, Line
 from sandbox.faults import HangUp, Refuse, server_error
@@ -17,6 +17,7 @@ from sandbox.messages import Message
 from sandbox.people import Person
 from sandbox.telegram import TelegramSandbox
 from tests.bot.programs import ADMIN, LINE_TOKEN, HurriedClock, Story, a_story, running
+from tests.servers.postgres import PostgresServer
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -596,6 +597,63 @@ async def test_a_bug_is_an_apology_with_a_reference_and_nothing_internal(folder:
             database.execute("ALTER TABLE gone RENAME TO exclusion")
         answer = await story.answer(story.admin, await story.admin.writes(story.staff, "/exclusions"))
         assert "Список пуст" in answer.text
+
+
+async def test_who_has_done_what_cannot_be_shown_is_not_asked_to_do_it_again(folder: Path) -> None:
+    async with a_story(folder) as story:
+        anna = a_customer(story)
+        await anna.writes(story.line, "Сколько стоит доставка?")
+        card = await story.admin.sees(story.staff, "Сколько стоит доставка?")
+        with closing(sqlite3.connect(folder / "openlines.db")) as database:
+            database.execute(
+                "CREATE TRIGGER breaks AFTER INSERT ON message WHEN NEW.author LIKE 'manager:%' "
+                "BEGIN UPDATE stage SET title = '{'; END"
+            )
+        sent = await story.admin.writes(story.staff, "Триста рублей", reply_to=card)
+        assert (await story.answer(story.admin, sent)).text.startswith("Сделано, повторять не нужно")
+        await anna.sees(story.line, "Триста рублей")
+
+
+async def test_a_database_that_is_away_for_a_moment_costs_a_manager_no_answer_and_no_second_one(
+    tmp_path: Path, postgres: PostgresServer, postgres_url: str
+) -> None:
+    async with a_story(tmp_path, database_url=postgres_url) as story:
+        anna = a_customer(story)
+        await anna.writes(story.line, "Сколько стоит доставка?")
+        card = await story.admin.sees(story.staff, "Сколько стоит доставка?")
+
+        def is_full(times: int) -> None:
+            """So often there is no room for a manager's answer."""
+            postgres.execute(
+                f"""
+                DROP SEQUENCE IF EXISTS tries CASCADE;
+                CREATE SEQUENCE tries;
+                CREATE OR REPLACE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                  IF NEW.author LIKE 'manager:%' AND nextval('tries') <= {times} THEN
+                    RAISE EXCEPTION 'full' USING ERRCODE = 'disk_full';
+                  END IF;
+                  RETURN NEW;
+                END $$;
+                CREATE OR REPLACE TRIGGER full_disk BEFORE INSERT ON message FOR EACH ROW EXECUTE FUNCTION fill();
+                """,
+                make_url(postgres_url).database or "",
+            )
+
+        is_full(times=2)
+        await story.admin.writes(story.staff, "Триста рублей", reply_to=card)
+        await anna.sees(story.line, "Триста рублей")
+        is_full(times=100)
+        sent = await story.admin.writes(story.staff, "И бесплатно от тысячи", reply_to=card)
+        await story.admin.sees(story.staff, "Попробуйте ещё раз", after=sent)
+        is_full(times=0)
+        await story.admin.writes(story.staff, "И бесплатно от двух тысяч", reply_to=card)
+        await anna.sees(story.line, "двух тысяч")
+        await story.all_handled()
+    assert "пошло не так" not in story.read(story.admin).partition("от тысячи")[0]
+    assert [message.text for message in anna.chat(story.line) if message.sender is story.line][-2:] == [
+        "Триста рублей",
+        "И бесплатно от двух тысяч",
+    ]
 
 
 async def test_without_redis_a_dialog_is_refused_and_a_reply_to_the_card_still_works(

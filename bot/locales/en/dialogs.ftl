@@ -7,6 +7,7 @@ greeting-reply = To answer a customer, simply reply to their card or message. A 
 stranger = Hello! This bot is for the staff only. If you work here, ask an admin for an invitation link.
 stranger-tapped = This button is for the staff, and you are not on the list now.
 sorry = Something went wrong; we have written it down. Please try again. If it happens once more, tell an admin the code { $reference }.
+sorry-done = It is done, no need to repeat it, but the outcome could not be shown. We have written that down. If it happens once more, tell an admin the code { $reference }.
 language-now = I speak English now.
 
 help-heading = How this works
