@@ -6,9 +6,10 @@ written is refused. A failing Redis may thus cost a manager a tap, but never sen
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import timedelta
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, TypeVar
 
 import structlog
 from aiogram.fsm.state import State, StatesGroup
@@ -18,13 +19,17 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from core.clock import Clock
 from core.database import Database
 from core.errors import Refusal
 from core.staff.updates import load_dialog, save_dialog
 
 log = structlog.get_logger("bot")
 
+T = TypeVar("T")
+SILENT = timedelta(seconds=15)  # before a Redis that kept silent is asked again
 KEPT = timedelta(days=7)  # how long Redis remembers a dialog
 FRESH = timedelta(hours=12)  # a dialog begun earlier has been forgotten by the person: it is asked again
 
@@ -75,44 +80,49 @@ class DialogTable(BaseStorage):
 
 
 class DialogRedis(RedisStorage):
-    """Dialogs in Redis, shared by several processes of the bot."""
+    """Dialogs in Redis, shared by several processes of the bot.
 
-    def __init__(self, url: str) -> None:
+    One that keeps silent is left alone for a while: every tap asks it several times, and would wait for each.
+    """
+
+    def __init__(self, url: str, clock: Clock) -> None:
         client = Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2, retry=Retry(NoBackoff(), 1))
         super().__init__(
             client, DefaultKeyBuilder(prefix="openlines", with_bot_id=True), state_ttl=KEPT, data_ttl=KEPT
         )
+        self._clock = clock
+        self._silent_until: datetime | None = None
 
     async def set_state(self, key: StorageKey, state: StateType = None) -> None:
-        try:
-            await super().set_state(key, state)
-        except (RedisError, OSError) as error:
-            raise _down(error) from error
+        await self._asked(partial(super().set_state, key, state))
 
     async def get_state(self, key: StorageKey) -> str | None:
         try:
-            return await super().get_state(key)
-        except (RedisError, OSError) as error:
-            log.warning("dialogs cannot be read", why=type(error).__name__)
+            return await self._asked(partial(super().get_state, key))
+        except Refusal:
             return None
 
     async def set_data(self, key: StorageKey, data: Mapping[str, Any]) -> None:
-        try:
-            await super().set_data(key, data)
-        except (RedisError, OSError) as error:
-            raise _down(error) from error
+        await self._asked(partial(super().set_data, key, data))
 
     async def get_data(self, key: StorageKey) -> dict[str, Any]:
         try:
-            return await super().get_data(key)
-        except (RedisError, OSError) as error:
-            log.warning("dialogs cannot be read", why=type(error).__name__)
+            return await self._asked(partial(super().get_data, key))
+        except Refusal:
             return {}
 
-
-def _down(error: Exception) -> Refusal:
-    log.warning("dialogs cannot be written", why=type(error).__name__)
-    return Refusal("refused-dialogs-down")
+    async def _asked(self, call: Callable[[], Awaitable[T]]) -> T:
+        """What Redis answers. Raises Refusal while it is away."""
+        if self._silent_until is not None and self._clock.now() < self._silent_until:
+            raise Refusal("refused-dialogs-down")
+        self._silent_until = None
+        try:
+            return await call()
+        except (RedisError, OSError) as error:
+            if isinstance(error, TimeoutError | RedisTimeoutError):
+                self._silent_until = self._clock.now() + SILENT
+            log.warning("dialogs cannot be kept", why=type(error).__name__)
+            raise Refusal("refused-dialogs-down") from error
 
 
 def _name(key: StorageKey) -> str:

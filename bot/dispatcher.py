@@ -118,7 +118,7 @@ async def serve(
         session = AiohttpSession(api=TelegramAPIServer.from_base(api_url))
         stack.push_async_callback(session.close)
         bot = Bot(token, session=session)
-        storage: BaseStorage = DialogRedis(redis_url) if redis_url else DialogTable(db)
+        storage: BaseStorage = DialogRedis(redis_url, clock) if redis_url else DialogTable(db)
         stack.push_async_callback(storage.close)
         office = Office(
             db=db,
