@@ -50,8 +50,8 @@ def normalise(
     `received_at` is aware. `idempotency_key`, `referer` and `accept_language` are the request's headers of
     these names. `region` is the country in which telephones without a code are read; `honeypots` are the
     names, lower case, of fields that only machines fill in. `external_id` is `key:…` from the
-    Idempotency-Key, `submission:…` from the builder's own id, else `click:…` from the content: the same
-    content is the same click only for a short time, which the core decides.
+    Idempotency-Key and the content, `submission:…` from the builder's own id, else `click:…` from the content:
+    the same content is the same click only for a short time, which the core decides.
 
     Raises `InvalidInput`: 415 for another content type, 413 for too much, 400 for broken JSON, 422 when
     there is neither a message nor a way to reach the person.
@@ -214,17 +214,19 @@ _NOTHING_TO_FILE = (
 
 
 def _external_id(fields: Fields, files: Sequence[UploadedFile], form: Filled, visit: _Visit) -> str:
-    if visit.idempotency_key:
-        return f"key:{_hash(visit.idempotency_key)}"
-    if form.submission:
-        return f"submission:{_hash(form.submission)}"
     # Tokens differ from click to click, and cookies from moment to moment; the rest is what the person sent.
     content = [
         (name, value)
         for name, value in fields
         if value and (role := role_of(name)) is not Role.TECHNICAL and role is not Role.COOKIES
     ]
-    return f"{CLICK}{_hash(repr((content, [file.stored for file in files])))}"
+    sent = repr((content, [file.stored for file in files]))
+    if visit.idempotency_key:
+        # Pages make a key when they open, or have one for all: other words under it are no repetition.
+        return f"key:{_hash(f'{visit.idempotency_key} {sent}')}"
+    if form.submission:
+        return f"submission:{_hash(form.submission)}"
+    return f"{CLICK}{_hash(sent)}"
 
 
 def _hash(text: str) -> str:

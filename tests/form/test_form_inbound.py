@@ -267,9 +267,11 @@ def test_the_same_click_has_the_same_id_and_tokens_do_not_matter() -> None:
     assert posted({"message": "Привет!"}).external_id != first.external_id
 
 
-def test_an_idempotency_key_decides_before_the_builders_number_and_the_content() -> None:
-    keyed = posted({"message": "a", "tranid": "1:2"}, idempotency_key="k1")
-    assert keyed.external_id == posted({"message": "b"}, idempotency_key="k1").external_id
+def test_an_idempotency_key_decides_before_the_builders_number_and_the_time() -> None:
+    form = {"message": "a", "tranid": "1:2"}
+    keyed = posted(form, idempotency_key="k1")
+    assert keyed.external_id == posted(form | {"_token": "x"}, idempotency_key="k1").external_id
+    assert keyed.external_id != posted(form, idempotency_key="k2").external_id
     assert keyed.external_id.startswith("key:")
     assert "k1" not in keyed.external_id
     numbered = posted({"message": "a", "tranid": "1:2"})

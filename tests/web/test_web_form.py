@@ -85,6 +85,16 @@ async def test_a_click_twice_is_one_message_and_the_same_key_is_the_same_answer(
     assert await web.states() == ["filed"]
 
 
+async def test_what_else_comes_under_a_key_that_is_not_changed_is_filed_too(web: Web) -> None:
+    headers = KEYED | {"Idempotency-Key": "made when the page was opened"}
+    for form in (ENQUIRY, ENQUIRY | {"message": "И ещё: сколько стоит подъём?"}, ENQUIRY):
+        async with web.client.post(FORM, json=form, headers=headers) as answer:
+            assert answer.status == 202
+    texts = await web.db.read(lambda c: list(c.execute(select(Message.text).order_by(Message.id)).scalars()))
+    assert texts == ["Сколько стоит доставка?", "И ещё: сколько стоит подъём?"]
+    assert await web.db.read(lambda c: len(c.execute(select(Lead.id)).all())) == 1
+
+
 async def test_many_visitors_at_once_are_all_filed(web: Web) -> None:
     async def visit(number: int) -> int:
         enquiry = ENQUIRY | {"phone": f"+7916{number:07}"}
