@@ -36,12 +36,37 @@ def _listed(value: Any) -> Any:
         raise ValueError("is neither a list separated by commas nor one in JSON") from None
 
 
+_ESCAPED = "is no address; a password with / @ : # ? or % is written escaped (%40 for @)"
+# What may stand behind the ? of a PostgreSQL's address: what the driver takes, as text.
+_PARAMETERS = frozenset(
+    "host port ssl passfile service servicefile target_session_attrs krbsrvname gsslib"
+    " prepared_statement_cache_size".split()
+)
+
+
 def database_address(url: str) -> str:
-    """A database's address with the driver we use. Raises ValueError for what is none of ours."""
+    """A database's address with the driver we use. Raises ValueError for what is none of ours, or no address."""
     for ours, plain in _DATABASES:
         if url.startswith((ours, plain)):
-            return ours + url.removeprefix(ours).removeprefix(plain)
+            address = ours + url.removeprefix(ours).removeprefix(plain)
+            return address if address.startswith("sqlite") else _of_postgresql(address)
     raise ValueError("begins with sqlite+aiosqlite:/// or postgresql+asyncpg://")
+
+
+def _of_postgresql(address: str) -> str:
+    from sqlalchemy import make_url  # it reads the address in the end
+    from sqlalchemy.exc import ArgumentError
+
+    address = re.sub(r"(?<=[?&])sslmode=", "ssl=", address)  # as providers and other programs write it
+    try:
+        parts = make_url(address)
+    except (ArgumentError, ValueError):
+        raise ValueError(_ESCAPED) from None
+    if "@" in (parts.host or "") or not 0 <= (parts.port or 0) <= 65535:
+        raise ValueError(_ESCAPED)
+    if unknown := sorted(parts.query.keys() - _PARAMETERS):
+        raise ValueError(f"leave out {', '.join(unknown)}: the driver knows nothing of it")
+    return address
 
 
 def _web_address(url: str) -> str:
@@ -223,7 +248,9 @@ class Form(BaseModel):
 class Retention(BaseModel):
     """How long things are kept."""
 
-    raw_days: int = Field(default=30, ge=1, description="Days the raw input of filed messages is kept")
+    raw_days: int = Field(
+        default=30, ge=1, le=36_500, description="Days the raw input of filed messages is kept"
+    )
 
 
 class Confirm(BaseModel):
@@ -293,8 +320,16 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _known_redis(cls, url: SecretStr | None) -> SecretStr | None:
-        if url is not None and not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+        if url is None:
+            return None
+        if not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("begins with redis://, rediss:// or unix://")
+        from redis.asyncio.connection import parse_url  # a quarter of a second, only for those who use it
+
+        try:
+            parse_url(url.get_secret_value())
+        except ValueError:
+            raise ValueError(_ESCAPED) from None
         return url
 
     @field_validator("region")
@@ -390,7 +425,7 @@ _TAKES = {
     "email.since": "a day such as 2026-03-16",
     "email.verp": "true or false",
     "email.size_limit": "a number of bytes, 65536 or more",
-    "retention.raw_days": "a number of days, 1 or more",
+    "retention.raw_days": "a number of days from 1 to 36500",
     "confirm.max_age": "seconds, or a time such as PT1H",
 }
 

@@ -26,7 +26,7 @@ from core.intake.parked import parked
 from openlines.__main__ import EXPORTS, INPUTS, main
 from openlines.application import opened
 from openlines.export import FORMULAS, cell
-from openlines.settings import documented, read_settings, unknown_settings
+from openlines.settings import database_address, documented, read_settings, unknown_settings
 from tests.builders import NOON, a_database, a_message, an_account, email, file, phone, telegram
 
 Environment = Callable[..., None]
@@ -119,7 +119,9 @@ SITES = (
 WEBHOOK = "wanted when OPENLINES_TELEGRAM__MODE is webhook"
 BOT = {"TELEGRAM__TOKEN": "1:a", "TELEGRAM__MODE": "webhook"}
 IDS = "Telegram ids, digits separated by commas"
-DAYS = "a number of days, 1 or more"
+DAYS = "a number of days from 1 to 36500"
+ESCAPED = "is no address; a password with / @ : # ? or % is written escaped (%40 for @)"
+LEFT_OUT = "leave out channel_binding, foo: the driver knows nothing of it"
 
 
 @pytest.mark.parametrize(
@@ -137,6 +139,15 @@ DAYS = "a number of days, 1 or more"
             {"DATABASE_URL": "mysql://localhost/x"},
             "DATABASE_URL: begins with sqlite+aiosqlite:/// or postgresql+asyncpg://",
         ),
+        ({"DATABASE_URL": "postgresql://u:geheim@127.0.0.1:port/line"}, f"DATABASE_URL: {ESCAPED}"),
+        ({"DATABASE_URL": "postgresql://u:geheim@127.0.0.1:70000/line"}, f"DATABASE_URL: {ESCAPED}"),
+        ({"DATABASE_URL": "postgresql://u:ge@heim@127.0.0.1/line"}, f"DATABASE_URL: {ESCAPED}"),
+        (
+            {"DATABASE_URL": "postgresql://u:p@h/line?sslmode=require&channel_binding=require&foo=1"},
+            f"DATABASE_URL: {LEFT_OUT}",
+        ),
+        ({"REDIS_URL": "redis://:ge/heim@localhost:6379/0"}, f"REDIS_URL: {ESCAPED}"),
+        ({"REDIS_URL": "redis://localhost:port/0"}, f"REDIS_URL: {ESCAPED}"),
         ({"REDIS_URL": "localhost:6379"}, "REDIS_URL: begins with redis://, rediss:// or unix://"),
         ({"LANGUAGE": "fr"}, "LANGUAGE: ru or en"),
         ({"TIMEZONE": "Moscow"}, "TIMEZONE: an IANA time zone such as Europe/Moscow"),
@@ -183,6 +194,7 @@ DAYS = "a number of days, 1 or more"
         ({"FORM__ORIGINS": "https://shop.example:port"}, f"FORM__ORIGINS: {SITES}"),
         ({"FORM__ORIGINS": "https://shop example"}, f"FORM__ORIGINS: {SITES}"),
         ({"RETENTION__RAW_DAYS": "0"}, f"RETENTION__RAW_DAYS: {DAYS}"),
+        ({"RETENTION__RAW_DAYS": "1000000"}, f"RETENTION__RAW_DAYS: {DAYS}"),
         ({"CONFIRM__MAX_AGE": "soon"}, "CONFIRM__MAX_AGE: seconds, or a time such as PT1H"),
         ({"CONFIRM__MAX_AGE": "-5"}, "CONFIRM__MAX_AGE: seconds, or a time such as PT1H"),
     ],
@@ -297,6 +309,11 @@ def test_hours_that_are_not_understood_say_how_to_write_them(
     environment(HOURS=written)
     assert main(["migrate"]) == 2
     assert re.match("openlines: OPENLINES_HOURS: .*(mon-fri 09:00-18:00|24:00)", capsys.readouterr().err)
+
+
+def test_an_address_as_providers_of_databases_give_it_is_taken() -> None:
+    given = "postgresql://u:geheim@db.example:5432/line?sslmode=require"
+    assert database_address(given) == "postgresql+asyncpg://u:geheim@db.example:5432/line?ssl=require"
 
 
 def test_a_mistyped_name_is_noticed_and_a_right_one_is_not() -> None:
