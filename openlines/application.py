@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
@@ -48,6 +47,7 @@ from openlines.ground import (
     ensure_rows,
     first_line,
     left_behind,
+    not_listening,
     run_lock,
     secret_key,
     shared_limits,
@@ -233,7 +233,7 @@ class Program:
         try:
             listener = await Listener.start(build(edge), settings.http.host, settings.http.port)
         except OSError as error:
-            raise _not_listening(settings, error) from error
+            raise not_listening(settings, error) from error
         try:
             self.port = listener.port
             log.info("listening", host=settings.http.host, port=self.port, parts=list(self.parts))
@@ -415,10 +415,3 @@ async def _say_what_is_missing(program: Program) -> None:
         log.warning("OPENLINES_EMAIL__ADDRESS is not set: there is no mailbox to read")
     for name in unknown_settings(os.environ):
         log.warning("there is no such setting, mistyped?", setting=name)
-
-
-def _not_listening(settings: Settings, error: OSError) -> Misconfigured:
-    why = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error.strerror)
-    if error.errno in (errno.EADDRINUSE, errno.EACCES):
-        return Misconfigured("OPENLINES_HTTP__PORT", f"port {settings.http.port} cannot be had: {why}")
-    return Misconfigured("OPENLINES_HTTP__HOST", f"{settings.http.host} cannot be listened on: {why}")

@@ -5,22 +5,24 @@ from __future__ import annotations
 import argparse
 import asyncio
 import difflib
+import errno
 import os
 import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from aiohttp import ClientSession
+from aiohttp import ClientError, ClientSession, ClientTimeout
 from pydantic import SecretStr
 from sqlalchemy import text
+from yarl import URL
 
 from channels.telegram.api import Answered, ApiError, BotApi, NotSent, Reply, Unanswered
 from core.errors import Misconfigured
 from core.migrations import Standing, standing
 from core.migrations.moving import in_use
 from core.staff import managers
-from openlines.ground import bot_id, first_line, left_behind, looking_at, plainly, sqlite_path
+from openlines.ground import bot_id, first_line, left_behind, looking_at, not_listening, plainly, sqlite_path
 from openlines.settings import PREFIX, Settings, documented, read_settings, unknown_settings
 
 LEAST_SPACE = 500 * 1024 * 1024  # bytes
@@ -58,6 +60,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
         yield Finding("settings", f"there is no setting {name}", _meant(name))
     yield _folder(settings.data_dir)
     yield await _database(settings)
+    yield await _web(settings)
     if settings.redis_url is not None:
         yield await _redis(settings)
     async for finding in _telegram(settings):
@@ -105,6 +108,9 @@ async def _database(settings: Settings) -> Finding:
     kind, query = (
         ("SQLite", "SELECT sqlite_version()") if is_sqlite else ("PostgreSQL", "SHOW server_version")
     )
+    if is_sqlite and not os.access(place := _written(sqlite_path(settings.database)), os.W_OK):
+        remedy = "OPENLINES_DATABASE_URL: a file that we may write, in a folder that is there"
+        return Finding("database", f"SQLite, and {place} is not there or not ours to write", remedy)
     found, people, is_new = Standing.EMPTY, set[int](), True
     try:
         if not is_sqlite or sqlite_path(settings.database).exists():
@@ -133,6 +139,42 @@ async def _database(settings: Settings) -> Finding:
         remedy = "OPENLINES_ADMINS: your Telegram id, or `openlines managers invite --admin`"
         return Finding("database", f"{state}, nobody works here yet", remedy)
     return Finding("database", f"{state}, people who work here: {len(admitted)}")
+
+
+def _written(file: Path) -> Path:
+    """What must be writable: the file, or the folder in which it is to be made."""
+    return file if file.exists() else file.parent
+
+
+async def _web(settings: Settings) -> Finding:
+    """Whether the HTTP edge can listen, or does already."""
+    host, port = settings.http.host, settings.http.port
+    where = f"{host}, port {port or 'that is free'}"
+    try:
+        server = await asyncio.get_running_loop().create_server(asyncio.Protocol, host, port)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE and await _is_running(host, port):
+            return Finding("web", f"openlines answers on {where}")
+        mistake = not_listening(settings, error)
+        return Finding("web", mistake.remedy, f"{mistake.setting}: {_LISTENABLE[mistake.setting]}")
+    server.close()
+    return Finding("web", f"will listen on {where}")
+
+
+_LISTENABLE = {
+    "OPENLINES_HTTP__PORT": "one above 1023 that nothing else listens on",
+    "OPENLINES_HTTP__HOST": "an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all of them",
+}
+
+
+async def _is_running(host: str, port: int) -> bool:
+    near = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - asked, not listened on
+    url = URL.build(scheme="http", host=near, port=port, path="/health/live")
+    try:
+        async with ClientSession(timeout=ClientTimeout(3)) as session, session.get(url) as reply:
+            return reply.headers.get("Server") == "openlines"
+    except (ClientError, TimeoutError):
+        return False
 
 
 async def _redis(settings: Settings) -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
@@ -172,6 +173,14 @@ def database_at_hand(settings: Settings) -> Iterator[None]:
         raise Misconfigured("OPENLINES_DATABASE_URL", remedy) from error
     except (OSError, DatabaseError, sqlite3.Error) as error:
         raise Misconfigured("OPENLINES_DATABASE_URL", f"cannot be opened: {first_line(error)}") from error
+
+
+def not_listening(settings: Settings, error: OSError) -> Misconfigured:
+    """What is wrong when the HTTP edge cannot listen where it shall."""
+    why = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error.strerror)
+    if error.errno in (errno.EADDRINUSE, errno.EACCES):
+        return Misconfigured("OPENLINES_HTTP__PORT", f"port {settings.http.port} cannot be had: {why}")
+    return Misconfigured("OPENLINES_HTTP__HOST", f"{settings.http.host} cannot be listened on: {why}")
 
 
 def _ensure_folder(folder: Path) -> None:

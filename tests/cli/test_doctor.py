@@ -11,13 +11,15 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from core.clock import ManualClock
 from core.migrations import migrate
 from openlines.__main__ import main
 from openlines.doctor import examine
-from openlines.settings import Bot, Form, Settings, Telegram
+from openlines.settings import Bot, Form, Http, Settings, Telegram
 from sandbox.faults import Gateway
 from sandbox.telegram import TelegramSandbox
 from tests.servers.redis import RedisServer
+from tests.web.edge import serving
 
 TOKEN = "1000:LINE"
 
@@ -57,6 +59,7 @@ def settings_of(folder: Path, telegram: TelegramSandbox, token: str = TOKEN, **m
             "data_dir": folder,
             "telegram": Telegram(token=SecretStr(token), api_url=telegram.url),
             "admins": [100],
+            "http": Http(port=0),
             **more,
         }
     )
@@ -73,7 +76,7 @@ async def test_a_line_that_is_well_needs_nothing_mended(
         form=Form(key=SecretStr("key")),
     )
     found = await findings(settings)
-    assert list(found) == ["data folder", "database", "redis", "telegram", "site form"]
+    assert list(found) == ["data folder", "database", "web", "redis", "telegram", "site form"]
     assert [what for what, (_, remedy) in found.items() if remedy is not None] == []
     assert found["database"][0].endswith("people who work here: 1")
     assert found["telegram"][0] == "@line_bot, no updates wait"
@@ -130,6 +133,39 @@ async def test_what_is_mistyped_away_or_no_token_is_said_as_the_admin_would(
         f"{nowhere} cannot be reached: no connection",
         "the network, or OPENLINES_TELEGRAM__API_URL",
     )
+
+
+async def test_where_nobody_can_listen_is_said_before_the_start(
+    tmp_path: Path, telegram: TelegramSandbox, unused_tcp_port: int, sqlite_url: str, clock: ManualClock
+) -> None:
+    async def web(host: str, port: int) -> tuple[str, str | None]:
+        return (await findings(settings_of(tmp_path, telegram, http=Http(host=host, port=port))))["web"]
+
+    assert await web("127.0.0.1", unused_tcp_port) == (
+        f"will listen on 127.0.0.1, port {unused_tcp_port}",
+        None,
+    )
+    state, remedy = await web("192.0.2.1", unused_tcp_port)
+    assert state.startswith("192.0.2.1 cannot be listened on: ")
+    assert remedy is not None
+    assert remedy.startswith("OPENLINES_HTTP__HOST: an address of this machine")
+    another = int(telegram.url.rpartition(":")[2])
+    assert await web("127.0.0.1", another) == (
+        f"port {another} cannot be had: Address already in use",
+        "OPENLINES_HTTP__PORT: one above 1023 that nothing else listens on",
+    )
+    async with serving(sqlite_url, tmp_path, clock) as edge:
+        ours = edge.client.port
+        assert ours is not None
+        assert await web("127.0.0.1", ours) == (f"openlines answers on 127.0.0.1, port {ours}", None)
+
+
+async def test_a_file_whose_folder_is_not_there_is_named(tmp_path: Path, telegram: TelegramSandbox) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path}/nowhere/line.db"
+    state, remedy = (await findings(settings_of(tmp_path, telegram, database_url=url)))["database"]
+    assert state == f"SQLite, and {tmp_path}/nowhere is not there or not ours to write"
+    assert remedy is not None
+    assert remedy.startswith("OPENLINES_DATABASE_URL: ")
 
 
 async def test_what_waits_at_telegram_is_counted(tmp_path: Path, telegram: TelegramSandbox) -> None:
