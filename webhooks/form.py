@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from channels.form.inbound import normalise, normalise_fields
+from channels.form.inbound import HANDSHAKE, normalise, normalise_fields
 from channels.form.multipart import read_multipart
 from core.channel import Received
 from core.files import Sink
@@ -35,7 +35,8 @@ def add_routes(app: web.Application, edge: Edge) -> None:
         received = await _read(request, edge)
         # What is parked is kept too, and seen by the admins: the visitor need not send it again.
         filed = await edge.intake.file(account, received)
-        return answer({"id": str(filed.ledger_id)}, status=202)
+        # Tilda's question wants 200: https://help-ru.tilda.cc/formsscript
+        return answer({"id": str(filed.ledger_id)}, status=200 if received.understood == HANDSHAKE else 202)
 
     async def preflight(_: web.Request) -> web.StreamResponse:
         response = web.Response(status=204)

@@ -22,6 +22,8 @@ from channels.form.reading import MAX_NAME, Filled, one_line, read_form
 from core.channel import CLICK, Address, Ignored, InboundFile, InboundMessage, Kind, Received, Sender
 from core.errors import InvalidInput
 
+HANDSHAKE = Ignored("handshake")  # Tilda asks whether anybody is there
+
 
 @dataclass(frozen=True, slots=True)
 class UploadedFile:
@@ -184,7 +186,7 @@ def _received(
     form = read_form(fields, region, visit.referer)
     external_id = _external_id(fields, files, form, visit)
     if len(fields) == 1 and fields[0] == ("test", "test"):
-        return Received(external_id, raw, Ignored("handshake"))  # Tilda asks whether anybody is there
+        return Received(external_id, raw, HANDSHAKE)
     if any(is_honeypot(name, traps) and value.strip() for name, value in fields):
         return Received(external_id, raw, Ignored("honeypot"))
     if not (form.messages or form.is_reachable or files):

@@ -41,6 +41,12 @@ async def test_the_key_may_stand_in_the_address_for_builders_that_set_no_headers
         assert answer.status == 202
 
 
+async def test_tilda_that_asks_whether_anybody_is_there_hears_200(web: Web) -> None:
+    async with web.client.post(f"{FORM}?key={KEY}", data={"test": "test"}) as answer:
+        assert answer.status == 200
+    assert await web.states() == ["ignored"]
+
+
 async def test_a_file_of_a_multipart_form_lies_in_the_store_under_its_hash(web: Web) -> None:
     body = aiohttp.FormData(ENQUIRY)
     body.add_field(
