@@ -1,4 +1,4 @@
-"""Answers in JSON, readable as they are: a field called «Телефон» is named so, not by its escapes."""
+"""Answers: in JSON, readable as it is («Телефон» is named so, not by its escapes), or a page for somebody's browser."""
 
 from __future__ import annotations
 
@@ -16,4 +16,13 @@ def answer(
     body = json.dumps(content, ensure_ascii=False).encode("utf-8", "backslashreplace")
     return web.Response(
         body=body, status=status, headers=headers, content_type="application/json", charset="utf-8"
+    )
+
+
+def page(body: str) -> str:
+    """A page of ours; `body` is HTML."""
+    return (
+        '<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        "<title>openlines</title><style>body{font:18px/1.5 system-ui;max-width:32em;margin:15vh auto;padding:0 1em}"
+        f"button{{font:inherit;padding:.5em 1.2em}}small{{color:#767676}}</style>{body}"
     )

@@ -90,6 +90,7 @@ def build(edge: Edge) -> web.Application:
             at_work.discard(connection)
         response.headers["Server"] = "openlines"  # which libraries, of which version, helps only attackers
         form.let_read(request, response, edge.form_origins)
+        form.show(request, response, edge.form_origins)
         metrics.request(_route(request), response.status, time.perf_counter() - started)
         return response
 

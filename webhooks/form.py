@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hmac
+import json
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -13,7 +15,7 @@ from channels.form.inbound import HANDSHAKE, normalise, normalise_fields
 from channels.form.multipart import read_multipart
 from core.channel import Received
 from core.files import Sink
-from webhooks.answers import answer
+from webhooks.answers import answer, page
 from webhooks.connections import in_time, read_body
 
 if TYPE_CHECKING:
@@ -54,13 +56,39 @@ def let_read(request: web.Request, response: web.StreamResponse, origins: Collec
 
     https://fetch.spec.whatwg.org/#http-cors-protocol
     """
-    resource = request.match_info.route.resource
-    if resource is None or resource.canonical != PATH:
+    if not _is_form(request):
         return
     response.headers["Vary"] = "Origin"
     origin = request.headers.get("Origin")
     if origin and (origin in origins or "*" in origins):
         response.headers["Access-Control-Allow-Origin"] = origin
+
+
+def show(request: web.Request, response: web.StreamResponse, origins: Collection[str]) -> None:
+    """Write the answer as a page for a visitor whose browser a form without a script has led here.
+
+    https://www.w3.org/TR/fetch-metadata/#sec-fetch-mode-header
+    """
+    if request.headers.get("Sec-Fetch-Mode") != "navigate" or not _is_form(request):
+        return
+    if isinstance(response, web.Response) and response.text:
+        origin = request.headers.get("Origin")
+        back = f'<p><a href="{origin}">{origin}</a></p>' if origin in origins and origin != "*" else ""
+        refusal = json.loads(response.text).get("error")
+        said = _THANKS if refusal is None else f"{_NOT_SENT}<p><small>{escape(refusal)}</small></p>"
+        response.text = page(said + back)
+        response.content_type = "text/html"
+
+
+_THANKS = "<p>Спасибо! Мы получили ваше сообщение.<br>Thank you! We have received your message.</p>"
+_NOT_SENT = (
+    "<p>Не отправлено. Вернитесь назад и попробуйте ещё раз.<br>Not sent. Please go back and try again.</p>"
+)
+
+
+def _is_form(request: web.Request) -> bool:
+    resource = request.match_info.route.resource
+    return resource is not None and resource.canonical == PATH
 
 
 def _check_key(request: web.Request, edge: Edge) -> None:

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from channels.email.unsubscribe import read_stop_token
 from core.automation.silence import stop_follow_ups
+from webhooks.answers import page
 
 if TYPE_CHECKING:
     from webhooks.application import Edge
@@ -18,12 +19,12 @@ def add_routes(app: web.Application, edge: Edge) -> None:
 
     async def ask(request: web.Request) -> web.Response:
         _conversation(request, edge)
-        return web.Response(text=_PAGE.format(body=_QUESTION), content_type="text/html")
+        return web.Response(text=page(_QUESTION), content_type="text/html")
 
     async def stop(request: web.Request) -> web.Response:
         conversation_id = _conversation(request, edge)
         await edge.db.transact(lambda tx: stop_follow_ups(tx, conversation_id))
-        return web.Response(text=_PAGE.format(body=_DONE), content_type="text/html")
+        return web.Response(text=page(_DONE), content_type="text/html")
 
     app.router.add_get("/stop/{token}", ask)
     app.router.add_post("/stop/{token}", stop)
@@ -37,11 +38,6 @@ def _conversation(request: web.Request, edge: Edge) -> int:
     return found
 
 
-_PAGE = (
-    '<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-    "<title>openlines</title><style>body{{font:18px/1.5 system-ui;max-width:32em;margin:15vh auto;padding:0 1em}}"
-    "button{{font:inherit;padding:.5em 1.2em}}</style>{body}"
-)
 _QUESTION = (
     "<p>Больше не присылать напоминаний?<br>Stop sending reminders?</p>"
     '<form method="post"><button>Да / Yes</button></form>'

@@ -47,6 +47,24 @@ async def test_tilda_that_asks_whether_anybody_is_there_hears_200(web: Web) -> N
     assert await web.states() == ["ignored"]
 
 
+@pytest.mark.parametrize("origin", ["https://shop.example", "https://evil.example/<b>", "null"])
+async def test_a_form_without_a_script_leads_its_visitor_to_a_page(web: Web, origin: str) -> None:
+    browser = {"Sec-Fetch-Mode": "navigate", "Origin": origin}
+    async with web.client.post(f"{FORM}?key={KEY}", data=ENQUIRY, headers=browser) as answer:
+        assert (answer.status, answer.content_type) == (202, "text/html")
+        thanks = await answer.text()
+    assert "Спасибо" in thanks
+    assert ('<a href="https://shop.example">' in thanks) is (origin == "https://shop.example")
+    form = {"<i>": "x" * 100_000}
+    async with web.client.post(f"{FORM}?key={KEY}", data=form, headers=browser) as answer:
+        assert (answer.status, answer.content_type) == (413, "text/html")
+        refusal = await answer.text()
+    assert "Не отправлено" in refusal
+    assert "longer than 65536 bytes" in refusal
+    assert "evil" not in thanks + refusal
+    assert await web.states() == ["filed"]
+
+
 async def test_a_file_of_a_multipart_form_lies_in_the_store_under_its_hash(web: Web) -> None:
     body = aiohttp.FormData(ENQUIRY)
     body.add_field(
