@@ -68,9 +68,9 @@ async def read_multipart(
         while (part := await reader.next()) is not None:
             if not isinstance(part, BodyPartReader):
                 raise InvalidInput("body", "a part is itself multipart, which forms do not send")
-            name = part.name
-            if name is None:
+            if part.name is None:
                 raise InvalidInput("body", "a part has no name in its Content-Disposition")
+            name = _written(part.name)
             if part.filename is not None:
                 if file := await _read_file(part, name, open_sink, limits, len(files)):
                     files.append(file)
@@ -133,7 +133,13 @@ async def _read_file(
             await sink.write(chunk)
             chunk = await part.read_chunk(CHUNK)
         fetched = await sink.close()
-    return UploadedFile(name, part.filename, part.headers.get("Content-Type"), fetched.sha256, fetched.size)
+    filename = _written(part.filename or "")
+    return UploadedFile(name, filename, part.headers.get("Content-Type"), fetched.sha256, fetched.size)
+
+
+def _written(name: str) -> str:
+    """A name in the letters of its page: an old site's are windows-1251, which the reader takes for broken UTF-8."""
+    return decoded(name.encode("utf-8", "surrogateescape"))
 
 
 class _Counted:

@@ -127,6 +127,18 @@ GOOD = (
 )
 
 
+def test_the_names_of_an_old_sites_fields_and_files_are_read_as_they_are_written() -> None:
+    body = (
+        '--X\r\nContent-Disposition: form-data; name="Телефон"\r\n\r\n89215551234\r\n'
+        '--X\r\nContent-Disposition: form-data; name="Вопрос"\r\n\r\nСколько?\r\n'
+        '--X\r\nContent-Disposition: form-data; name="f"; filename="Смета.pdf"\r\n\r\n%PDF\r\n--X--\r\n'
+    )
+    for charset in ("cp1251", "utf-8"):
+        told = describe(body.encode(charset))
+        assert (told["phone"], told["message"]) == (["+79215551234"], "Сколько?")
+        assert told["files"] == ["Смета.pdf"]
+
+
 def test_a_saved_multipart_post_is_described() -> None:
     shown = describe(GOOD)
     assert (shown["phone"], shown["files"]) == (["+79215551234"], ["a.pdf"])
