@@ -20,7 +20,6 @@ from aiohttp import ClientSession, TCPConnector
 
 from bot.notices import Notices
 from bot.texts import Texts
-from channels.form.names import HONEYPOTS
 from channels.limits import Limits, ProcessLimits
 from channels.telegram.api import BotApi
 from channels.telegram.outbound import TelegramChannel
@@ -219,7 +218,7 @@ class Program:
             forms={"main": self.accounts.form},
             form_key=settings.form.key.get_secret_value().encode() if settings.form.key else None,
             form_origins=frozenset(settings.form.origins),
-            honeypots=HONEYPOTS.union(settings.form.honeypot),
+            honeypots=settings.form.honeypots,
             region=settings.region,
             telegrams={"main": self.accounts.telegram} if self.accounts.telegram else {},
             telegram_secret=settings.telegram.secret.get_secret_value().encode()

@@ -56,7 +56,8 @@ def _form(name: str, raw: bytes) -> Iterator[dict[str, Any]]:
     from channels.form.inbound import describe
     from openlines.settings import read_settings
 
-    yield {"file": name, **describe(raw, region=read_settings().region)}
+    settings = read_settings()
+    yield {"file": name, **describe(raw, region=settings.region, honeypots=settings.form.honeypots)}
 
 
 def _phone(name: str, raw: bytes) -> Iterator[dict[str, Any]]:

@@ -8,7 +8,6 @@ from datetime import datetime
 import structlog
 
 from channels.form.inbound import normalise_again
-from channels.form.names import HONEYPOTS
 from channels.telegram.inbound import normalise as normalise_update
 from core.channel import Received, Unreadable
 from core.database import Database, DatabaseError, complaint, is_away
@@ -88,7 +87,7 @@ def understand(
             return normalise_update(update, raw, received_at, account.scope)
         case "form":
             try:
-                honeypots = HONEYPOTS.union(settings.form.honeypot)
+                honeypots = settings.form.honeypots
                 return normalise_again(raw, received_at, region=settings.region, honeypots=honeypots)
             except InvalidInput as error:
                 return Received(external_id, raw, Unreadable(str(error)))

@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, Field, SecretStr, ValidationErr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
+from channels.form.names import HONEYPOTS
 from core.errors import Misconfigured
 from core.lines.hours import ALWAYS, Hours, read_hours
 
@@ -243,6 +244,11 @@ class Form(BaseModel):
     @classmethod
     def _as_they_are_looked_up(cls, given: list[str]) -> list[str]:
         return [name.strip().lower() for name in given if name.strip()]
+
+    @property
+    def honeypots(self) -> frozenset[str]:
+        """The names of all fields that only machines fill in, lower case."""
+        return HONEYPOTS.union(self.honeypot)
 
 
 class Retention(BaseModel):

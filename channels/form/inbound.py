@@ -118,7 +118,12 @@ def normalise_again(
     )
 
 
-def describe(body: bytes, content_type: str | None = None, region: str = "RU") -> dict[str, object]:
+def describe(
+    body: bytes,
+    content_type: str | None = None,
+    region: str = "RU",
+    honeypots: Collection[str] = HONEYPOTS,
+) -> dict[str, object]:
     """What the system understands of a saved post, as `openlines inspect form` prints it.
 
     Without a content type it is read off the content. `error` says what the web developer would be told.
@@ -134,9 +139,9 @@ def describe(body: bytes, content_type: str | None = None, region: str = "RU") -
             from channels.form.multipart import read_saved
 
             fields, files = asyncio.run(read_saved(body, kind))
-            received = normalise_fields(fields, files, now, region=region)
+            received = normalise_fields(fields, files, now, region=region, honeypots=honeypots)
         else:
-            received = normalise(body, kind, now, region=region)
+            received = normalise(body, kind, now, region=region, honeypots=honeypots)
     except InvalidInput as error:
         return shown | {"kind": "refused", "error": f"{error.status} {error}"}
     message = received.understood

@@ -736,7 +736,7 @@ def test_when_the_disk_fails_taking_again_stops_and_everything_waits_as_it_was(
 
 
 def test_a_machine_is_known_by_the_hidden_field_however_it_is_written_and_whenever_it_is_read(
-    environment: Environment, capsys: pytest.CaptureFixture[str], sqlite_url: str
+    environment: Environment, capsys: pytest.CaptureFixture[str], sqlite_url: str, tmp_path: Path
 ) -> None:
     async def park() -> int:
         async with a_database(sqlite_url, ManualClock(NOON)) as db:
@@ -750,6 +750,11 @@ def test_a_machine_is_known_by_the_hidden_field_however_it_is_written_and_whenev
     assert read_settings().form.honeypot == ["website", "fax_number"]
     assert main(["replay"]) == 0
     assert capsys.readouterr().out.endswith(f"{machine}  ignored: honeypot\n1 taken.\n")
+    sample = tmp_path / "form.json"
+    sample.write_text('{"message": "buy", "fax_NUMBER": "1"}')
+    assert main(["inspect", "form", str(sample)]) == 0
+    (found,) = lines(capsys.readouterr().out)
+    assert (found["kind"], found["error"]) == ("ignored", "honeypot")
 
 
 def test_with_nothing_parked_there_is_nothing_to_do(
