@@ -94,7 +94,12 @@ def parser() -> argparse.ArgumentParser:
     invite.add_argument("--name", help="whom it is for, as a reminder")
     export = add("export", "write everything of one kind, one object per line")
     export.add_argument("what", choices=EXPORTS)
-    export.add_argument("--format", choices=("jsonl", "csv"), default="jsonl")
+    export.add_argument(
+        "--format",
+        choices=("jsonl", "csv"),
+        default="jsonl",
+        help="JSON, an object a line (default), or a table for a spreadsheet",
+    )
     export.add_argument("--output", metavar="FILE", help="write here instead of to standard output")
     inspect = add("inspect", "print what the system understands of a raw input, without storing it")
     inspect.add_argument("kind", choices=INPUTS)

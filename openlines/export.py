@@ -36,13 +36,13 @@ def command(given: argparse.Namespace) -> int:
     Raises NotWritten when the file cannot be made, or its disk is full; an earlier one is then as it was.
     """
     settings = read_settings()
+    encoding = "utf-8-sig" if given.format == "csv" else "utf-8"  # Excel tells UTF-8 by its mark
     try:
         if given.output:
-            encoding = "utf-8-sig" if given.format == "csv" else "utf-8"  # Excel tells UTF-8 by its mark
             with _instead_of(given.output, encoding) as file:
                 return asyncio.run(_export(settings, given.what, given.format, file, progress=True))
         if isinstance(sys.stdout, TextIOWrapper):
-            sys.stdout.reconfigure(encoding="utf-8", newline="")
+            sys.stdout.reconfigure(encoding=encoding, newline="")
         code = asyncio.run(_export(settings, given.what, given.format, sys.stdout, progress=False))
         sys.stdout.flush()
     except ConnectionError:  # a database's, or whoever read our output has gone

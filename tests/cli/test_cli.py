@@ -540,6 +540,20 @@ def test_a_pipe_is_written_to_as_it_is_and_so_is_our_own_output(
         assert len(lines(kept.read())) == 3, "whoever has given us the file reads it where they hold it"
 
 
+def test_a_table_that_is_redirected_into_a_file_opens_in_a_spreadsheet_too(
+    environment: Environment, tmp_path: Path, sqlite_url: str
+) -> None:
+    asyncio.run(_a_working_day(sqlite_url))
+    environment(DATABASE_URL=sqlite_url)
+    command = [sys.executable, "-m", "openlines", "export", "leads", "--format", "csv"]
+    with (tmp_path / "leads.csv").open("wb") as table:
+        subprocess.run(command, stdout=table, check=True)
+    piped = subprocess.run(command, capture_output=True, check=True).stdout
+    assert piped == (tmp_path / "leads.csv").read_bytes()
+    assert piped.startswith(b"\xef\xbb\xbfnumber;title;")
+    assert piped.count(b"\xef\xbb\xbf") == 1
+
+
 @given(
     st.one_of(st.text(), st.lists(st.text()), st.dictionaries(st.text(), st.text()), st.integers(), st.none())
 )
