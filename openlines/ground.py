@@ -113,7 +113,10 @@ _TOKEN = re.compile("([0-9]{1,20}):[A-Za-z0-9_-]{1,128}")  # what channels.teleg
 
 
 def secret_key(settings: Settings) -> bytes:
-    """What signs letters' ids and links: the setting, else a key made once and kept beside the data."""
+    """What signs letters' ids and links: the setting, else a key made once and kept beside the data.
+
+    Raises Misconfigured when it cannot be read.
+    """
     if settings.secret_key is not None:
         return settings.secret_key.get_secret_value().encode()
     path = settings.data_dir / "secret.key"
@@ -126,7 +129,10 @@ def secret_key(settings: Settings) -> bytes:
         with suppress(FileExistsError):
             os.link(name, path)  # whole or not at all, and the first of several processes wins
         os.unlink(name)
-    return path.read_bytes()
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Misconfigured("OPENLINES_DATA_DIR", f"{path} cannot be read: {error.strerror}") from error
 
 
 def sqlite_path(url: str) -> Path:

@@ -12,8 +12,10 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from core.clock import ManualClock
+from core.errors import Misconfigured
 from core.migrations import migrate
 from openlines.__main__ import main
+from openlines.application import serve
 from openlines.doctor import examine
 from openlines.settings import Bot, Form, Http, Settings, Telegram
 from sandbox.faults import Gateway
@@ -158,6 +160,18 @@ async def test_where_nobody_can_listen_is_said_before_the_start(
         ours = edge.client.port
         assert ours is not None
         assert await web("127.0.0.1", ours) == (f"openlines answers on 127.0.0.1, port {ours}", None)
+
+
+async def test_what_cannot_be_read_in_the_data_folder_is_named(
+    tmp_path: Path, telegram: TelegramSandbox
+) -> None:
+    (tmp_path / "secret.key").symlink_to("/nowhere/secret.key")
+    settings = settings_of(tmp_path, telegram)
+    state, remedy = (await findings(settings))["data folder"]
+    assert state == f"{tmp_path}/secret.key is not ours to read and write"
+    assert remedy is not None
+    with pytest.raises(Misconfigured, match=r"OPENLINES_DATA_DIR: .*secret.key cannot be read: No such file"):
+        await serve(settings)
 
 
 async def test_a_file_whose_folder_is_not_there_is_named(tmp_path: Path, telegram: TelegramSandbox) -> None:
