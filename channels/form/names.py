@@ -118,22 +118,25 @@ def _table(**names: str) -> dict[str, Role]:
 
 _ROLES = _table(
     name="name fullname fio nickname contactperson имя фио имяфамилия фамилияимя фамилияимяотчество"
-    " имяифамилия фамилияиимя каквасзовут каквамзвать каквамобращаться контактноелицо клиент",
+    " имяифамилия фамилияиимя каквасзовут каквамзвать каквамобращаться"
+    " какквамобращаться контактноелицо клиент imya",
     first="first firstname fname givenname",
-    middle="middle middlename patronymic secondname отчество",
-    last="last lastname lname surname familyname фамилия",
+    middle="middle middlename patronymic secondname отчество otchestvo",
+    last="last lastname lname surname familyname фамилия familiya",
     phone="phone phones tel telephone telephonenumber phonenumber mobile mobilephone cell cellphone workphone"
     " homephone workphonenumber whatsapp whatsappnumber viber телефон тел номер номертелефона мобильный"
-    " мобильныйтелефон сотовый ватсап вотсап вацап вайбер",
+    " мобильныйтелефон номердлясвязи nomer nomertelefona сотовый ватсап вотсап вацап вайбер",
     email="email emailaddress mail emails workemail replyto почта элпочта электроннаяпочта"
-    " емейл имейл емайл мейл адресэлектроннойпочты",
+    " емейл имейл емайл мейл адресэлектроннойпочты pochta",
     contact="contact contacts phoneoremail emailorphone контакт контакты контактныеданные телефонилиemail"
     " телефонилипочта emailилителефон каксвамисвязаться",
     telegram="telegram tg telegramusername tgusername telegramnick телеграм телеграмм тг никтелеграм",
     message="message msg messagetext comment comments text textarea body question questions inquiry"
     " enquiry note notes details description review feedback content"
     " сообщение сообщения комментарий"
-    " комментарии коммент вопрос вопросы текст текстсообщения пожелания примечание описание отзыв",
+    " комментарии коммент вопрос вопросы текст текстсообщения пожелания примечание описание отзыв"
+    " обращение текстобращения запрос текстзапроса commentormessage"
+    " vopros tekst soobshenie soobschenie soobshchenie obrashenie obraschenie obrashchenie",
     subject="subject topic тема темасообщения",
     company="company companyname companytitle organization organisation org firm businessname компания"
     " организация названиекомпании фирма",
@@ -154,12 +157,17 @@ _BEGINNINGS: tuple[tuple[str, Role], ...] = (
     ("телефон", Role.PHONE),
     ("номертелефон", Role.PHONE),
     ("phone", Role.PHONE),
+    ("telefon", Role.PHONE),
     ("email", Role.EMAIL),
     ("почта", Role.EMAIL),
     ("адресэлектронной", Role.EMAIL),
+    ("электроннаяпочта", Role.EMAIL),
     ("каквасзовут", Role.NAME),
     ("комментари", Role.MESSAGE),
+    ("kommentari", Role.MESSAGE),
     ("сообщение", Role.MESSAGE),
+    ("задайте", Role.MESSAGE),
+    ("опишите", Role.MESSAGE),
     ("согласие", Role.CONSENT),
     ("согласен", Role.CONSENT),
     ("ясоглас", Role.CONSENT),

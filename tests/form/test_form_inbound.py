@@ -189,6 +189,22 @@ def test_the_forms_of_well_known_builders_are_understood_alike(builder: str) -> 
     assert "03AF" not in str(form)
 
 
+@pytest.mark.parametrize(
+    ("name", "phone", "wish"),
+    [
+        ("imya", "telefon", "soobshchenie"),
+        ("Как к вам обращаться?", "Номер для связи", "Ваше обращение"),
+        ("Имя", "telefon_klienta", "Опишите задачу"),
+        ("Ваше имя", "nomer_telefona", "Задайте свой вопрос"),
+        ("Name", "Phone", "Comment or Message"),
+    ],
+)
+def test_hand_made_forms_are_understood_as_their_makers_name_things(name: str, phone: str, wish: str) -> None:
+    form = message({name: "Ольга", phone: "921 555 12 34", wish: "Жду звонка"})
+    assert (form.sender.name, addresses(form), form.text) == ("Ольга", ["phone:+79215551234"], "Жду звонка")
+    assert message({name: "Ольга", wish: "Жду звонка"}).text == "Жду звонка"
+
+
 def test_the_parts_of_a_name_are_put_together() -> None:
     assert message({"first_name": "Anna", "last_name": "Lee", "tel": "1"}).sender.name == "Anna Lee"
     assert (
