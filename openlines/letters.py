@@ -17,6 +17,7 @@ from channels.email.reception import Arrived, Reader, Reception
 from channels.email.smtp import SmtpPost
 from channels.email.urls import read_imap_url, read_listen_url, read_smtp_url
 from core.channel import Channel, Received
+from core.errors import Misconfigured
 from core.files import FileStore
 from core.lines.accounts import LISTENER, MAILBOX, SENDING, AccountRef, read_cursor
 from openlines.ground import plainly, secret_key
@@ -154,7 +155,11 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
         checked = await check_imap(email.imap_url.get_secret_value(), _token(settings), folder=email.folder)
         yield finding("mailbox", checked)
     if email.listen is not None:
-        yield Finding("mail listener", f"{email.listen} while the program runs")
+        try:
+            read_listen_url(email.listen)
+            yield Finding("mail listener", f"{email.listen} while the program runs")
+        except Misconfigured as error:
+            yield Finding("mail listener", "no address", str(error))
     if email.smtp_url is None:
         yield Finding("outgoing mail", "no letters go out", "OPENLINES_EMAIL__SMTP_URL")
     else:

@@ -17,7 +17,7 @@ from core.migrations import migrate
 from openlines.__main__ import main
 from openlines.application import serve
 from openlines.doctor import examine
-from openlines.settings import Bot, Form, Http, Settings, Telegram
+from openlines.settings import Bot, Email, Form, Http, Settings, Telegram
 from sandbox.faults import Gateway
 from sandbox.telegram import TelegramSandbox
 from tests.servers.redis import RedisServer
@@ -172,6 +172,16 @@ async def test_what_cannot_be_read_in_the_data_folder_is_named(
     assert remedy is not None
     with pytest.raises(Misconfigured, match=r"OPENLINES_DATA_DIR: .*secret.key cannot be read: No such file"):
         await serve(settings)
+
+
+async def test_an_address_to_take_letters_at_is_read_as_the_start_reads_it(
+    tmp_path: Path, telegram: TelegramSandbox
+) -> None:
+    email = Email(address="sales@example.com", listen="127.0.0.1:2525")
+    assert (await findings(settings_of(tmp_path, telegram, email=email)))["mail listener"] == (
+        "no address",
+        "OPENLINES_EMAIL__LISTEN: begins with smtp:// or lmtp://",
+    )
 
 
 async def test_a_file_whose_folder_is_not_there_is_named(tmp_path: Path, telegram: TelegramSandbox) -> None:
