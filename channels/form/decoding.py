@@ -37,15 +37,14 @@ def fields_of(body: bytes, content_type: str) -> Fields:
     if len(body) > MAX_BODY:
         raise InvalidInput("body", f"longer than {MAX_BODY} bytes", 413)
     kind, charset = media_type(content_type)
-    if kind == "application/json" or kind.endswith("+json"):
+    is_urlencoded = kind == "application/x-www-form-urlencoded"
+    # navigator.sendBeacon and fetch without headers say text/plain; curl and PHP urlencoded, whatever they are given.
+    is_vague = is_urlencoded or kind in ("", "text/plain")
+    is_json = kind == "application/json" or kind.endswith("+json")
+    if is_json or (is_vague and body.lstrip()[:1] in (b"{", b"[")):
         return _bounded(_flat(_parsed(decoded(body, charset))))
-    if kind == "application/x-www-form-urlencoded":
+    if is_urlencoded or (is_vague and b"=" in body):
         return unfolded(_pairs(body, charset))
-    if kind in ("", "text/plain"):  # navigator.sendBeacon and fetch without headers say no more than this
-        if body.lstrip()[:1] in (b"{", b"["):
-            return _bounded(_flat(_parsed(decoded(body, charset))))
-        if b"=" in body:
-            return unfolded(_pairs(body, charset))
     raise InvalidInput(
         "Content-Type",
         f"{kind[:80] or 'missing'} is not read here:"

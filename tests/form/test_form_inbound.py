@@ -243,6 +243,13 @@ def test_a_telegram_name_is_kept_as_a_name(written: str) -> None:
     assert message({"telegram": written}).fields == {"telegram": "@olga_sm"}
 
 
+def test_json_that_curl_or_php_calls_urlencoded_is_read_as_what_it_is() -> None:
+    form = understood(normalise(b' {"tel": "89215551234", "message": "a=b&c"}', URLENCODED, NOW))
+    assert (addresses(form), form.text) == (["phone:+79215551234"], "a=b&c")
+    with pytest.raises(InvalidInput, match="not JSON"):
+        normalise(b'{"message": a=b&c}', URLENCODED, NOW)
+
+
 def test_windows_1251_of_an_old_site_is_read() -> None:
     body = "name=Пётр&message=Добрый день&phone=89215551234".encode("cp1251")
     form = understood(normalise(body, URLENCODED, NOW))
