@@ -21,7 +21,7 @@ from webhooks import form, health, telegram, unsubscribe
 from webhooks.answers import answer
 from webhooks.connections import AT_WORK, BODY
 from webhooks.metrics import Metrics
-from webhooks.refusals import Network, Refusals
+from webhooks.refusals import Network, Refusals, route_of
 
 log = structlog.get_logger("http")
 
@@ -70,8 +70,9 @@ def build(edge: Edge) -> web.Application:
         except web.HTTPException as error:
             response = answer({"error": error.reason}, status=error.status, headers=_kept(error))
             if error.status in (401, 403):
-                refusals.note(request, error.status)
+                refusals.turned_away(request, error.status)
         except InvalidInput as error:
+            refusals.refused(request, error)
             response = answer({"error": error.reason, "field": error.field}, status=error.status)
         except web.RequestPayloadError:
             response = answer({"error": "the body is broken: it cannot be read to its end"}, status=400)
@@ -81,17 +82,17 @@ def build(edge: Edge) -> web.Application:
                 not request.transport or request.transport.is_closing()
             ):
                 raise  # whoever asked has hung up
-            log.error("a request cannot be served", route=_route(request), why=type(error).__name__)
+            log.error("a request cannot be served", route=route_of(request), why=type(error).__name__)
             response = _later()
         except Exception:
-            log.exception("a request failed", route=_route(request))
+            log.exception("a request failed", route=route_of(request))
             response = _later()
         finally:
             at_work.discard(connection)
         response.headers["Server"] = "openlines"  # which libraries, of which version, helps only attackers
         form.let_read(request, response, edge.form_origins)
         form.show(request, response, edge.form_origins)
-        metrics.request(_route(request), response.status, time.perf_counter() - started)
+        metrics.request(route_of(request), response.status, time.perf_counter() - started)
         return response
 
     app = web.Application(middlewares=[answered], client_max_size=MAX_BODY)
@@ -112,11 +113,6 @@ def _check_encoding(request: web.Request) -> None:
 
 def _later() -> web.Response:
     return answer({"error": "try again later"}, status=503, headers={"Retry-After": "5"})
-
-
-def _route(request: web.Request) -> str:
-    resource = request.match_info.route.resource
-    return resource.canonical if resource is not None else "unknown"
 
 
 def _kept(error: web.HTTPException) -> dict[str, str]:

@@ -17,6 +17,7 @@ from core.channel import Received
 from core.files import Sink
 from webhooks.answers import answer, page
 from webhooks.connections import in_time, read_body
+from webhooks.refusals import route_of
 
 if TYPE_CHECKING:
     from webhooks.application import Edge
@@ -56,7 +57,7 @@ def let_read(request: web.Request, response: web.StreamResponse, origins: Collec
 
     https://fetch.spec.whatwg.org/#http-cors-protocol
     """
-    if not _is_form(request):
+    if route_of(request) != PATH:
         return
     response.headers["Vary"] = "Origin"
     origin = request.headers.get("Origin")
@@ -69,7 +70,7 @@ def show(request: web.Request, response: web.StreamResponse, origins: Collection
 
     https://www.w3.org/TR/fetch-metadata/#sec-fetch-mode-header
     """
-    if request.headers.get("Sec-Fetch-Mode") != "navigate" or not _is_form(request):
+    if request.headers.get("Sec-Fetch-Mode") != "navigate" or route_of(request) != PATH:
         return
     if isinstance(response, web.Response) and response.text:
         origin = request.headers.get("Origin")
@@ -84,11 +85,6 @@ _THANKS = "<p>Спасибо! Мы получили ваше сообщение.
 _NOT_SENT = (
     "<p>Не отправлено. Вернитесь назад и попробуйте ещё раз.<br>Not sent. Please go back and try again.</p>"
 )
-
-
-def _is_form(request: web.Request) -> bool:
-    resource = request.match_info.route.resource
-    return resource is not None and resource.canonical == PATH
 
 
 def _check_key(request: web.Request, edge: Edge) -> None:

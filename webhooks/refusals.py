@@ -1,4 +1,4 @@
-"""Who is turned away for a wrong key or secret: a line in the log for whoever looks after the machine."""
+"""Who is turned away, and what is refused: a line in the log for whoever looks after the machine."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import structlog
 from aiohttp import web
 
 from core.clock import Clock
+from core.errors import InvalidInput
 
 log = structlog.get_logger("http")
 
 Network: TypeAlias = IPv4Network | IPv6Network
-QUIET = timedelta(minutes=1)  # one line per address and minute: a stranger cannot fill the disk with them
+QUIET = timedelta(minutes=1)  # one line for the same in a minute: a stranger cannot fill the disk with them
 REMEMBERED = 1_000
 
 
@@ -27,18 +28,33 @@ class Refusals:
         self._trusted = trusted
         self._noted: dict[str, datetime] = {}
 
-    def note(self, request: web.Request, status: int) -> None:
-        """Log who was turned away, and where; once a minute for an address."""
-        visitor, now = visitor_of(request, self._trusted), self._clock.now()
-        if now - self._noted.get(visitor, now - QUIET) < QUIET:
-            return
+    def turned_away(self, request: web.Request, status: int) -> None:
+        """Log who came with a wrong key or secret, and where; once a minute for an address."""
+        visitor = visitor_of(request, self._trusted)
+        if self._is_news(visitor):
+            log.warning("turned away", status=status, route=route_of(request), visitor=visitor)
+
+    def refused(self, request: web.Request, error: InvalidInput) -> None:
+        """Log that something could not be taken, and for which field; not of whom, who may well be a customer."""
+        if self._is_news(f"{error.status} {error.field}"):
+            log.warning("refused", status=error.status, route=route_of(request), field=error.field)
+
+    def _is_news(self, what: str) -> bool:
+        now = self._clock.now()
+        if now - self._noted.get(what, now - QUIET) < QUIET:
+            return False
         if len(self._noted) >= REMEMBERED:
             self._noted = {other: at for other, at in self._noted.items() if now - at < QUIET}
             if len(self._noted) >= REMEMBERED:
-                return  # a flood from everywhere: the metrics count it
-        self._noted[visitor] = now
-        resource = request.match_info.route.resource
-        log.warning("turned away", status=status, route=resource and resource.canonical, visitor=visitor)
+                return False  # a flood from everywhere: the metrics count it
+        self._noted[what] = now
+        return True
+
+
+def route_of(request: web.Request) -> str:
+    """The application's own name of what was asked for, never a stranger's path."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None else "unknown"
 
 
 def visitor_of(request: web.Request, trusted: Sequence[Network]) -> str:

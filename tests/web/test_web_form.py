@@ -154,6 +154,15 @@ async def test_a_knocker_is_named_in_the_log_once_a_minute(web: Web) -> None:
     assert KEY not in str(said)
 
 
+async def test_a_form_that_is_refused_is_in_the_log_without_anybodys_words(web: Web) -> None:
+    with capture_logs() as said:
+        for name in ("Анна", "Ольга"):
+            await web.error(FORM, json={"name": name, "wish": "a lift"}, headers=KEYED)
+    (refused,) = [line for line in said if line["event"] == "refused"]
+    assert (refused["status"], refused["route"], refused["field"]) == (422, "/lines/{line}/form", "message")
+    assert not {"Анна", "a lift", "127.0.0.1", KEY} & set(map(str, refused.values()))
+
+
 @pytest.mark.parametrize(
     ("body", "content_type", "status", "field"),
     [
