@@ -57,13 +57,13 @@ class Edge:
 def build(edge: Edge) -> web.Application:
     """The application with its routes. It knows no networks, only what the edge was given."""
     metrics, refusals = Metrics(edge.db), Refusals(edge.clock, edge.trusted_proxies)
-    at_work: set[web.RequestHandler] = set()
+    at_work: dict[web.RequestHandler, web.Request] = {}
 
     @web.middleware
     async def answered(request: web.Request, handler: Handler) -> web.StreamResponse:
         started = time.perf_counter()
         connection = request.protocol
-        at_work.add(connection)
+        at_work[connection] = request
         try:
             _check_encoding(request)
             response = await handler(request)
@@ -88,7 +88,7 @@ def build(edge: Edge) -> web.Application:
             log.exception("a request failed", route=route_of(request))
             response = _later()
         finally:
-            at_work.discard(connection)
+            at_work.pop(connection, None)
         response.headers["Server"] = "openlines"  # which libraries, of which version, helps only attackers
         form.let_read(request, response, edge.form_origins)
         form.show(request, response, edge.form_origins)

@@ -6,8 +6,8 @@ import asyncio
 import logging
 import resource
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from typing import cast
 
 import structlog
@@ -18,8 +18,9 @@ from core.errors import InvalidInput
 
 log = structlog.get_logger("http")
 
-# Connections whose request is being answered; who is not among them has sent no whole header, or reads no answer.
-AT_WORK: web.AppKey[set[web.RequestHandler]] = web.AppKey("at work", set)
+# Connections with the request that is being answered; who is not among them has sent no whole header, or reads no
+# answer.
+AT_WORK: web.AppKey[dict[web.RequestHandler, web.Request]] = web.AppKey("at work", dict)
 
 # Seconds for a header to come, and for the next request on a connection that is kept. Well above what a telephone
 # on a bad network needs; what proxies wait for a backend's next request differs too much to be longer than all.
@@ -27,6 +28,7 @@ HEADER = 15.0
 LINGER = 10.0  # seconds
 BODY = 60.0  # seconds for a body to come, or as long as it comes this fast:
 PACE = 1024  # bytes a second, a bad mobile connection
+UNDER_WAY = 10.0  # seconds for bodies on their way when the edge closes
 MOST = 4096  # connections at once, however many descriptors there are
 KEPT_BACK = 256  # descriptors for the database, Telegram (200 connections at most), mail and logs
 BACKLOG = 1024  # connections that the system holds ready
@@ -47,8 +49,13 @@ def most_connections(descriptors: int) -> int:
 class Listener:
     """The HTTP edge while it listens."""
 
-    def __init__(self, runner: web.AppRunner, server: asyncio.Server) -> None:
-        self._runner, self._server = runner, server
+    def __init__(
+        self,
+        runner: web.AppRunner,
+        server: asyncio.Server,
+        at_work: Mapping[web.RequestHandler, web.Request],
+    ) -> None:
+        self._runner, self._server, self._at_work = runner, server, at_work
         self.port: int = server.sockets[0].getsockname()[1]
 
     @classmethod
@@ -74,16 +81,16 @@ class Listener:
             app,
             handle_signals=False,
             access_log=None,
-            shutdown_timeout=10,
+            shutdown_timeout=5,
             keepalive_timeout=header,
             lingering_time=linger,
             auto_decompress=False,  # a kilobyte would become a gigabyte before anybody has looked at it
             logger=_logger,
         )
         await runner.setup()
-        most = most or most_connections(_descriptors())
+        most, at_work = most or most_connections(_descriptors()), app.get(AT_WORK, {})
         try:
-            door = _Door(runner, app.get(AT_WORK, set()), most)
+            door = _Door(runner, at_work, most)
             loop = asyncio.get_running_loop()
             server = await loop.create_server(door.newcomer, host, port, backlog=AT_ONCE)
         except BaseException:
@@ -94,11 +101,16 @@ class Listener:
                 listening.dup() as same
             ):  # the system's queue may be longer than what is taken from it at once
                 same.listen(BACKLOG)
-        return cls(runner, server)
+        return cls(runner, server, at_work)
 
     async def close(self) -> None:
-        """Take nobody else, answer those who have asked."""
+        """Take nobody else, answer those who have asked; what of their bodies is on its way is waited for."""
         self._server.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(UNDER_WAY):
+                # The runner hears nothing more once it cleans up, and would wait for them in vain.
+                while any(not request.content.is_eof() for request in self._at_work.values()):
+                    await asyncio.sleep(0.05)
         await self._runner.cleanup()
 
 
@@ -160,7 +172,9 @@ def _too_long(most: int, advice: str) -> InvalidInput:
 class _Door:
     """Counts who is inside."""
 
-    def __init__(self, runner: web.AppRunner, at_work: set[web.RequestHandler], most: int) -> None:
+    def __init__(
+        self, runner: web.AppRunner, at_work: Mapping[web.RequestHandler, web.Request], most: int
+    ) -> None:
         self._runner, self._at_work, self._most = runner, at_work, most
         self._told = -60.0
 

@@ -8,7 +8,7 @@ import io
 import json
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +33,7 @@ class Line:
 
     port: int
     form: AccountRef
+    close: Callable[[], Awaitable[None]]
 
     async def connects(self, said: bytes = b"") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Somebody who says this and then nothing."""
@@ -76,7 +77,7 @@ async def listening(
         )
         listener = await Listener.start(build(edge), "127.0.0.1", 0, header=header, most=most, linger=0.5)
         try:
-            yield Line(listener.port, form)
+            yield Line(listener.port, form, listener.close)
         finally:
             await listener.close()
             await edge.intake.close()
@@ -156,6 +157,21 @@ async def test_a_large_file_over_a_slow_network_arrives(
             writer.write(piece)
         writer.write(tail)
         assert (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)).startswith(b"HTTP/1.1 202")
+
+
+async def test_who_is_still_sending_when_the_edge_closes_is_heard_to_the_end(
+    sqlite_url: str, tmp_path: Path, clock: ManualClock
+) -> None:
+    async with listening(sqlite_url, tmp_path, clock) as line:
+        reader, writer = await line.connects(a_post(JSON[:10], length=len(JSON)))
+        assert (await line.hears(a_post(JSON)))[0] == 202  # by now the other is heard too
+        closing = asyncio.ensure_future(line.close())
+        for _ in range(20):
+            await asyncio.sleep(0)
+        writer.write(JSON[10:])
+        assert (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 3)).startswith(b"HTTP/1.1 202")
+        await asyncio.wait_for(closing, 3)
+        writer.close()
 
 
 async def test_of_a_crowd_of_silent_connections_the_oldest_give_way_to_whoever_has_something_to_say(
