@@ -106,11 +106,11 @@ class Listener:
     async def close(self) -> None:
         """Take nobody else, answer those who have asked; what of their bodies is on its way is waited for."""
         self._server.close()
+        # The runner hears nothing more once it cleans up, and would wait for them in vain.
+        bodies = [request.content.wait_eof() for request in self._at_work.values()]
         with suppress(TimeoutError):
             async with asyncio.timeout(UNDER_WAY):
-                # The runner hears nothing more once it cleans up, and would wait for them in vain.
-                while any(not request.content.is_eof() for request in self._at_work.values()):
-                    await asyncio.sleep(0.05)
+                await asyncio.gather(*bodies, return_exceptions=True)
         await self._runner.cleanup()
 
 
