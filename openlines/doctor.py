@@ -73,7 +73,8 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     if settings.form.key is None:
         yield Finding("site form", "shut (OPENLINES_FORM__KEY is not set)")
     else:
-        yield Finding("site form", f"POST /lines/main/form on port {settings.http.port}")
+        sites = ", ".join(settings.form.origins) or "no site: OPENLINES_FORM__ORIGINS names them"
+        yield Finding("site form", f"POST /lines/main/form; scripts may post from the pages of {sites}")
 
 
 def _meant(name: str) -> str:

@@ -81,6 +81,7 @@ async def test_a_line_that_is_well_needs_nothing_mended(
     assert list(found) == ["data folder", "database", "web", "redis", "telegram", "site form"]
     assert [what for what, (_, remedy) in found.items() if remedy is not None] == []
     assert found["database"][0].endswith("people who work here: 1")
+    assert found["site form"][0].endswith("of no site: OPENLINES_FORM__ORIGINS names them")
     assert found["telegram"][0] == "@line_bot, no updates wait"
 
 
