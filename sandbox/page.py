@@ -167,9 +167,8 @@ class Page:
         if (request.content_length or 0) > _MAX_UPLOAD:
             raise web.HTTPRequestEntityTooLarge(_MAX_UPLOAD, request.content_length or 0)
         data = await request.read()
-        name = request.query.get("name", "file")[-100:]
         try:
-            await upload(phone, data, name, request.content_type)
+            await upload(phone, data, request.content_type, request.query)
         except Impossible as error:
             return web.json_response({"error": str(error)}, status=409)
         return web.json_response({})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -13,6 +13,7 @@ from sandbox.page_view import Phone
 
 SAMPLES = Path(__file__).with_name("samples")
 _PATIENCE = 20.0  # seconds a tap may stay unanswered before the page stops waiting for it
+_ABOUT: dict[str, Json] = {"voice": {"duration": 3}, "document": {"mime_type": "image/png"}}
 _KINDS = {"image": "photo", "audio": "audio", "video": "video"}
 
 Act: TypeAlias = Callable[[Phone, Json], Awaitable[Json]]
@@ -36,13 +37,17 @@ async def perform(phone: Phone, asked: Json) -> Json:
         raise Impossible(str(error)) from error
 
 
-async def upload(phone: Phone, data: bytes, name: str, media_type: str) -> None:
+async def upload(phone: Phone, data: bytes, media_type: str, asked: Mapping[str, str]) -> None:
     """Send a file from the visitor's own machine. Raises Impossible when the telephone cannot."""
     kind = _KINDS.get(media_type.partition("/")[0], "document")
     about: dict[str, Any] = {"mime_type": media_type} if kind != "photo" else {}
+    name, caption = asked.get("name", "file")[-100:], asked.get("caption") or None
     try:
-        await phone.person.sends(phone.bot, kind, data=data, name=name, **about)
-    except ValueError as error:
+        answered = _answered(phone, asked)
+        await phone.person.sends(
+            phone.bot, kind, data=data, name=name, caption=caption, reply_to=answered, **about
+        )
+    except (LookupError, ValueError) as error:
         raise Impossible(str(error)) from error
 
 
@@ -55,7 +60,7 @@ def sample(name: str) -> bytes:
 
 async def _write(phone: Phone, asked: Json) -> Json:
     text = str(asked.get("text", "")).strip()
-    answered = _message(phone, asked["reply_to"]) if asked.get("reply_to") else None
+    answered = _answered(phone, asked)
     for start in range(0, len(text), 4000):  # Telegram's own programs divide a long text as well
         await phone.person.writes(phone.bot, text[start : start + 4000], reply_to=answered)
     return {}
@@ -67,26 +72,28 @@ async def _start(phone: Phone, asked: Json) -> Json:
 
 
 async def _send(phone: Phone, asked: Json) -> Json:
-    answered = _message(phone, asked["reply_to"]) if asked.get("reply_to") else None
+    answered = _answered(phone, asked)
     caption = str(asked.get("caption") or "") or None
     names = [str(name) for name in asked["samples"]]
+    kind = str(asked.get("as") or "photo")
     if len(names) > 1:
-        await phone.person.sends_album(phone.bot, [Item(data=sample(name)) for name in names], caption)
-    elif asked.get("as") == "voice":
-        await phone.person.sends_voice(phone.bot, sample(names[0]), duration=3)
-    elif asked.get("as") == "document":
-        await phone.person.sends_document(
-            phone.bot, sample(names[0]), names[0], mime_type="image/png", caption=caption
-        )
+        parts = [Item(data=sample(name)) for name in names]
+        await phone.person.sends_album(phone.bot, parts, caption, reply_to=answered)
     else:
         await phone.person.sends(
-            phone.bot, "photo", data=sample(names[0]), caption=caption, reply_to=answered
+            phone.bot,
+            kind,
+            data=sample(names[0]),
+            name=names[0],
+            caption=caption,
+            reply_to=answered,
+            **_ABOUT.get(kind, {}),
         )
     return {}
 
 
-async def _contact(phone: Phone, _: Json) -> Json:
-    await phone.person.sends_contact(phone.bot)
+async def _contact(phone: Phone, asked: Json) -> Json:
+    await phone.person.sends_contact(phone.bot, reply_to=_answered(phone, asked))
     return {}
 
 
@@ -114,6 +121,10 @@ async def _block(phone: Phone, asked: Json) -> Json:
     else:
         await phone.person.unblocks(phone.bot)
     return {}
+
+
+def _answered(phone: Phone, asked: Mapping[str, Any]) -> Message | None:
+    return _message(phone, int(asked["reply_to"])) if asked.get("reply_to") else None
 
 
 def _message(phone: Phone, number: object) -> Message:

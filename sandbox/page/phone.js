@@ -200,11 +200,11 @@ export class Phone {
     this.input.value = this.draft;
     this.input.addEventListener("input", () => this.typed());
     this.input.addEventListener("keydown", (event) => this.key_(event));
-    this.input.addEventListener("paste", (event) => { const pasted = [...(event.clipboardData?.files || [])]; if (pasted.length) { event.preventDefault(); pasted.forEach((file) => this.upload(file)); } });
+    this.input.addEventListener("paste", (event) => { const pasted = event.clipboardData?.files; if (pasted?.length) { event.preventDefault(); this.upload(pasted); } });
     this.button = el("button", { type: "button", class: "send", title: say("send"), "aria-label": say("send"), onclick: () => this.send() }, icon("send"));
     const slash = this.about.side === "manager" ? el("button", { type: "button", class: "slash", title: say("commands"), "aria-label": say("commands"), onclick: () => { this.draft = this.input.value = "/"; this.typed(); this.input.focus(); } }, "/") : null;
     const line = el("div", { class: "line" }, slash, el("button", { type: "button", title: say("attach"), "aria-label": say("attach"), onclick: () => this.attach() }, icon("clip")), this.input,
-      el("button", { type: "button", title: say("record"), "aria-label": say("record"), onclick: () => this.do({ act: "send", samples: ["voice.ogg"], as: "voice" }) }, icon("voice")), this.button);
+      el("button", { type: "button", title: say("record"), "aria-label": say("record"), onclick: () => this.give({ act: "send", samples: ["voice.ogg"], as: "voice" }) }, icon("voice")), this.button);
     const about = this.editing || this.replyTo;
     this.foot.replaceChildren(...[about ? el("div", { class: "about" }, el("span", { class: "quote" }, el("b", {}, this.editing ? say("editing") : about.mine ? say("you") : this.botName()), el("span", {}, about.text || kindName(about.kind))),
       el("button", { type: "button", title: say("cancel"), "aria-label": say("cancel"), onclick: () => { if (this.editing) this.draft = ""; this.editing = this.replyTo = null; this.drawFoot(); } }, "×")) : null, line].filter(Boolean));
@@ -257,27 +257,39 @@ export class Phone {
     setTimeout(() => document.addEventListener("click", () => pop.remove(), { once: true }));
   }
 
+  // Anything but a text answers what was chosen for that too, and takes along the words that have been written.
+  words() { return this.editing ? "" : this.draft.trim(); }
+  given(words) { if (words) this.draft = ""; this.replyTo = null; this.drawFoot(); }
+
+  async give(what, caption = "") {
+    if (await this.do({ ...what, caption, reply_to: this.replyTo?.id })) this.given(caption);
+  }
+
   attach() {
-    const send = (samples, as) => this.do({ act: "send", samples, as, reply_to: this.replyTo?.id, caption: this.draft.trim() }).then((sent) => { if (sent) { this.draft = ""; this.replyTo = null; this.drawFoot(); } });
+    const send = (samples, as) => this.give({ act: "send", samples, as }, this.words());
     const items = [
       [say("photo-kitchen"), () => send(["kitchen.jpg"]), "kitchen.jpg"], [say("photo-room"), () => send(["room.jpg"]), "room.jpg"], [say("photo-bath"), () => send(["bath.jpg"]), "bath.jpg"],
       [say("album"), () => send(["kitchen.jpg", "room.jpg", "bath.jpg"]), "room.jpg"], [say("plan"), () => send(["plan.png"], "document"), "plan.png"],
       [say("own"), () => this.pick()],
     ];
-    if (this.about.phone) items.push([say("contact"), () => this.do({ act: "contact" })]);
+    if (this.about.phone) items.push([say("contact"), () => this.give({ act: "contact" })]);
     this.popup(items);
   }
 
   pick() {
     const input = el("input", { type: "file", multiple: true });
-    input.addEventListener("change", () => [...input.files].forEach((file) => this.upload(file)));
+    input.addEventListener("change", () => this.upload(input.files));
     input.click();
   }
 
-  async upload(file) {
-    const query = new URLSearchParams({ phone: this.key, name: file.name });
-    const answer = await fetch(`/page/upload?${query}`, { method: "POST", headers: { "X-Page": "1", "Content-Type": file.type || "application/octet-stream" }, body: file }).catch(() => null);
-    if (!answer?.ok) this.toast((await answer?.json().catch(() => null))?.error || say("form-failed", { why: file.name }));
+  async upload(files) {
+    const words = this.words(), answered = this.replyTo?.id ?? "";
+    for (const [at, file] of [...files].entries()) {
+      const query = new URLSearchParams({ phone: this.key, name: file.name, reply_to: answered, caption: at ? "" : words });
+      const answer = await fetch(`/page/upload?${query}`, { method: "POST", headers: { "X-Page": "1", "Content-Type": file.type || "application/octet-stream" }, body: file }).catch(() => null);
+      if (!answer?.ok) { this.toast((await answer?.json().catch(() => null))?.error || say("form-failed", { why: file.name })); return; }
+    }
+    this.given(words);
   }
 
   menu() {

@@ -7,7 +7,7 @@ from functools import partial
 
 import aiohttp
 import pytest
-from playwright.async_api import Browser, Locator, Page, expect
+from playwright.async_api import Browser, FilePayload, Locator, Page, expect
 
 from core.errors import Misconfigured
 from openlines.demo import Demo, read_book, running
@@ -56,6 +56,40 @@ async def test_a_customer_writes_a_manager_takes_the_lead_and_the_answer_is_read
     await expect(said(page, "customer", "От 280 тысяч")).to_be_visible(timeout=PATIENCE)
     await expect(device(page, "manager").locator(".mine .marks").last).to_have_text("👌", timeout=PATIENCE)
     await the_book_is_even(page, demo)
+
+
+async def test_an_answer_may_be_a_voice_message_an_album_or_a_file_of_ones_own(
+    page: Page, demo: Demo
+) -> None:
+    await write(page, "customer", "Покажете похожую кухню?")
+    card = said(page, "manager", "Покажете похожую кухню?")
+    await expect(card).to_be_visible(timeout=PATIENCE)
+    phone, heard = device(page, "manager"), device(page, "customer").locator(".msg:not(.mine)")
+
+    async def answer() -> None:
+        await card.locator(".bubble").dblclick(position={"x": 12, "y": 12})
+
+    await answer()
+    await phone.get_by_role("button", name="Голосовое сообщение").click()
+    await expect(heard.get_by_role("button", name="Голосовое")).to_be_visible(timeout=PATIENCE)
+
+    await answer()
+    await phone.locator("textarea").fill("Вот такие")
+    await phone.get_by_role("button", name="Приложить").click()
+    await page.get_by_role("menuitem", name="Альбом").click()
+    await expect(heard.locator(".pics img")).to_have_count(3, timeout=PATIENCE)
+    await expect(heard.filter(has_text="Вот такие")).to_be_visible()
+
+    await answer()
+    await phone.locator("textarea").fill("И смета")
+    await phone.get_by_role("button", name="Приложить").click()
+    async with page.expect_file_chooser() as chosen:
+        await page.get_by_role("menuitem", name="Файл с компьютера").click()
+    estimate: FilePayload = {"name": "смета.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7"}
+    await (await chosen.value).set_files(estimate)
+    await expect(heard.filter(has_text="смета.pdf")).to_contain_text("И смета", timeout=PATIENCE)
+    await expect(phone.locator("textarea")).to_have_value("")
+    await expect(phone.locator(".about")).to_have_count(0)
 
 
 async def test_a_form_clicked_twice_is_one_lead_and_a_letter_is_answered_by_letter(
