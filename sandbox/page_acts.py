@@ -97,6 +97,11 @@ async def _contact(phone: Phone, asked: Json) -> Json:
     return {}
 
 
+async def _location(phone: Phone, _: Json) -> Json:
+    await phone.person.sends_location(phone.bot)
+    return {}
+
+
 async def _tap(phone: Phone, asked: Json) -> Json:
     message = _message(phone, asked["message"])
     try:
@@ -140,6 +145,7 @@ _ACTS: dict[str, Act] = {
     "start": _start,
     "send": _send,
     "contact": _contact,
+    "location": _location,
     "tap": _tap,
     "edit": _edit,
     "block": _block,

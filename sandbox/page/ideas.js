@@ -1,14 +1,15 @@
 // What to try: every idea is done with the same telephones and the same form a visitor has.
-import { el, language, say } from "./words.js";
+import { el, language, redrawn, say } from "./words.js";
 
-const TAKE = /Взять|Take/, REPLY = /Ответить|Reply/;
+const TAKE = /Взять|Take/, REPLY = /Ответить|Reply/, EITHER = /Взять|Take|Ответить|Reply/, STOPPED = /Что остановлено|What was stopped/, RESTORE = /Вернуть|Restore/;
+const labelled = (message, label) => message?.buttons?.flat().some((button) => label.test(button.text));
 const rest = (seconds) => new Promise((done) => setTimeout(done, seconds * 1000));
 
 class Missing extends Error {}
 
 export class Ideas {
   constructor(world) {
-    this.world = world; this.done = new Set();
+    this.world = world; this.done = new Set(); this.busy = new Set();
     this.all = [
       ["anna", "Анна", () => this.write("Анна", "say-anna")],
       ["take", "✓", () => this.take()],
@@ -25,28 +26,30 @@ export class Ideas {
       ["day", "☾", () => this.day()],
     ];
     if (!world.mail) this.all = this.all.filter(([name]) => name !== "letter");
-    if (language() === "en") { const john = this.all.splice(4, 1); this.all.unshift(...john); }
   }
 
   draw() {
-    document.getElementById("ideas").replaceChildren(...this.all.map(([name, who, run]) => {
+    const ideas = document.getElementById("ideas");
+    const own = ([name]) => (language() === "en" && name === "john" ? 0 : 1); // who writes in one's own language comes first
+    redrawn(ideas, () => ideas.replaceChildren(...[...this.all].sort((a, b) => own(a) - own(b)).map(([name, who, run]) => {
       const phone = who && this.world.named(who);
       const face = el("span", { class: "face", "aria-hidden": "true" }, phone ? who.slice(0, 1) : who);
       if (phone) face.style.setProperty("--hue", this.world.hue(phone));
-      const button = el("button", { type: "button", class: `idea${this.done.has(name) ? " done" : ""}`, "data-idea": name }, face, el("span", {}, say(`idea-${name}`)), el("span", { class: "mark", "aria-hidden": "true" }, this.done.has(name) ? "✓" : "▸"));
+      const button = el("button", { type: "button", class: `idea${this.busy.has(name) ? " busy" : this.done.has(name) ? " done" : ""}`, "data-idea": name, "aria-busy": this.busy.has(name) && "true" }, face, el("span", {}, say(`idea-${name}`)), el("span", { class: "mark", "aria-hidden": "true" }, this.done.has(name) ? "✓" : "▸"));
       button.addEventListener("click", () => this.run(name, run));
       return el("li", {}, button);
-    }));
+    })));
   }
 
   async run(name, run = this.all.find(([known]) => known === name)[2]) {
-    const button = document.querySelector(`[data-idea="${name}"]`);
-    if (button.disabled) return;
-    button.disabled = true; button.classList.add("busy");
+    if (this.busy.has(name)) return;
+    this.busy.add(name); this.draw();
+    for (const phone of this.world.phones.values()) phone.uncover(); // of what the idea before this one has left
     try { await run(); this.done.add(name); } catch (error) {
       if (!(error instanceof Missing)) throw error;
-      this.world.shown("manager").toast(error.message);
-    } finally { this.draw(); }
+      const manager = this.world.shown("manager");
+      this.world.show(manager, true); manager.toast(error.message);
+    } finally { this.busy.delete(name); this.draw(); }
   }
 
   // --- the ideas ---------------------------------------------------------------------------------
@@ -74,21 +77,25 @@ export class Ideas {
   }
 
   async album() {
-    const anna = this.show("Анна");
+    const anna = this.show("Анна"), since = this.latest();
     await anna.do({ act: "send", samples: ["kitchen.jpg", "room.jpg", "bath.jpg"], caption: say("say-album") });
+    const card = await this.arrival(since);
+    if (card) this.world.show(card.phone);
   }
 
   async form() {
-    this.world.tab("side");
+    const since = this.latest();
+    this.bring("form");
     this.world.form.fill();
     await this.world.form.send(); await rest(.4); await this.world.form.send();
+    const card = await this.arrival(since);
+    if (card) this.world.show(card.phone);
   }
 
   async letter() {
     const since = this.latest();
-    this.world.tab("side");
+    this.bring("mail");
     this.world.mail.fill();
-    document.getElementById("card-mail").scrollIntoView({ block: "nearest", behavior: "smooth" });
     await this.world.mail.send();
     const card = await this.arrival(since);
     if (card) this.world.show(card.phone);
@@ -108,13 +115,13 @@ export class Ideas {
     const since = this.latest();
     this.world.form.fill(say("say-form-name"), undefined, say("say-race"));
     await this.world.form.send();
-    const first = await this.arrival(since);
+    const first = await this.arrival(since, TAKE);
     if (!first) throw new Missing(say("need-card"));
     const number = /№\s?(\d+)|#\s?(\d+)|\b(\d+)\b/.exec(first.message.text)?.slice(1).find(Boolean);
     const other = this.world.side("manager").find((phone) => phone !== first.phone);
     const asked = this.latest();
     await other.do({ act: "write", text: `/lead ${number}` });
-    const second = await this.arrival(asked, other);
+    const second = await this.arrival(asked, TAKE, other);
     this.world.show(other, true);
     await rest(.5);
     await Promise.all([this.press(first, false), second && this.press(second, false)]);
@@ -133,7 +140,13 @@ export class Ideas {
     await this.command("/exclude +7 900 123-45-67; spam"); await rest(1.2);
     this.world.form.fill("SEO PRO", "8 (900) 123-45-67", "SEO, TOP 10, -50%");
     await this.world.form.send(); await rest(.8);
+    const asked = this.latest(), boris = this.world.named("Борис");
     await this.command("/exclusions");
+    const list = await this.until(() => boris.ordered().find((one) => !one.mine && one.id > asked.get(boris) && labelled(one, STOPPED)));
+    if (!list) return;
+    await this.press({ phone: boris, message: list, label: STOPPED });
+    const stopped = await this.until(() => labelled(boris.messages.get(list.id), RESTORE) && boris.messages.get(list.id));
+    if (stopped) { await rest(1.2); await this.press({ phone: boris, message: stopped, label: RESTORE }); }
   }
 
   async command(text) {
@@ -141,14 +154,15 @@ export class Ideas {
     await this.show("Борис").do({ act: "write", text });
   }
 
+  // Who is silent after an answer is written to: if nobody is, somebody is answered first.
   async day() {
+    this.ready();
+    const planned = () => this.world.book?.work.timers_waiting;
+    if (!planned()) { await this.answer("say-day"); await this.until(planned); }
     const before = new Map(this.world.side("customer").map((phone) => [phone, phone.messages.size]));
     await this.world.clock.step(86400);
-    for (let look = 0; look < 30; look++) {
-      const told = this.world.side("customer").find((phone) => phone.messages.size > before.get(phone));
-      if (told) { this.world.show(told, true); return; }
-      await rest(.1);
-    }
+    const told = await this.until(() => this.world.side("customer").find((phone) => phone.messages.size > before.get(phone)));
+    if (told) this.world.show(told, true);
   }
 
   // --- how ---------------------------------------------------------------------------------------
@@ -161,23 +175,33 @@ export class Ideas {
   newest(label, without) {
     let best = null;
     for (const phone of this.world.side("manager")) for (const message of phone.messages.values()) {
-      const labels = (message.buttons || []).flat();
-      if (labels.some((b) => label.test(b.text)) && !(without && labels.some((b) => without.test(b.text))) && (!best || message.at > best.message.at || (message.at === best.message.at && message.id > best.message.id))) best = { phone, message, label };
+      if (labelled(message, label) && !(without && labelled(message, without)) && (!best || message.at > best.message.at || (message.at === best.message.at && message.id > best.message.id))) best = { phone, message, label };
     }
     return best;
   }
 
-  async arrival(since, only) {
-    for (let look = 0; look < 80; look++) {
-      for (const phone of this.world.side("manager")) {
-        if (only && phone !== only) continue;
-        const message = phone.ordered().filter((one) => !one.mine && one.id > since.get(phone) && one.buttons?.flat().some((b) => TAKE.test(b.text) || REPLY.test(b.text))).at(-1);
+  // A card that has come since then, to one manager or to any.
+  arrival(since, label = EITHER, only = null) {
+    return this.until(() => {
+      for (const phone of only ? [only] : this.world.side("manager")) {
+        const message = phone.ordered().filter((one) => !one.mine && one.id > since.get(phone) && labelled(one, label)).at(-1);
         if (message) return { phone, message, label: TAKE };
       }
+      return null;
+    });
+  }
+
+  // What is looked for, once it is there; null when it does not come.
+  async until(find) {
+    for (let look = 0; look < 200; look++) {
+      const found = find();
+      if (found) return found;
       await rest(.1);
     }
     return null;
   }
+
+  bring(card) { this.world.tab("side"); document.getElementById(`card-${card}`).scrollIntoView({ block: "nearest", behavior: "smooth" }); }
 
   async press({ phone, message, label }, show = true) {
     if (show) this.world.show(phone, true);

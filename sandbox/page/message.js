@@ -54,7 +54,7 @@ export function draw(parts, on) {
   } else for (const part of parts) if (part.file) bubble.append(file(part));
   if (message.contact) bubble.append(el("div", { class: "doc" }, el("i", {}, "☎"), el("span", {}, el("b", {}, message.contact.name), el("small", {}, message.contact.phone))));
   if (worded.text) bubble.append(el("span", { class: "words" }, marked(worded.text, worded.entities, on)));
-  else if (!message.file && !message.contact) bubble.append(el("span", { class: "words" }, `[${message.kind}]`));
+  else if (!message.file && !message.contact) bubble.append(el("span", { class: "words" }, `[${kindName(message.kind)}]`));
   const marks = parts.flatMap((part) => part.reactions || []);
   bubble.append(meta(last, parts.some((part) => part.edited)));
   if (marks.length) bubble.append(el("div", {}, el("span", { class: "marks" }, marks.join(" "))));

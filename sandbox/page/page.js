@@ -1,5 +1,5 @@
 // The page: one stream of what happens in, calls of what the visitor does out.
-import { act, el, language, say, speak, translate } from "./words.js";
+import { act, el, language, redrawn, say, speak, translate } from "./words.js";
 import { Phone } from "./phone.js";
 import { Clock, Form, Mail, drawBook } from "./panels.js";
 import { Ideas } from "./ideas.js";
@@ -36,11 +36,12 @@ const world = {
 
 function drawPeople(side) {
   const phones = world.side(side);
-  document.querySelector(`.people[data-side="${side}"]`).replaceChildren(...phones.map((phone) => {
+  const people = document.querySelector(`.people[data-side="${side}"]`);
+  redrawn(people, () => people.replaceChildren(...phones.map((phone) => {
     const face = el("span", { class: "face", "aria-hidden": "true" }, phone.about.name.slice(0, 1));
     face.style.setProperty("--hue", world.hue(phone));
     return el("button", { type: "button", role: "tab", class: "person", "data-person": phone.about.name, "aria-selected": String(world.selected[side] === phone), onclick: () => world.show(phone) }, face, phone.about.name, phone.unread ? el("span", { class: "unread" }, String(phone.unread)) : null);
-  }));
+  })));
   const tab = document.querySelector(`button[data-tab="${side}"]`);
   tab.querySelector(".unread")?.remove();
   const count = phones.reduce((sum, phone) => sum + phone.unread, 0);
@@ -119,7 +120,7 @@ document.getElementById("theme").addEventListener("click", () => {
 document.getElementById("language").addEventListener("click", () => {
   speak(language() === "ru" ? "en" : "ru");
   for (const phone of world.phones.values()) { phone.build(); phone.redraw(); }
-  if (world.ideas) { const done = world.ideas.done; world.ideas = new Ideas(world); world.ideas.done = done; world.ideas.draw(); }
+  world.ideas?.draw();
   for (const side of ["customer", "manager"]) if (world.selected[side]) world.show(world.selected[side]);
   world.mail?.draw(world.mail.letters); told.ready({ ready: world.isReady }); drawBook(world.book); ticks();
 });

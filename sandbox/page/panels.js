@@ -88,10 +88,10 @@ export function drawBook(book) {
   const even = document.getElementById("book-even");
   even.hidden = false; even.textContent = say(book.even ? "even" : "uneven"); even.classList.toggle("bad", !book.even); even.dataset.even = String(book.even);
   document.getElementById("accounts").replaceChildren(...book.accounts.map((account) => {
-    const parts = PARTS.filter((name) => account[name]).map((name) => `${account[name]} ${say(name)}`).join(" + ");
+    const parts = PARTS.filter((name) => account[name]).map((name) => `${say(name)} ${account[name]}`).join(" + ");
     return el("div", {}, say(account.channel === "form" ? "channel-form" : account.channel), el("i", { class: account.even ? "" : "bad" }, `${account.received} = ${parts || 0}`));
   }));
-  document.getElementById("work").replaceChildren(...WORK.map((name) => el("span", {}, el("b", {}, String(book.work[name])), ` ${say(name)}`)));
+  document.getElementById("work").replaceChildren(...WORK.map((name) => el("span", {}, `${say(name)} `, el("b", {}, String(book.work[name])))));
 }
 
 export class Clock {
@@ -102,7 +102,15 @@ export class Clock {
 
   set(milliseconds) { this.ahead = milliseconds - Date.now(); this.draw(); }
   now() { return new Date(Date.now() + this.ahead); }
-  step(seconds) { return act({ act: "time", seconds }).catch(() => {}); }
+  // A day takes seconds: one step at a time, and it shows.
+  async step(seconds) {
+    const clock = document.getElementById("clock");
+    if (clock.classList.contains("busy")) return;
+    clock.classList.add("busy");
+    await act({ act: "time", seconds }).catch(() => {});
+    clock.classList.remove("busy");
+  }
+
   draw() {
     document.getElementById("now").textContent = this.now().toLocaleString(language(), { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
   }

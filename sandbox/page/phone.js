@@ -1,5 +1,5 @@
 // A telephone: the chat of one person with one bot. Several people share one device; one is shown at a time.
-import { act, el, language, say } from "./words.js";
+import { act, el, language, redrawn, say } from "./words.js";
 import { draw, kindName } from "./message.js";
 
 const ICONS = {
@@ -34,6 +34,7 @@ export class Phone {
       this.top = top;
     }, { passive: true });
     this.chat.addEventListener("load", () => { if (this.low) this.down(); }, true); // a picture has found its size
+    new ResizeObserver(() => { if (this.low) this.down(); }).observe(this.chat); // what is written below has grown
     this.foot = el("div", { class: "foot" });
     this.title = el("small", {});
     this.time = el("span", {});
@@ -87,7 +88,7 @@ export class Phone {
     const before = this.nodes.get(host);
     const node = draw(parts, this);
     if (fresh && !before) node.classList.add("new");
-    if (before) before.replaceWith(node);
+    if (before) redrawn(this.chat, () => before.replaceWith(node));
     else {
       const day = this.dayOf(parts[0]);
       const previous = this.ordered().filter((other) => other.id < host).at(-1);
@@ -184,10 +185,14 @@ export class Phone {
   alert(text) { const ok = el("button", { type: "button", class: "primary" }, "OK"); this.cover(el("div", { class: "alert", role: "alertdialog" }, el("div", {}, text), ok)); ok.focus(); }
 
   cover(inside) {
-    const veil = el("div", { class: "veil", onclick: (event) => { if (!event.target.closest(".alert") || event.target.closest("button")) veil.remove(); } }, inside);
-    veil.addEventListener("keydown", (event) => { if (event.key === "Escape") veil.remove(); });
-    this.screen.append(veil);
+    const held = document.activeElement;
+    const away = () => { veil.remove(); (held.isConnected ? held : this.input)?.focus({ preventScroll: true }); };
+    const veil = el("div", { class: "veil", onclick: (event) => { if (!event.target.closest(".alert") || event.target.closest("button")) away(); } }, inside);
+    veil.addEventListener("keydown", (event) => { if (event.key === "Escape") away(); });
+    this.uncover(); this.screen.append(veil);
   }
+
+  uncover() { this.screen.querySelector(".veil")?.remove(); }
 
   // --- writing -----------------------------------------------------------------------------------
 
@@ -206,8 +211,9 @@ export class Phone {
     const line = el("div", { class: "line" }, slash, el("button", { type: "button", title: say("attach"), "aria-label": say("attach"), onclick: () => this.attach() }, icon("clip")), this.input,
       el("button", { type: "button", title: say("record"), "aria-label": say("record"), onclick: () => this.give({ act: "send", samples: ["voice.ogg"], as: "voice" }) }, icon("voice")), this.button);
     const about = this.editing || this.replyTo;
-    this.foot.replaceChildren(...[about ? el("div", { class: "about" }, el("span", { class: "quote" }, el("b", {}, this.editing ? say("editing") : about.mine ? say("you") : this.botName()), el("span", {}, about.text || kindName(about.kind))),
-      el("button", { type: "button", title: say("cancel"), "aria-label": say("cancel"), onclick: () => { if (this.editing) this.draft = ""; this.editing = this.replyTo = null; this.drawFoot(); } }, "×")) : null, line].filter(Boolean));
+    const above = about ? el("div", { class: "about" }, el("span", { class: "quote" }, el("b", {}, this.editing ? say("editing") : about.mine ? say("you") : this.botName()), el("span", {}, about.text || kindName(about.kind))),
+      el("button", { type: "button", title: say("cancel"), "aria-label": say("cancel"), onclick: () => this.drop() }, "×")) : "";
+    redrawn(this.foot, () => this.foot.replaceChildren(above, line));
     this.grow();
   }
 
@@ -235,9 +241,12 @@ export class Phone {
       if (options[this.chosen]) options[this.chosen].click(); else this.send();
     } else if (event.key === "Escape") {
       this.foot.querySelector(".pop")?.remove();
-      if (this.editing || this.replyTo) { if (this.editing) this.draft = ""; this.editing = this.replyTo = null; this.drawFoot(); this.input.focus(); }
+      if (this.editing || this.replyTo) this.drop();
     }
   }
+
+  // Neither an answer nor a correction after all.
+  drop() { if (this.editing) this.draft = ""; this.editing = this.replyTo = null; this.drawFoot(); this.input.focus(); }
 
   async send() {
     const text = this.draft.trim();
@@ -252,8 +261,15 @@ export class Phone {
     const open = place.querySelector(".pop");
     open?.remove();
     if (open) return;
-    const pop = el("div", { class: `pop${drop ? " drop" : ""}`, role: "menu" }, items.map(([label, does, picture]) => el("button", { type: "button", role: "menuitem", onclick: () => { pop.remove(); does(); } }, picture ? el("img", { src: `/page/samples/${picture}`, alt: "" }) : null, label)));
-    place.append(pop);
+    const held = document.activeElement;
+    const pop = el("div", { class: `pop${drop ? " drop" : ""}`, role: "menu" }, items.map(([label, does, picture]) => el("button", { type: "button", role: "menuitem", onclick: () => { pop.remove(); held.focus(); does(); } }, picture ? el("img", { src: `/page/samples/${picture}`, alt: "" }) : null, label)));
+    const options = [...pop.children];
+    pop.addEventListener("keydown", (event) => {
+      const step = { ArrowDown: 1, ArrowUp: options.length - 1 }[event.key];
+      if (step) { event.preventDefault(); options[(options.indexOf(document.activeElement) + step) % options.length].focus(); }
+      if (event.key === "Escape") { pop.remove(); held.focus(); }
+    });
+    place.append(pop); options[0].focus({ preventScroll: true });
     setTimeout(() => document.addEventListener("click", () => pop.remove(), { once: true }));
   }
 
@@ -272,7 +288,7 @@ export class Phone {
       [say("album"), () => send(["kitchen.jpg", "room.jpg", "bath.jpg"]), "room.jpg"], [say("plan"), () => send(["plan.png"], "document"), "plan.png"],
       [say("own"), () => this.pick()],
     ];
-    if (this.about.phone) items.push([say("contact"), () => this.give({ act: "contact" })]);
+    if (this.about.phone) items.push([say("contact"), () => this.give({ act: "contact" })], [say("location"), () => this.give({ act: "location" })]);
     this.popup(items);
   }
 

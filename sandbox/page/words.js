@@ -11,8 +11,8 @@ const WORDS = {
     "form-failed": "не принято: {why}",
     book: "Журнал приёма", "book-hint": "Всё, что пришло, учтено ровно один раз. Если хоть что-то пропадёт, итог не сойдётся.",
     even: "сходится", uneven: "не сходится",
-    received: "получено", filed: "принято", parked: "не разобрано", excluded: "исключено", duplicate: "повторов", ignored: "не для лидов",
-    leads_open: "открытых лидов", leads_waiting: "ждут ответа", deliveries_waiting: "в пути", timers_waiting: "запланировано",
+    received: "получено", filed: "принято", parked: "не разобрано", excluded: "исключено", duplicate: "повторы", ignored: "не для лидов",
+    leads_open: "открытые лиды", leads_waiting: "ждут ответа", deliveries_waiting: "в пути", timers_waiting: "запланировано",
     telegram: "Telegram клиентов", staff: "бот менеджеров", "channel-form": "форма на сайте", email: "почта",
     lost: "Связь с программой потеряна, пробуем снова…", starting: "Бот менеджеров запускается…",
     bot: "бот", typing: "печатает…", blocked: "бот заблокирован", unblock: "Разблокировать",
@@ -26,7 +26,7 @@ const WORDS = {
     today: "Сегодня", yesterday: "Вчера",
     "idea-anna": "Анна пишет про ремонт кухни", "idea-take": "Менеджер берёт лид", "idea-reply": "Менеджер отвечает прямо на карточку",
     "idea-album": "Анна шлёт три фото: это один лид", "idea-john": "John пишет и получает ответ по-английски", "idea-form": "Заявка с сайта, отправленная дважды",
-    "idea-ad": "Пётр приходит по ссылке из рекламы", "idea-race": "Двое жмут «Взять» одновременно", "idea-cut": "Связь рвётся во время ответа", "idea-day": "Прошёл день: бот напомнит о себе сам",
+    "idea-ad": "Пётр приходит по ссылке из рекламы", "idea-race": "Двое жмут «Взять» одновременно", "idea-cut": "Связь рвётся во время ответа", "idea-day": "День молчания: бот сам напомнит о себе",
     "idea-stats": "Борис смотрит цифры дня", "idea-exclude": "Спам: проверить, исключить, вернуть",
     "say-anna": "Здравствуйте! Хочу обновить кухню, 12 метров. Сколько это будет стоить и когда сможете начать?",
     "say-john": "Hi! I need the bathroom retiled before March. Do you work with English-speaking clients?",
@@ -34,7 +34,7 @@ const WORDS = {
     "say-album": "Вот как сейчас", "say-form-name": "Ольга Круглова", "say-form-message": "Нужен косметический ремонт студии, 28 метров",
     mail: "Почта", "mail-from": "От кого", "mail-subject": "Тема", "mail-text": "Письмо", "mail-send": "Отправить письмо", "idea-letter": "Елена пишет письмо на почту компании",
     "say-mail-subject": "Смета на двушку", "say-mail-text": "Добрый день!\nПришлите, пожалуйста, смету на двухкомнатную, 54 м².\n\nЕлена",
-    "say-petr": "Видел вашу рекламу. Делаете ванные под ключ?", "say-race": "А балконы утепляете?", "say-cut": "Отправляю смету, посмотрите, пожалуйста.",
+    "say-petr": "Видел вашу рекламу. Делаете ванные под ключ?", "say-race": "А балконы утепляете?", "say-cut": "Отправляю смету, посмотрите, пожалуйста.", "say-day": "Замер бесплатный, приедем в любой день. Когда вам удобно?",
     "need-card": "Сначала нужен лид: пусть Анна напишет.", "need-own": "Сначала менеджер должен взять лид.", "need-bot": "Подождите немного: бот менеджеров ещё запускается.",
     next: "Дальше", done: "Готово", skip: "Закрыть", step: "{n} из {all}",
     "tour-1": "Клиент пишет", "tour-1-text": "Слева телефон клиента. Анна пишет в бот компании и сразу получает подтверждение на своём языке.",
@@ -70,7 +70,7 @@ const WORDS = {
     today: "Today", yesterday: "Yesterday",
     "idea-anna": "Анна asks about a new kitchen (in Russian)", "idea-take": "The manager takes the lead", "idea-reply": "The manager answers by replying to the card",
     "idea-album": "Three photos at once are one lead", "idea-john": "John writes and is answered in his language", "idea-form": "The site form, sent twice",
-    "idea-ad": "Пётр comes by a link in an ad", "idea-race": "Two managers tap Take at once", "idea-cut": "The connection breaks in mid-answer", "idea-day": "A day passes: the bot follows up by itself",
+    "idea-ad": "Пётр comes by a link in an ad", "idea-race": "Two managers tap Take at once", "idea-cut": "The connection breaks in mid-answer", "idea-day": "A day of silence: the bot follows up by itself",
     "idea-stats": "Figures of the day", "idea-exclude": "Spam: check, exclude, restore",
     "say-anna": "Здравствуйте! Хочу обновить кухню, 12 метров. Сколько это будет стоить и когда сможете начать?",
     "say-john": "Hi! I need the bathroom retiled before March. Do you work with English-speaking clients?",
@@ -78,7 +78,7 @@ const WORDS = {
     "say-album": "This is how it looks now", "say-form-name": "Emma Clarke", "say-form-message": "A studio of 28 m², walls and floor",
     mail: "E-mail", "mail-from": "From", "mail-subject": "Subject", "mail-text": "Letter", "mail-send": "Send the letter", "idea-letter": "Елена writes to the company's mailbox",
     "say-mail-subject": "Estimate", "say-mail-text": "Good morning,\ncould you send an estimate for a two-room flat, 54 m²?\n\nElena",
-    "say-petr": "Видел вашу рекламу. Делаете ванные под ключ?", "say-race": "Do you insulate balconies too?", "say-cut": "Here is the estimate, please have a look.",
+    "say-petr": "Видел вашу рекламу. Делаете ванные под ключ?", "say-race": "Do you insulate balconies too?", "say-cut": "Here is the estimate, please have a look.", "say-day": "Measuring is free, any day suits us. When shall we come?",
     "need-card": "A lead is needed first: let a customer write.", "need-own": "The manager has to take a lead first.", "need-bot": "One moment: the managers' bot is still starting.",
     next: "Next", done: "Done", skip: "Close", step: "{n} of {all}",
     "tour-1": "A customer writes", "tour-1-text": "On the left is the customer's phone. John writes to the company's bot and is answered at once, in his language.",
@@ -126,8 +126,16 @@ export function el(tag, attributes = {}, ...children) {
   return made;
 }
 
+// Draw anew what stands in `place`; the keyboard stays where it was, on what stands there now.
+export function redrawn(place, draw) {
+  const held = document.activeElement, all = () => [...place.querySelectorAll("button, a, input, textarea")];
+  const at = place.contains(held) ? all().indexOf(held) : -1;
+  draw();
+  if (at >= 0 && !held.isConnected) (all()[at] ?? all().at(-1))?.focus({ preventScroll: true });
+}
+
 export async function act(body) {
-  const answer = await fetch("/page/act", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  const answer = await fetch("/page/act", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) }).catch(() => { throw new Error(say("lost")); });
   const told = await answer.json().catch(() => ({}));
   if (!answer.ok) throw new Error(told.error || answer.statusText);
   return told;

@@ -128,12 +128,65 @@ async def test_a_day_passes_and_the_silent_customer_is_written_to(page: Page, de
     for idea in ("anna", "take", "reply"):
         await page.locator(f"[data-idea={idea}]").click()
         await expect(page.locator(f"[data-idea={idea}].done")).to_be_visible(timeout=PATIENCE)
-    await expect(page.locator("#work")).to_contain_text("1 запланировано", timeout=PATIENCE)
+    await expect(page.locator("#work")).to_contain_text("запланировано 1", timeout=PATIENCE)
     await page.get_by_role("button", name="+1 день").click()
     await expect(said(page, "customer", "Остались ли у вас вопросы?")).to_be_visible(timeout=PATIENCE)
     await expect(device(page, "customer").locator(".day").first).to_have_text("Вчера")
     alarms = device(page, "manager").locator(".msg", has_text="Нет связи")
     await expect(alarms).to_have_count(0)
+
+
+async def test_each_idea_shows_what_it_says_whatever_was_tried_before(page: Page, demo: Demo) -> None:
+    async def tried(idea: str) -> None:
+        await page.locator(f"[data-idea={idea}]").click()
+        await expect(page.locator(f"[data-idea={idea}].done")).to_be_visible(timeout=PATIENCE)
+
+    for idea in ("anna", "take", "reply"):
+        await tried(idea)
+    await expect(said(page, "customer", "Кухня под ключ")).to_be_visible(timeout=PATIENCE)
+    for idea in ("album", "race"):
+        await tried(idea)
+    await expect(page.get_by_role("alertdialog")).to_contain_text("уже ведёт")
+    await tried("exclude")
+    await expect(page.get_by_role("alertdialog")).to_have_count(0)
+    await expect(device(page, "manager").locator(".toast")).to_contain_text("Вернули: новый лид")
+    await expect(page.locator("#work")).to_contain_text("запланировано 0")  # Анна has written since
+    await tried("day")
+    await expect(said(page, "customer", "Остались ли у вас вопросы?")).to_be_visible(timeout=PATIENCE)
+
+
+async def test_everything_can_be_done_by_keyboard(page: Page, demo: Demo) -> None:
+    focused = page.locator(":focus")
+    await page.locator("[data-idea=anna]").press("Enter")
+    await expect(page.locator("[data-idea=anna].done")).to_be_focused(timeout=PATIENCE)
+    await page.locator("[data-person=Борис]").press("Enter")
+    await expect(page.locator("[data-person=Борис]")).to_be_focused()
+
+    card = said(page, "manager", "Хочу обновить кухню")
+    await card.get_by_role("button", name="Взять").press("Enter")
+    await expect(card.get_by_role("button", name="Взять")).to_have_count(0, timeout=PATIENCE)
+    await expect(card.locator(":focus")).to_have_count(1)
+    while not await card.get_by_role("button", name="Ответить", exact=True).evaluate(
+        "e => e.matches(':focus')"
+    ):
+        await page.keyboard.press("Shift+Tab")
+    await expect(focused).to_have_css("opacity", "1")
+    await page.keyboard.press("Enter")
+    await page.keyboard.type("Сделаем за две недели")
+    await page.keyboard.press("Enter")
+    await expect(said(page, "customer", "Сделаем за две недели")).to_be_visible(timeout=PATIENCE)
+
+    attach = device(page, "customer").get_by_role("button", name="Приложить")
+    await attach.press("Enter")
+    await page.keyboard.press("ArrowUp")
+    await expect(focused).to_have_text("Геопозиция")
+    await page.keyboard.press("Escape")
+    await expect(attach).to_be_focused()
+    await attach.press("Enter")
+    await page.keyboard.press("ArrowUp")
+    await page.keyboard.press("Enter")
+    await expect(device(page, "customer").locator(".mine", has_text="Геопозиция")).to_be_visible()
+    await expect(attach).to_be_focused()
 
 
 async def test_pictures_commands_edits_and_a_blocked_bot(page: Page, demo: Demo) -> None:
