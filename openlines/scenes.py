@@ -58,6 +58,8 @@ async def answering(day: Day) -> None:
     await day.taps(manager, card, Action.STAGES)
     await day.taps(manager, card, Action.MOVE, "Квалифиц" if manager is day.cast.boris else "Qualified")
     day.expect((await day.lead("Анна"))["stage"] == "qualified", "the lead is qualified")
+    day.expect("ключи у консьержа" in card.text, "the note stands on the card")
+    day.expect(day.heard(day.cast.anna, "консьержа") == 0, "and Анна has not been sent it")
 
 
 async def album(day: Day) -> None:

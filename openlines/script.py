@@ -134,6 +134,14 @@ async def _final_state(day: Day) -> None:
     day.expect(
         once == sent - twice, f"{sent} things were sent to the line, {once} different ones are in the book"
     )
+    arrived = sum(
+        message.from_bot
+        for person in day.telegram.world.people.values()
+        if person not in day.managers
+        for message in person.chat(day.cast.line)
+    )
+    reached = [row for row in deliveries if row["to"] == "customer" and row["state"] == "sent"]
+    day.expect(arrived == len(reached), f"customers have {arrived} messages, as many as the book calls sent")
     waiting = [row for row in deliveries if row["state"] in ("waiting", "sending")]
     day.expect(not waiting, "nothing is still on its way")
     uncertain = [row for row in deliveries if row["state"] == "uncertain"]
