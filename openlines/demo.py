@@ -296,6 +296,6 @@ _WELCOME = """
     · send the site form twice: one lead, and the ledger counts the duplicate
     · let a day pass: who has not answered is written to by the follow-up
 
-  `openlines demo --script` plays a whole day by itself and checks it.
+  `make demo ARGS=--script` plays two days by itself and checks them.
   Ctrl-C stops; nothing is kept.
 """
