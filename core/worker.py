@@ -104,7 +104,7 @@ class Worker:
                 log.exception("timers cannot be fired")
                 fired = 0
             if not fired:
-                await self._rest("timers", timers.next_due, began)
+                await self._rest("timers", partial(timers.next_due, now=began), began)
 
     async def _serve_deliveries(self) -> None:
         results: list[tuple[Claimed, Outcome]] = []

@@ -61,7 +61,7 @@ def read(connection: Connection, now: datetime) -> Workload:
         deliveries_waiting=count(Delivery, delivery),
         deliveries_oldest_seconds=_age(deliveries.next_due(connection), now),
         timers_waiting=count(Timer, timer),
-        timers_oldest_seconds=_age(timers.next_due(connection), now),
+        timers_oldest_seconds=_age(timers.next_due(connection, now), now),
         staff_updates_waiting=count(StaffUpdate),
         parked=count(Ledger, text("ledger.state = 'parked'")),
         leads_open=count(Lead, open_lead),
@@ -75,7 +75,9 @@ def oldest_due(tx: Transaction) -> float:
     Raises DatabaseError where nothing can be written, though everything could be read: that serves nobody.
     """
     tx.connection.execute(_WRITE)
-    return max(_age(deliveries.next_due(tx.connection), tx.now), _age(timers.next_due(tx.connection), tx.now))
+    return max(
+        _age(deliveries.next_due(tx.connection), tx.now), _age(timers.next_due(tx.connection, tx.now), tx.now)
+    )
 
 
 def _age(due: datetime | None, now: datetime) -> float:

@@ -29,6 +29,7 @@ _UNHEARD = exists().where(
     IN_USE,
     Account.last_seen_at < bindparam("heard"),
 )
+_MAY_FIRE = ~(Timer.stops_on_answer & _UNHEARD)
 _DUE = (
     select(
         Timer.id,
@@ -38,7 +39,7 @@ _DUE = (
         Timer.conversation_id,
         Timer.due_at,
     )
-    .where(_WAITING, Timer.due_at <= bindparam("now"), ~(Timer.stops_on_answer & _UNHEARD))
+    .where(_WAITING, Timer.due_at <= bindparam("now"), _MAY_FIRE)
     .order_by(Timer.due_at, Timer.id)
     .limit(bindparam("limit"))
     .with_for_update(skip_locked=True)
@@ -72,7 +73,7 @@ _FREE = (
     .where(among(Lead.id, "leads"))
     .with_for_update(of=(Contact, Lead), skip_locked=True, key_share=True)
 )
-_NEXT = select(Timer.due_at).where(_WAITING).order_by(Timer.due_at).limit(1)
+_NEXT = select(Timer.due_at).where(_WAITING, _MAY_FIRE).order_by(Timer.due_at).limit(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,9 +303,9 @@ def correct_moments(tx: Transaction, hours: Hours = ALWAYS) -> int:
     return len(rows)
 
 
-def next_due(connection: Connection) -> datetime | None:
-    """When the earliest waiting timer is due."""
-    rows = ask(connection, _NEXT)
+def next_due(connection: Connection, now: datetime) -> datetime | None:
+    """When the earliest waiting timer is due, of those that wait for nothing else."""
+    rows = ask(connection, _NEXT, heard=now - SILENT)
     return rows[0].due_at if rows else None
 
 

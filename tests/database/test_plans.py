@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, event
 
+from core.automation import timers
 from core.channel import Kind, Sent
 from core.clock import ManualClock
 from core.conversations import deliveries, files
@@ -112,9 +113,10 @@ async def test_no_table_that_grows_is_read_whole_on_the_way_of_a_message(
             # Kept out, and swept.
             await database.transact(partial(add, person=admin, written="8 916 123-45-67"))
             await file(database, bot, a_message("снова я", telegram(1)))
-            for look in (deliveries.next_due, files.next_due):
+            for look in (deliveries.next_due, partial(timers.next_due, now=clock.now()), files.next_due):
                 await database.read(look)
             await database.transact(deliveries.correct_moments)
+            await database.transact(timers.correct_moments)
             await database.transact(follow_managers_bot)
             await database.transact(partial(sweep, Retention(), FileStore(tmp_path)))
         whole = [one for one in await explained(database, asked) if not _allowed(one)]
