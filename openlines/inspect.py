@@ -36,6 +36,8 @@ def _telegram(name: str, raw: bytes) -> Iterator[dict[str, Any]]:
     except (ValueError, RecursionError) as error:
         yield {"file": name, "kind": "other", "text": "", "error": f"not JSON: {error}"}
         return
+    if isinstance(update, dict) and isinstance(update.get("result"), list):
+        update = update["result"]  # a whole answer to getUpdates, as curl keeps it
     for one in update if isinstance(update, list) else [update]:
         yield {"file": name, **describe(one)}
 

@@ -606,6 +606,15 @@ def test_what_is_understood_of_an_input_is_printed_and_nothing_is_stored(
     assert not (tmp_path / "data").exists()
 
 
+def test_an_answer_to_getupdates_is_described_update_by_update(
+    environment: Environment, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    sample = tmp_path / "answer"
+    sample.write_bytes(b'{"ok": true, "result": [' + UPDATE + b", " + UPDATE + b"]}")
+    assert main(["inspect", "telegram", str(sample)]) == 0
+    assert [one["text"] for one in lines(capsys.readouterr().out)] == ["hello", "hello"]
+
+
 @given(st.binary(max_size=200), st.sampled_from(INPUTS))
 @settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_junk_is_described_too(
