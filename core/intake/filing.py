@@ -274,7 +274,8 @@ class _File:
         self.threads.remember(
             thread, message.message_id, _Known(known.id, known.lead_id, message.text, message.sent_at)
         )
-        self.tx.record(MessageEdited(thread.id, known.lead_id, known.id))
+        if not message.automatic:  # the owner's own words were no news, nor is what becomes of them
+            self.tx.record(MessageEdited(thread.id, known.lead_id, known.id))
 
     def _outgoing(self, entry: Entry, message: InboundMessage, thread: Thread | None) -> None:
         if thread is None:

@@ -334,6 +334,25 @@ async def test_the_owners_own_messages_are_answers_and_never_leads(
     assert (found.leads, found.messages) == (1, 1)
 
 
+async def test_the_owners_own_correction_is_kept_and_is_no_news_for_managers(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot, _ = await an_account(database), await a_manager(database)
+        await a_lead(database, bot)
+        answer = changed(
+            a_message("Сто рублей", message_id="70"), "out", kind=Kind.OUTGOING, author="Владелец"
+        )
+        await file(database, bot, answer)
+        correction = changed(answer, "corrected", kind=Kind.EDIT, text="Двести рублей", automatic=True)
+        await file(database, bot, correction)
+        said = await the(database, Message, Message.author == "owner")
+        told = [
+            row["notice"]["kind"] for row in await every(database, Delivery, Delivery.notice.is_not(None))
+        ]
+    assert (said["text"], told) == ("Двести рублей", ["new-lead"])
+
+
 async def test_whom_the_owner_has_answered_before_we_heard_is_not_told_that_somebody_will(
     database_url: str, clock: ManualClock
 ) -> None:
