@@ -20,7 +20,11 @@ from core.errors import Misconfigured
 from core.lines.hours import ALWAYS, Hours, read_hours
 
 PREFIX = "OPENLINES_"
-_DATABASES = (("sqlite+aiosqlite:///", "sqlite:///"), ("postgresql+asyncpg://", "postgresql://"))
+_DATABASES = (
+    ("sqlite+aiosqlite:///", "sqlite:///"),
+    ("postgresql+asyncpg://", "postgresql://"),
+    ("postgresql+asyncpg://", "postgres://"),
+)
 SQLITE_FILE = "openlines.db"  # in DATA_DIR
 TELEGRAM = "https://api.telegram.org"
 

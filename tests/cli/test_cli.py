@@ -311,8 +311,9 @@ def test_hours_that_are_not_understood_say_how_to_write_them(
     assert re.match("openlines: OPENLINES_HOURS: .*(mon-fri 09:00-18:00|24:00)", capsys.readouterr().err)
 
 
-def test_an_address_as_providers_of_databases_give_it_is_taken() -> None:
-    given = "postgresql://u:geheim@db.example:5432/line?sslmode=require"
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+asyncpg"])
+def test_an_address_as_providers_of_databases_give_it_is_taken(scheme: str) -> None:
+    given = f"{scheme}://u:geheim@db.example:5432/line?sslmode=require"
     assert database_address(given) == "postgresql+asyncpg://u:geheim@db.example:5432/line?ssl=require"
 
 
