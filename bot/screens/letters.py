@@ -75,10 +75,9 @@ def whole_letter_screens(words: Words, letter: WholeLetter) -> list[Screen] | No
 def whole_letter_file(words: Words, letter: WholeLetter) -> tuple[str, bytes]:
     """The whole letter as a file: its name and content, with the mark that tells every program it is UTF-8."""
     text = f"{_head(words, letter).screen().text}\n\n{letter.text}\n"
-    name = "letter" if letter.channel == "email" else "message"
-    return f"{name}-{letter.number}.txt" if letter.number else f"{name}.txt", text.encode(
-        "utf-8-sig", "replace"
-    )
+    what = "letter" if letter.channel == "email" else "message"
+    name = f"{what}-{letter.number}.txt" if letter.number else f"{what}.txt"
+    return name, text.encode("utf-8-sig", "replace")
 
 
 def whole_letter_caption(words: Words, letter: WholeLetter) -> Screen:

@@ -14,9 +14,7 @@ from core.desk.messages import Said
 from core.desk.persons import Recognition
 from core.staff.managers import Person
 
-RELAYED = (
-    4 * LONGEST
-)  # UTF-16 units of words that are passed on: what does not fit into one message takes more
+RELAYED = 4 * LONGEST  # UTF-16 units of words that are passed on, in so many messages if need be
 
 
 def relay_buttons(

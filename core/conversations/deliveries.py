@@ -43,9 +43,7 @@ LEASE = timedelta(minutes=2)  # a worker that lives renews it
 STALE = timedelta(hours=1)  # what an outage has kept so long is confirmed no more
 GIVE_UP = timedelta(days=3)  # after this long of "not yet" a person should know
 NOTICE_ATTEMPTS = 12  # of a notice nobody knows to have come: over an hour
-WITH_FILES = (
-    2  # of them bring its files: an upload that is never answered keeps all that comes behind it waiting
-)
+WITH_FILES = 2  # of them bring its files: what comes behind an upload that is never answered waits
 LONGEST_WAIT = timedelta(hours=1)
 AHEAD = timedelta(minutes=1)  # due so late without having been tried: the clock was wrong
 FINAL = (DeliveryState.SENT, DeliveryState.REFUSED, DeliveryState.UNCERTAIN, DeliveryState.CANCELLED)
