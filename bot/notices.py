@@ -153,6 +153,8 @@ class Notices:
         new, earlier = self._unseen(connection, notice, words, shown)
         if not new:
             return None
+        if new[-1].is_seen and shown.responsible is not None and shown.responsible.id == reader.id:
+            return None  # an earlier notice, that had been put off, has told it meanwhile
         rich = Rich().add(f"💬 {words('notice-message', number=shown.number)}", Markup.BOLD)
         rich.add(f" · {contact_name(words, shown)}, {channel_name(words, new[-1].channel)}")
         last = new[-1]

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
 from bot.notices import Notices
 from bot.texts import Texts
-from core.channel import Sent
+from core.channel import Postponed, Sent
 from core.clock import ManualClock
 from core.conversations import deliveries
 from core.conversations.model import Conversation, Message
 from core.database import Database
 from core.desk import messages
+from core.leads.assignment import take
 from core.lines.accounts import AccountRef
 from tests.builders import a_database, a_lead, a_manager, a_message, an_account, file
 from tests.looking import all_sent, every, the
@@ -74,6 +76,26 @@ async def test_long_messages_are_passed_on_whole_and_of_more_than_anybody_reads_
             for number in range(1, count + 1):
                 assert (f"начало {number} " in notice) == (f"конец {number}." in notice) == (number >= first)
             assert ("… и ещё 2 сообщения раньше" in notice) == (first > 1)
+
+
+async def test_what_a_notice_that_was_put_off_has_shown_by_then_is_not_told_again(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot, olga = await an_account(database), await a_manager(database)
+        lead = await a_lead(database, bot)
+        await database.transact(partial(take, lead_id=lead, person=olga))
+        await told(database, bot, clock)
+        await file(database, bot, a_message("раз", at=clock.now()))
+        clock.advance(timedelta(seconds=2))
+        notices = Notices(Texts(), clock, "Europe/Moscow", bot.id)
+        (put_off,) = await database.transact(lambda tx: deliveries.claim(tx, 10, notices))
+        wait = Postponed("429", timedelta(seconds=30))
+        await database.transact(lambda tx: deliveries.settle(tx, [(put_off, wait)]))
+        await file(database, bot, a_message("два", at=clock.now()))
+        (both,) = await told(database, bot, clock)
+        assert ("раз" in both, "два" in both) == (True, True)
+        assert await told(database, bot, clock) == []
 
 
 async def test_what_is_unread_is_counted_before_the_newest(database_url: str, clock: ManualClock) -> None:
