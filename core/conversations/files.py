@@ -6,11 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, exists, or_, select, text
 
 from core.channel import Cause, Fetched, Postponed, Refused
 from core.conversations.deliveries import backoff
-from core.conversations.model import Attachment, Conversation, Direction, FileState, Message
+from core.conversations.model import (
+    SENDING_NOW,
+    Attachment,
+    Conversation,
+    Delivery,
+    Direction,
+    FileState,
+    Message,
+)
 from core.conversations.notices import notify, readers_of, staff_account
 from core.database import Transaction, among
 
@@ -18,6 +26,10 @@ LEASE = timedelta(minutes=5)
 ATTEMPTS = 80  # with pauses that grow to an hour: more than three days, as long as a message is tried
 ACCOUNT_PAUSE = timedelta(minutes=5)
 _WAITING = text("attachment.state = 'waiting'")
+# The words of a notice that is with the network at this moment were made before.
+_BEING_TOLD = exists().where(
+    SENDING_NOW, Delivery.conversation_id == Message.conversation_id, Delivery.notice.is_not(None)
+)
 _IN_HAND = (
     select(Attachment.id, Attachment.sha256)
     .where(among(Attachment.id, "ids"))
@@ -100,7 +112,7 @@ def _show_late(tx: Transaction, settled: Sequence[object]) -> None:
             among(Attachment.id, settled),
             Attachment.account_id != (staff or 0),
             Message.direction == Direction.IN,
-            Conversation.seen_id >= Message.id,
+            or_(Conversation.seen_id >= Message.id, _BEING_TOLD),
         )
         .distinct()
     ).all()

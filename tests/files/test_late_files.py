@@ -11,9 +11,9 @@ from sqlalchemy import update
 
 from bot.notices import Notices
 from bot.texts import Texts
-from core.channel import Cause, Fetched, InboundFile, Postponed, Refused
+from core.channel import Cause, Fetched, InboundFile, Postponed, Refused, Sent
 from core.clock import ManualClock
-from core.conversations import files
+from core.conversations import deliveries, files
 from core.conversations.model import Attachment, Delivery
 from core.conversations.preparing import NoticeRow, Rendered
 from core.database import Database
@@ -106,6 +106,25 @@ async def test_a_late_file_of_a_lead_that_nobody_has_or_can_be_told_of_is_shown_
         rows = await every(database, Delivery, Delivery.state == "waiting", Delivery.notice.is_not(None))
         readers = {row["manager_id"] for row in rows if row["notice"]["kind"] == "files"}
     assert readers == ({olga.id, petr.id} if is_free else {petr.id})
+
+
+async def test_a_file_that_comes_while_its_card_is_on_its_way_is_shown_after_it(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        line, staff = await an_account(database), await an_account(database, "staff", "2000")
+        await a_manager(database)
+        await file(database, line, a_message("вот", files=(InboundFile("video", reference="x"),)))
+        render = Notices(Texts(), clock, "Europe/Moscow", staff.id)
+        (wanted,) = await database.transact(lambda tx: files.claim(tx, 10))
+        clock.advance(timedelta(seconds=2))
+        claimed = await database.transact(lambda tx: deliveries.claim(tx, 10, render))
+        await database.transact(lambda tx: files.settle(tx, [(wanted, Fetched("a" * 64, 7))]))
+        assert [one.message.files for one in claimed if one.notice] == [()]
+        arrived = [(one, Sent((f"{one.id % 1000}",))) for one in claimed]
+        await database.transact(lambda tx: deliveries.settle(tx, arrived))
+        (late,) = await told(database, render)
+    assert [one.path for one in late.files] == ["a" * 64]
 
 
 async def test_a_refused_token_loses_no_file(database_url: str, clock: ManualClock) -> None:
