@@ -107,8 +107,13 @@ async def note(message: Message, chat: Chat, person: Person, deed: Deed) -> None
     if (content := await _content(message, chat)) is None:
         return
     lead_id = int(content["lead"])
+
+    def work_(tx: Transaction) -> None:
+        work.note(tx, lead_id, person, text)
+        _remember_written(tx, chat, message)
+
     try:
-        await deed(lambda tx: work.note(tx, lead_id, person, text))
+        await deed(work_)
     except Refusal as refusal:
         await refused(chat, message, person, lead_id, refusal)
         return
@@ -131,6 +136,7 @@ async def comment(message: Message, chat: Chat, person: Person, deed: Deed) -> N
         reason, seen = int(content["reason"]), content.get("fence")
         work.junk(tx, lead_id, person, reason, comment=text, seen=seen)
         redraw_cards(tx, [lead_id])  # the card under which the reason was chosen, too
+        _remember_written(tx, chat, message)
 
     try:
         await deed(work_)
@@ -157,11 +163,15 @@ async def cancel(callback: CallbackQuery, chat: Chat, toast: Toast) -> None:
     await chat.strip(message.message_id)
 
 
-@router.edited_message()
+@router.edited_message(F.text | F.caption)  # not each step of a place that is shared live
 async def edited(message: Message, chat: Chat) -> None:
-    """A manager edits what they wrote: if it was an answer, the customer has the first version."""
-    if message.reply_to_message is not None or await _was_answer(chat, message):
-        await chat.say(chat.words("reply-edited"), reply_to=message.message_id)
+    """A manager edits what they wrote: an answer has gone to the customer, a note is written down as it was."""
+    known = await chat.read(
+        lambda connection: look_up(connection, chat.office.account.id, chat.id, message.message_id)
+    )
+    if known is not None:
+        key = "reply-edited" if known.lead_id is not None else "note-edited"
+        await chat.say(chat.words(key), reply_to=message.message_id)
 
 
 @fallback.message(F.media_group_id, StateFilter(None))
@@ -261,8 +271,6 @@ async def _content(message: Message, chat: Chat) -> dict[str, Any] | None:
     return content
 
 
-async def _was_answer(chat: Chat, message: Message) -> bool:
-    known = await chat.read(
-        lambda connection: look_up(connection, chat.office.account.id, chat.id, message.message_id)
-    )
-    return known is not None
+def _remember_written(tx: Transaction, chat: Chat, message: Message) -> None:
+    """What was written for colleagues shows no lead: a reply to it is no answer, and an edit changes no answer."""
+    remember(tx, chat.office.account.id, chat.id, [message.message_id], ShownMessage(None))

@@ -351,6 +351,24 @@ async def test_what_is_no_text_is_refused_as_a_note_or_a_comment_and_the_questio
     await story.telegram.until(lambda: "«реклама»" in card.text)
 
 
+async def test_an_edit_is_told_what_it_does_not_change(story: Story) -> None:
+    _, card = await a_lead(story)
+    await story.admin.taps(card, "Заметка")
+    question = await story.admin.sees(story.staff, "увидят только сотрудники")
+    note = await story.admin.writes(story.staff, "скупой", reply_to=question)
+    noted = await story.admin.sees(story.staff, "Записано")
+    await story.admin.edits(note, "щедрый")
+    assert "не меняет заметку" in (await story.admin.sees(story.staff, "Правка", after=noted)).text
+    nobodys = await story.admin.writes(story.staff, "спасибо", reply_to=noted)
+    told = await story.admin.sees(story.staff, "никому не ушёл", after=nobodys)
+    await story.admin.edits(nobodys, "не за что")
+    answer = await story.admin.writes(story.staff, "Сто тысяч", reply_to=card)
+    await story.telegram.until(lambda: reactions(answer) == ["👌"])
+    await story.admin.edits(answer, "Двести тысяч")
+    await story.admin.sees(story.staff, "Правка не меняет то, что уже ушло клиенту", after=answer)
+    assert not [m for m in story.admin.chat(story.staff) if told.id < m.id < answer.id]
+
+
 async def test_a_note_that_is_refused_is_followed_by_the_card(story: Story) -> None:
     _, card = await a_lead(story)
     await story.admin.taps(card, "Заметка")

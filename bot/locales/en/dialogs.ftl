@@ -68,6 +68,7 @@ reply-cancelled = ✗ Cancelled
 reply-slow = ⏳ Still sending. I will say so if it does not arrive.
 reply-took = Lead { $number } is yours now, stage “{ $stage }”.
 call-instead = You can call: { $phone }
+note-edited = An edit does not change the note or the comment. If it matters, write a new note.
 reply-edited = An edit does not change what has gone to the customer. If it matters, send a new message.
 sending-again = Sending it again.
 sent-again = Sent again
