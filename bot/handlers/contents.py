@@ -8,8 +8,9 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from aiogram.exceptions import TelegramBadRequest
+from aiogram.exceptions import TelegramBadRequest, TelegramNetworkError, TelegramServerError
 from aiogram.types import File, Message, MessageEntity
+from aiohttp import ClientError
 from pydantic import ValidationError
 
 from bot.chat import Chat
@@ -183,7 +184,9 @@ async def _file(chat: Chat, message: Message, kind: str, is_ours: bool) -> Outbo
 
 async def _fetch(chat: Chat, file_id: str) -> str:
     try:
-        file: File = await chat.bot.get_file(file_id)
+        file: File = await chat.patiently(lambda: chat.bot.get_file(file_id))
+    except (TelegramNetworkError, TelegramServerError) as error:
+        raise Refusal("refused-file-unavailable") from error  # the question it answers waits for another try
     except TelegramBadRequest as error:
         key = "refused-file-too-large" if "too big" in error.message else "refused-file-unavailable"
         raise Refusal(key) from error
@@ -197,6 +200,8 @@ async def _fetch(chat: Chat, file_id: str) -> str:
             await sink.write(chunk)
         fetched = await sink.close()
         finished = True
+    except (ClientError, TimeoutError) as error:
+        raise Refusal("refused-file-unavailable") from error
     finally:
         if not finished:
             await sink.abandon()

@@ -297,6 +297,29 @@ async def test_an_album_arrives_as_one(either_story: Story) -> None:
     assert [file.data for m in later for file in m.files] == [b"4", b"5"]
 
 
+async def test_a_file_that_cannot_be_fetched_at_once_is_still_the_answer_that_was_asked_for(
+    folder: Path,
+) -> None:
+    async with a_story(folder, own_staff_bot=True) as story:
+        anna = a_customer(story)
+        await anna.writes(story.line, "Расскажите")
+        card = await story.admin.sees(story.staff, "Новый лид")
+        await story.admin.taps(card, "Ответить")
+        await story.admin.sees(story.staff, "Что ответить?")
+        story.telegram.fail("getFile", Refuse(502, "Bad Gateway"))
+        sent = await story.admin.sends(story.staff, "voice", data=b"OggS voice")
+        await story.telegram.until(lambda: reactions(sent) == ["👌"])
+        assert [m.kind for m in anna.chat(story.line)][-1] == "voice"
+        # And where it cannot be had at all, the question waits for another try.
+        await story.admin.taps(card, "Ответить")
+        await story.admin.sees(story.staff, "Что ответить?", after=sent)
+        story.telegram.fail("getFile", Refuse(502, "Bad Gateway"), times=4)
+        sent = await story.admin.sends(story.staff, "voice", data=b"OggS other")
+        await story.admin.sees(story.staff, "Не удалось получить файл", after=sent)
+        sent = await story.admin.writes(story.staff, "Тогда словами")
+        await anna.sees(story.line, "Тогда словами")
+
+
 async def test_marks_and_emoji_of_an_answer_keep_their_places(story: Story) -> None:
     anna = a_customer(story)
     await anna.writes(story.line, "Сколько?")
