@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Text, func, select
+from sqlalchemy import Connection, Integer, Text, case, func, select
 
 from core.contacts.model import Address, Contact
 from core.database import among
 from core.desk.persons import survivors
+from core.exclusions.patterns import GOOGLE
 from core.leads.model import Lead, LeadOutcome
 from core.lines.model import Account
 
@@ -111,6 +112,16 @@ def _held(connection: Connection, patterns: Collection[str]) -> Iterator[tuple[s
         named = select(Address.username, Address.contact_id).where(among(Address.username, usernames))
         for username, contact_id in connection.execute(named.limit(most)):
             yield f"username:{username}", contact_id
+    if emails := {email for email in _of_kind(patterns, "email") if email.endswith(f"@{GOOGLE[0]}")}:
+        mailbox = _mailbox(connection, _place(connection, Address.value, "@"))
+        spelled = select(mailbox, Address.contact_id).where(
+            Address.kind == "email",
+            _from(connection, Address.value, "@").in_(GOOGLE),
+            among(mailbox, emails),
+            ~among(Address.key, keys),
+        )
+        for email, contact_id in connection.execute(spelled.limit(most)):
+            yield f"email:{email}", contact_id
 
 
 def _below(connection: Connection, patterns: Collection[str]) -> Iterator[tuple[str, int]]:
@@ -119,7 +130,7 @@ def _below(connection: Connection, patterns: Collection[str]) -> Iterator[tuple[
     after_at = _from(connection, Address.value, "@")
     if emails := _of_kind(patterns, "email"):
         tag = _place(connection, Address.value, "+")
-        mailbox = func.substr(Address.value, 1, tag - 1, type_=Text) + "@" + after_at
+        mailbox = _mailbox(connection, tag)
         tagged = select(mailbox, Address.contact_id).where(
             Address.kind == "email", tag > 1, among(mailbox, emails)
         )
@@ -150,6 +161,16 @@ def _domains_below(connection: Connection, domains: Collection[str]) -> dict[str
     ):
         found.setdefault(whole, []).append(rest)
     return found
+
+
+def _mailbox(connection: Connection, until: Any) -> Any:
+    """As `patterns.mailbox_of`, of an e-mail whose name ends before this place."""
+    name, after_at = (
+        func.substr(Address.value, 1, until - 1, type_=Text),
+        _from(connection, Address.value, "@"),
+    )
+    dotless = func.replace(name, ".", "", type_=Text) + f"@{GOOGLE[0]}"
+    return case((after_at.in_(GOOGLE), dotless), else_=name + "@" + after_at)
 
 
 def _from(connection: Connection, text: Any, mark: str) -> Any:

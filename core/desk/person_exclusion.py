@@ -18,7 +18,7 @@ from core.desk.telling import tell_closed, tell_reopened
 from core.desk.work import failure_stage, lead_of
 from core.errors import Refusal
 from core.events import ContactClosed
-from core.exclusions.patterns import pattern_keys
+from core.exclusions.patterns import mailbox_of
 from core.journal import Journal
 from core.leads import stages
 from core.leads.answering import wait_again
@@ -50,7 +50,7 @@ def exclude_person(
     require_admin(person)
     lead = lead_of(tx, lead_id)
     patterns = [
-        pattern_keys(row.kind, row.value, None)[0]
+        f"{row.kind}:{mailbox_of(row.value) if row.kind == 'email' else row.value}"
         for row in tx.connection.execute(
             select(Address.kind, Address.value)
             .where(Address.contact_id == lead.contact_id, Address.kind != "form")

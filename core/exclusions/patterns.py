@@ -18,6 +18,7 @@ EVERYBODYS = frozenset(
     "autorambler.ru myrambler.ru xmail.ru mac.com privaterelay.appleid.com duck.com fastmail.com zoho.com "
     "tuta.com tutanota.com t-online.de qq.com 163.com 126.com naver.com".split()
 )
+GOOGLE = ("gmail.com", "googlemail.com")
 _EVERYWHERE = frozenset("gmx hotmail outlook yahoo yandex".split())  # have a domain in every country
 _DOMAIN = re.compile(r"(?:[\w](?:[\w-]{0,61}[\w])?\.)+[^\W\d_][\w-]{1,62}")
 _USERNAME = re.compile(r"[A-Za-z]\w{3,31}", re.ASCII)
@@ -62,7 +63,7 @@ def parse_pattern(written: str, region: str = "RU") -> Pattern:
     if (at := text.rfind("@")) > 0:
         if (email := parse_email(text)) is None:
             raise Refusal("refused-pattern-email", pattern=text[:100])
-        return Pattern("email", email)
+        return Pattern("email", mailbox_of(email))
     if at == 0:
         return _domain_or_username(text[1:])
     if link := _TELEGRAM_LINK.match(text):
@@ -98,20 +99,35 @@ def patterns_of(address: Address) -> tuple[str, ...]:
 def pattern_keys(kind: str, value: str, username: str | None) -> tuple[str, ...]:
     """The keys under which an address of this kind and value would be excluded, the narrowest first.
 
-    An e-mail with its domain and the domains above; one with a tag (`anna+shop@…`) also as the mailbox it is
-    delivered to (RFC 5233): whoever is kept out of `anna@…` must not come back by adding one.
+    An e-mail as the mailbox it is delivered to, with its domain and the domains above; one with a tag
+    (`anna+shop@…`) also without it (RFC 5233): whoever is kept out of `anna@…` must not come back by adding one.
     """
     keys = [f"{kind}:{value}"]
     if kind == "email" and "@" in value:
-        local, domain = value.rsplit("@", 1)
-        mailbox, tag, _ = local.partition("+")
-        if mailbox and tag:
-            keys.append(f"email:{mailbox}@{domain}")
-        labels = domain.split(".")
+        mailbox = mailbox_of(value)
+        local, domain = mailbox.rsplit("@", 1)
+        name, tag, _ = local.partition("+")
+        if mailbox != value:
+            keys.append(f"email:{mailbox}")
+        if name and tag:
+            keys.append(f"email:{name}@{domain}")
+        labels = value.rsplit("@", 1)[1].split(".")
         keys += [f"domain:{'.'.join(labels[i:])}" for i in range(len(labels) - 1)][:8]
     if username:
         keys.append(f"username:{username.lower()}")
     return tuple(keys)
+
+
+def mailbox_of(email: str) -> str:
+    """The one spelling of those that are delivered to the same mailbox: Google takes no account of dots.
+
+    https://support.google.com/mail/answer/7436150
+    """
+    local, domain = email.rsplit("@", 1)
+    if domain not in GOOGLE:
+        return email
+    name, plus, tag = local.partition("+")
+    return f"{name.replace('.', '')}{plus}{tag}@{GOOGLE[0]}"
 
 
 def _domain_or_username(text: str) -> Pattern:

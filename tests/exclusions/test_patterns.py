@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from core.clock import ManualClock
 from core.contacts.phones import parse_phone
+from core.desk.exclusion_lookup import would_stop
 from core.desk.exclusions import Added, add, add_pattern
 from core.errors import Refusal
 from core.exclusions.patterns import Pattern, parse_pattern, pattern_keys
@@ -132,3 +133,31 @@ async def test_a_tag_in_the_address_does_not_let_an_excluded_mailbox_in(
             for address in ("spam+1@bad.ru", "only+this@bad.ru", "only@bad.ru", "nospam+1@bad.ru")
         ]
     assert states == ["excluded", "excluded", "filed", "filed"]
+
+
+async def test_a_mailbox_at_google_stays_out_however_its_dots_stand(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        boss, form = await an_admin(database), await an_account(database, "form", "main")
+        await file(database, form, a_message("Раз", email("s.p.am@gmail.com")))
+        await file(database, form, a_message("Два", email("sp.am+1@googlemail.com")))
+        await file(database, form, a_message("Три", email("spam@example.org")))
+        (result,) = await database.transact(lambda tx: add(tx, boss, "Sp.Am@Gmail.com"))
+        tried = [
+            await database.read(partial(would_stop, written=written, region="RU", now=clock.now()))
+            for written in ("spa.m@gmail.com", "s.p.a.m+2@gmail.com", "sp.am@example.org")
+        ]
+        states = [
+            (await file(database, form, a_message("Купите", email(address))))[0].state
+            for address in (
+                "spa.m@gmail.com",
+                "s.p.a.m+2@gmail.com",
+                "spam@googlemail.com",
+                "sp.am@example.org",
+            )
+        ]
+    assert isinstance(result, Added)
+    assert (result.entry.value, result.covered) == ("spam@gmail.com", 2)
+    assert [verdict.stopped_by is not None for verdict in tried] == [True, True, False]
+    assert states == ["excluded", "excluded", "excluded", "filed"]
