@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from sqlalchemy import select
@@ -101,28 +102,22 @@ def exclude_person(
 
 
 def undo_exclude_person(tx: Transaction, person: Person, lead_id: int) -> tuple[int, ...]:
-    """Lift exactly what `exclude_person` put on the list and reopen what it junked; returns those numbers.
+    """Lift exactly what `exclude_person` put on the list, and reopen what it junked; returns those numbers.
 
     Raises Refusal for non-admins, and "refused-nothing-to-undo" when the person was not excluded from a card
     or that has been undone.
     """
     require_admin(person)
     lead = lead_of(tx, lead_id)
-    last = tx.connection.execute(
-        select(Journal.verb, Journal.details)
-        .where(
-            Journal.contact_id == lead.contact_id, Journal.verb.in_(("contact-excluded", "contact-let-in"))
-        )
-        .order_by(Journal.id.desc())
-        .limit(1)
-    ).first()
-    if last is None or last.verb != "contact-excluded":
+    done = _since_let_in(tx, lead.contact_id)
+    if not done:
         raise Refusal("refused-nothing-to-undo")
-    take_off(tx, person.actor, last.details["exclusions"])
+    take_off(tx, person.actor, {id_ for details in done for id_ in details["exclusions"]})
     lock_contacts(tx, [lead.contact_id])
+    closed = {id_ for details in done for id_ in details["leads"]}
     junked = tx.connection.execute(
         select(Lead.id, Lead.number)
-        .where(among(Lead.id, last.details["leads"]), Lead.outcome == LeadOutcome.FAILURE)
+        .where(among(Lead.id, closed), Lead.outcome == LeadOutcome.FAILURE)
         .order_by(Lead.id)
     ).all()
     for row in junked:
@@ -136,9 +131,24 @@ def undo_exclude_person(tx: Transaction, person: Person, lead_id: int) -> tuple[
         "contact-let-in",
         lead_id=lead_id,
         contact_id=lead.contact_id,
-        details={"patterns": last.details["patterns"], "leads": [row.id for row in junked]},
+        details={
+            "patterns": sorted({pattern for details in done for pattern in details["patterns"]}),
+            "leads": [row.id for row in junked],
+        },
     )
     return tuple(row.number for row in junked)
+
+
+def _since_let_in(tx: Transaction, contact_id: int) -> list[Any]:
+    """What each exclusion of this person from a card has done since they were last let in; two admins may have been
+    at it at once, or one have tapped twice.
+    """
+    lines = tx.connection.execute(
+        select(Journal.verb, Journal.details)
+        .where(Journal.contact_id == contact_id, Journal.verb.in_(("contact-excluded", "contact-let-in")))
+        .order_by(Journal.id.desc())
+    )
+    return [line.details for line in takewhile(lambda line: line.verb == "contact-excluded", lines)]
 
 
 def _spam(tx: Transaction, lead: Any) -> int:

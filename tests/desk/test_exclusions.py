@@ -291,3 +291,21 @@ async def test_a_visitor_of_whom_a_form_tells_nothing_is_not_said_to_be_excluded
             await database.transact(lambda tx: exclude_person(tx, boss, lead_id))
         assert (await read(database, lead_id)).outcome == "open"
     assert refused.value.key == "refused-no-address"
+
+
+async def test_who_was_excluded_twice_is_let_in_by_one_undo(database_url: str, clock: ManualClock) -> None:
+    """Two admins at once, or one who taps twice: the second finds nothing left to do."""
+    async with a_database(database_url, clock) as database:
+        boss, other = await an_admin(database), await an_admin(database, "Павел")
+        bot = await an_account(database)
+        lead_id = await a_lead(database, bot)
+        for admin in (boss, other):
+            await database.transact(partial(exclude_person, person=admin, lead_id=lead_id))
+        opened = await database.transact(lambda tx: undo_exclude_person(tx, boss, lead_id))
+        now = await read(database, lead_id)
+        (filed,) = await file(database, bot, a_message("Ещё вопрос"))
+        with pytest.raises(Refusal) as twice:
+            await database.transact(lambda tx: undo_exclude_person(tx, other, lead_id))
+    assert (opened, now.outcome, now.exclusion) == ((1,), "open", None)
+    assert filed.lead_id == lead_id
+    assert twice.value.key == "refused-nothing-to-undo"
