@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import exists, func, select, text, update
@@ -15,7 +16,7 @@ from core.contacts.model import Address, Contact
 from core.contacts.people import lock_contacts
 from core.conversations.model import Conversation, Message
 from core.database import Transaction, among
-from core.desk.evidence import holds
+from core.desk.evidence import addresses_in, holds
 from core.desk.persons import has_own_name, told_apart
 from core.desk.work import require_staff
 from core.errors import Refusal
@@ -83,23 +84,24 @@ def merge(tx: Transaction, contact_a: int, contact_b: int, person: Person) -> in
 def unmerge(tx: Transaction, contact_b: int, person: Person) -> None:
     """Undo `merge`: the merged contact gets back what it brought, and what it alone began since.
 
-    What both wrote into one lead stays there, and what was learned meanwhile of their addresses too.
+    What both wrote into one lead stays there.
 
     Raises Refusal ("refused-not-merged") when it is not merged.
     """
     require_staff(tx, person)
     holder = lock_contacts(tx, [contact_b])[contact_b]
-    merged = tx.connection.execute(
-        select(Journal.details)
+    line = tx.connection.execute(
+        select(Journal.at, Journal.details)
         .where(Journal.contact_id == contact_b, Journal.verb == "contact-merged")
         .order_by(Journal.id.desc())
         .limit(1)
-    ).scalar_one_or_none()
+    ).first()
     held_by = tx.connection.execute(
         select(Contact.merged_to).where(Contact.id == contact_b)
     ).scalar_one_or_none()
-    if held_by is None or merged is None:
+    if held_by is None or line is None:
         raise Refusal("refused-not-merged")
+    merged = line.details
     return_brought(
         tx,
         holder,
@@ -109,6 +111,7 @@ def unmerge(tx: Transaction, contact_b: int, person: Person) -> None:
             tuple((conversation, lead) for conversation, lead in merged["conversations"]),
             tuple(merged["leads"]),
         ),
+        line.at,
     )
     changes: dict[str, Any] = {"is_client": False} if merged["became_client"] else {}
     if merged["unsubscribed"]:
@@ -168,16 +171,21 @@ def absorb(tx: Transaction, stays: int, goes: int) -> Brought:
     return Brought(tuple(addresses), tuple((row.id, row.lead_id) for row in conversations), tuple(leads))
 
 
-def return_brought(tx: Transaction, holder: int, to: int, brought: Brought) -> None:
+def return_brought(tx: Transaction, holder: int, to: int, brought: Brought, merged_at: datetime) -> None:
     """The contact stands for itself again, with what it once brought and `holder` still has.
 
-    What began meanwhile through an address of its own goes with it: a conversation, and a lead that nobody else wrote
-    in. What has gone back to a third person since, who had been merged into the one that returns, stays theirs.
+    What began since `merged_at` through an address of its own goes with it: a conversation, an address learned in one,
+    and a lead that nobody else wrote in. What has gone back to a third person since, who had been merged into the one
+    that returns, stays theirs.
     """
     came_with = dict(brought.conversations)
-    conversations = _theirs(tx, holder, brought.addresses, came_with)
+    threads = _theirs(tx, holder, brought.addresses, came_with)
+    learned = {
+        row.id for thread in threads for row in addresses_in(tx, thread)[0] if row.created_at > merged_at
+    }
+    conversations = [thread.id for thread in threads]
     born = _born_of(tx, holder, conversations, brought.leads)
-    _give(tx, holder, to, brought.addresses, conversations, [*brought.leads, *born])
+    _give(tx, holder, to, [*brought.addresses, *learned], conversations, [*brought.leads, *born])
     _tell_own_past(tx, to, born)
     # A conversation that has gone on in a lead of the other person goes back to its own.
     strayed = tx.connection.execute(
@@ -200,7 +208,7 @@ def return_brought(tx: Transaction, holder: int, to: int, brought: Brought) -> N
     tx.update(Contact, [{"id": to, "merged_to": None}])
 
 
-def _theirs(tx: Transaction, holder: int, addresses: Sequence[int], came_with: Collection[int]) -> list[int]:
+def _theirs(tx: Transaction, holder: int, addresses: Sequence[int], came_with: Collection[int]) -> list[Any]:
     """The conversations of `holder` that came with these addresses, or are held through one of them."""
     held = tx.connection.execute(
         select(Address.kind, Address.value, Address.key).where(
@@ -208,11 +216,17 @@ def _theirs(tx: Transaction, holder: int, addresses: Sequence[int], came_with: C
         )
     ).all()
     rows = tx.connection.execute(
-        select(Conversation.id, Conversation.thread, Conversation.channel)
+        select(
+            Conversation.id,
+            Conversation.thread,
+            Conversation.channel,
+            Conversation.contact_id,
+            Conversation.created_at,
+        )
         .where(Conversation.contact_id == holder)
         .order_by(Conversation.id)
     )
-    return [row.id for row in rows if row.id in came_with or any(holds(row, *one) for one in held)]
+    return [row for row in rows if row.id in came_with or any(holds(row, *one) for one in held)]
 
 
 def _born_of(

@@ -533,3 +533,22 @@ async def test_a_lead_that_one_of_two_opened_while_they_were_one_is_theirs_after
     assert (shown.contact_id, shown.way.why_not) == (goes, None)
     assert (row["previous_id"], row["is_repeat"]) == (boris, True), "another's past is not theirs"
     assert filed.lead_id == lead_id
+
+
+async def test_a_telephone_that_one_of_two_gave_while_they_were_one_is_theirs_after_the_merge_is_undone(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        olga, bot = await a_manager(database), await an_account(database)
+        anna = await a_lead(database, bot, "Анна", telegram(1))
+        boris = await a_lead(database, bot, "Борис", telegram(2))
+        stays, goes = await contact_of(database, anna), await contact_of(database, boris)
+        await database.transact(lambda tx: joining.merge(tx, stays, goes, olga))
+        clock.advance(timedelta(minutes=1))
+        for user, given in ((1, "+79160000001"), (2, "+79160000002")):
+            shared = a_message(given, telegram(user), phone(given), content="contact", at=clock.now())
+            await file(database, bot, shared)
+        await database.transact(lambda tx: joining.unmerge(tx, goes, olga))
+        hers, his = (await read(database, anna)).addresses, (await read(database, boris)).addresses
+    assert [address.value for address in hers] == ["1", "+79160000001"]
+    assert [address.value for address in his] == ["2", "+79160000002"]
