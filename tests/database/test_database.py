@@ -441,6 +441,9 @@ async def test_a_connection_on_which_nothing_comes_any_more_is_given_up_and_othe
     """The server's machine is gone without a word, and another one is there at its address."""
     told: list[str] = []
 
+    def slowly(tx: Transaction) -> None:
+        tx.connection.execute(text("SELECT pg_sleep(0.1)"))
+
     async def body() -> None:
         told.append("begun")
         try:
@@ -455,10 +458,13 @@ async def test_a_connection_on_which_nothing_comes_any_more_is_given_up_and_othe
         holder = asyncio.create_task(database.hold("polling:1", body, retry_seconds=0.05))
         await until(lambda: told == ["begun"])
         lost = await until_listening(database, 1)
+        await asyncio.gather(*(database.transact(slowly) for _ in range(6)))
         wire.freeze()
         with pytest.raises(Exception) as failed:  # noqa: PT011 - which, is what is asked below
             await asyncio.wait_for(database.transact(lambda tx: a_pipeline(tx, "never")), 10)
         assert is_away(failed.value)
+        # The other five are dead as well, and nobody has to find that out of each.
+        await asyncio.wait_for(database.transact(lambda tx: a_pipeline(tx, "back")), 10)
         await until(lambda: told == ["begun", "ended", "begun"], 10)
         await until_listening(database, 1, but=lost, within=10)
         heard = asyncio.create_task(database.hints.wait("staff", clock, NOON + timedelta(hours=1)))
