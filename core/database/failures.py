@@ -9,9 +9,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 DatabaseError = SQLAlchemyError
 ATTEMPTS = 5
 NOT_NOW = {"40001", "40P01", "55P03"}  # serialization failure, deadlock, lock timeout
-# Connection lost, out of resources, shut down or cancelled, the machine's own trouble, a standby that takes no writes.
+# Connection lost, out of resources, shut down or cancelled, the machine's own trouble, a standby that takes no writes,
+# nobody of our name let in, no database of that name, one that is shut.
 _AWAY = (
-    *NOT_NOW, "08", "53", "57", "58", "25006",
+    *NOT_NOW, "08", "53", "57", "58", "25006", "28", "3D000", "55000",
     *(f"SQLITE_{name}" for name in "BUSY LOCKED FULL IOERR CANTOPEN READONLY NOMEM CORRUPT NOTADB".split()),
 )  # fmt: skip
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, make_url, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import create_async_engine
 from structlog.testing import capture_logs
@@ -545,6 +545,33 @@ async def test_a_server_that_stops_is_away_and_comes_back(
         # Every connection of the pool is dead now; nobody who asks has to know.
         await database.transact(lambda tx: a_pipeline(tx, "back"))
         assert await database.read(names) == {"back"}
+
+
+async def test_a_database_that_lets_us_in_no_more_is_away(
+    postgres_url: str, postgres: PostgresServer
+) -> None:
+    """Shut for a restore, put under another name meanwhile, or the password is changed here and not yet there."""
+    name = make_url(postgres_url).database
+    stranger = Database(make_url(postgres_url).set(username="stranger").render_as_string())
+    with pytest.raises(Exception) as failed:  # noqa: PT011 - which, is what is asked below
+        await stranger.transact(names_of)
+    assert is_away(failed.value)
+    await stranger.close()
+    async with Database.opened(postgres_url) as database:
+        await database.transact(lambda tx: a_pipeline(tx, "before"))
+        postgres.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        everybody = f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '{name}'"
+        postgres.execute(everybody)
+        with pytest.raises(Exception) as failed:  # noqa: PT011
+            await database.transact(names_of)
+        assert is_away(failed.value)
+        postgres.execute(f'ALTER DATABASE "{name}" RENAME TO "{name}_aside"')
+        with pytest.raises(Exception) as failed:  # noqa: PT011
+            await database.read(names)
+        assert is_away(failed.value)
+        postgres.execute(f'ALTER DATABASE "{name}_aside" RENAME TO "{name}"')
+        postgres.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+        assert await database.read(names) == {"before"}
 
 
 async def test_a_full_disk_is_away(sqlite_url: str, clock: ManualClock) -> None:
