@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, BeforeValidator, Field, SecretStr, ValidationError, field_validator
@@ -447,14 +448,21 @@ def _missing(settings: Settings) -> Iterator[Misconfigured]:
         wanted = "wanted when OPENLINES_TELEGRAM__MODE is webhook"
         if not settings.public_url:
             yield Misconfigured("OPENLINES_PUBLIC_URL", wanted)
-        elif telegram.api_url == TELEGRAM and not settings.public_url.startswith("https://"):
-            yield Misconfigured("OPENLINES_PUBLIC_URL", "Telegram brings updates to https:// only")
+        elif telegram.api_url == TELEGRAM and not _is_reached_by_telegram(settings.public_url):
+            remedy = "Telegram brings updates to https:// only, on the ports 443, 80, 88 and 8443"
+            yield Misconfigured("OPENLINES_PUBLIC_URL", remedy)
         if not telegram.secret:
             yield Misconfigured("OPENLINES_TELEGRAM__SECRET", wanted)
     if (email.imap_url or email.smtp_url or email.listen) and not email.address:
         yield Misconfigured(
             "OPENLINES_EMAIL__ADDRESS", "wanted with a mailbox: the address customers write to"
         )
+
+
+def _is_reached_by_telegram(url: str) -> bool:
+    """See https://core.telegram.org/bots/api#setwebhook."""
+    address = urlsplit(url)
+    return address.scheme == "https" and address.port in (None, 443, 80, 88, 8443)
 
 
 def documented() -> list[tuple[str, str, str]]:

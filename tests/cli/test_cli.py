@@ -169,7 +169,11 @@ LEFT_OUT = "leave out channel_binding, foo: the driver knows nothing of it"
         (BOT | {"TELEGRAM__SECRET": "a"}, f"PUBLIC_URL: {WEBHOOK}"),
         (
             BOT | {"TELEGRAM__SECRET": "a", "PUBLIC_URL": "http://line.example"},
-            "PUBLIC_URL: Telegram brings updates to https:// only",
+            "PUBLIC_URL: Telegram brings updates to https:// only, on the ports 443, 80, 88 and 8443",
+        ),
+        (
+            BOT | {"TELEGRAM__SECRET": "a", "PUBLIC_URL": "https://line.example:8080"},
+            "PUBLIC_URL: Telegram brings updates to https:// only, on the ports 443, 80, 88 and 8443",
         ),
         (BOT | {"PUBLIC_URL": "https://line.example"}, f"TELEGRAM__SECRET: {WEBHOOK}"),
         (
