@@ -14,7 +14,7 @@ export class Tour {
     ];
     document.getElementById("tour").addEventListener("click", () => this.start());
     document.addEventListener("keydown", (event) => { if (event.key === "Escape" && !this.box.hidden) this.end(); });
-    window.addEventListener("resize", () => { if (!this.box.hidden) this.place(); });
+    for (const moves of ["resize", "scroll"]) window.addEventListener(moves, () => { if (!this.box.hidden) this.place(); }, { passive: true });
   }
 
   start() { this.at = -1; this.next(); }
@@ -49,11 +49,11 @@ export class Tour {
   place() {
     const [target, box] = [this.target.getBoundingClientRect(), this.box.getBoundingClientRect()];
     const room = { left: target.left - 16, right: innerWidth - target.right - 16 };
-    let left, top = Math.max(12, Math.min(innerHeight - box.height - 12, target.top + Math.min(90, target.height / 3)));
+    let left, top = target.top + Math.min(90, target.height / 3);
     if (room.right >= box.width) left = target.right + 16;
     else if (room.left >= box.width) left = target.left - box.width - 16;
     else { left = (innerWidth - box.width) / 2; top = target.bottom + box.height + 20 < innerHeight ? target.bottom + 16 : innerHeight - box.height - 72; }
-    this.box.style.left = `${left}px`; this.box.style.top = `${top}px`;
+    this.box.style.left = `${left}px`; this.box.style.top = `${Math.max(12, Math.min(innerHeight - box.height - 12, top))}px`;
   }
 
   unlight() { for (const lit of document.querySelectorAll(".lit")) lit.classList.remove("lit"); }

@@ -228,8 +228,9 @@ async def test_it_fits_a_telephone_and_speaks_english_in_the_dark(demo: Demo, br
         assert sum(map(int, re.findall(r"\d+", dark)[:3])) > 600
 
 
-async def test_the_tour_leads_through_everything(demo: Demo, browser: Browser) -> None:
-    async with opened(demo, browser, locale="en-GB") as page:
+@pytest.mark.parametrize("width", [1440, 1024])
+async def test_the_tour_leads_through_everything(demo: Demo, browser: Browser, width: int) -> None:
+    async with opened(demo, browser, width=width, locale="en-GB") as page:
         await page.get_by_role("button", name="Show me around").click()
         for step in range(1, 7):
             await expect(page.locator("#tour-box")).to_contain_text(f"{step} of 6")
