@@ -11,7 +11,7 @@ from bot.rich import LONGEST, Rich, line_of, plain, units
 from bot.screens.automation import NEXT, automation
 from bot.screens.conversation import conversation
 from bot.screens.exclusions import pattern_of
-from bot.screens.fields import extensions, lead_fields
+from bot.screens.fields import extensions, field_name, lead_fields
 from bot.texts import Words
 from core.channel import Button, Markup, Screen
 from core.contacts.phones import readable_phone
@@ -147,7 +147,7 @@ def _facts(words: Words, card: Card, reader: Person, heading: str, title: str) -
     _earlier(words, card, rich)
     _person(words, card, rich)
     for name, value in lead_fields(card)[:12]:
-        rich.line(f"{line_of(name, 40)}: ", Markup.ITALIC).add(line_of(value, 150))
+        rich.line(f"{field_name(words, name)}: ", Markup.ITALIC).add(line_of(value, 150))
     for note in card.notes:
         written = line_of(note.text, 300)
         rich.line(

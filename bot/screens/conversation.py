@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from bot.rich import Rich, line_of, plain, shortened, units
-from bot.screens.fields import own_fields
+from bot.screens.fields import field_name, own_fields
 from bot.texts import Words
 from core.channel import Markup
 from core.contacts.emails import readable_email
@@ -187,7 +187,7 @@ def _block(
     if first.dispatch and first.dispatch.cause == "bounced":
         rich.line(words("letter-bounced", why=bounce_reason(words, first.dispatch.error)))
     texts: list[str] = []
-    told = {one.id: _fields(card, one) for one in turn}
+    told = {one.id: _fields(words, card, one) for one in turn}
     limit -= sum(fields.units + 1 for fields in told.values())  # however long the words are, they have room
     for one in turn:
         if one.answers:
@@ -209,11 +209,11 @@ def _block(
     return rich
 
 
-def _fields(card: Card, said: Said) -> Rich:
+def _fields(words: Words, card: Card, said: Said) -> Rich:
     """What a further form of the person told besides its words."""
     rich = Rich()
     for name, value in own_fields(card, said)[:FIELDS]:
-        rich.line(f"{line_of(name, 40)}: ", Markup.ITALIC).add(line_of(value, 100))
+        rich.line(f"{field_name(words, name)}: ", Markup.ITALIC).add(line_of(value, 100))
     return rich
 
 

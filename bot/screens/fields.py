@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from bot.rich import line_of
+from bot.texts import Words
 from core.contacts.phones import phone_keys
 from core.desk.cards import Card
 from core.desk.messages import Said
@@ -12,6 +14,7 @@ from core.desk.messages import Said
 # What a letter tells besides its text stands beside the text.
 _TOLD: Mapping[str, tuple[str, ...]] = {"email": ("cc", "omitted", "automatic", "delivery")}
 _MARKS = ("utm_source", "utm_medium", "utm_campaign")  # of which a lead's source is made
+_NAMED = ("company", "page", "referer", "form")  # by us, whatever the site calls them
 _LONGEST = 60  # characters of what may be a telephone and nothing else
 _PHONE = re.compile(
     r"[\d\s()+.,;:/\-–—]*(?:(?:доб(?:авочный)?|вн(?:утр)?|ext(?:ension)?|x|#)[\s.:№#]*\d{1,6}\s*)?",
@@ -40,6 +43,11 @@ def own_fields(card: Card, said: Said) -> tuple[tuple[str, str], ...]:
         and f"{name}: {value}" not in said.text
         and not _is_phone(card, value)
     )
+
+
+def field_name(words: Words, name: str) -> str:
+    """What a field is called on a card: as the site calls it, or in the reader's words."""
+    return words(f"field-{name}") if name in _NAMED else line_of(name, 40)
 
 
 def extensions(card: Card) -> Mapping[str, str]:

@@ -166,6 +166,14 @@ def test_of_a_forms_fields_only_a_telephone_that_is_an_address_already_is_left_o
     assert lead_fields(shown) == ((("Телефон", phone + more),) if more else ())
 
 
+@pytest.mark.parametrize(("language", "page"), [("ru", "страница"), ("en", "page")])
+def test_what_every_form_tells_is_named_in_the_readers_words(language: str, page: str) -> None:
+    words = Texts().words(language, "Europe/Moscow", NOW)
+    shown = replace(_card(), channel="form", fields={"page": "https://firma.ru/kuhni", "Цвет": "белый"})
+    lines = card_screen(words, shown, _reader()).text.splitlines()
+    assert {f"{page}: https://firma.ru/kuhni", "Цвет: белый"} <= set(lines)
+
+
 @pytest.mark.parametrize("language", ["ru", "en"])
 def test_a_rule_that_is_set_up_wrongly_is_named_and_its_error_is_shown_to_admins_alone(language: str) -> None:
     words = Texts().words(language, "Europe/Moscow", NOW)

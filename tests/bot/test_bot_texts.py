@@ -23,8 +23,8 @@ ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 3, 16, 9, 0, tzinfo=UTC)
 # What is put together from parts in the code: `words(f"skip-{reason}")`.
 BUILT = {
-    "button", "author", "card", "cause", "channel", "command", "delivery", "file", "history", "list", "missing",
-    "outcome", "refused", "rule", "skip", "state", "trouble", "unanswerable", "when", "reply",
+    "button", "author", "card", "cause", "channel", "command", "delivery", "field", "file", "history", "list",
+    "missing", "outcome", "refused", "rule", "skip", "state", "trouble", "unanswerable", "when", "reply",
 }  # fmt: skip
 
 

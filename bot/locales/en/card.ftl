@@ -170,3 +170,8 @@ files-earlier = Lead { $number } has { $count ->
     [one] { $count } earlier file.
    *[other] { $count } earlier files.
   }
+
+field-company = company
+field-page = page
+field-referer = came from
+field-form = form

@@ -173,3 +173,8 @@ files-earlier = Раньше по лиду № { $number } { $count ->
     [few] было ещё { $count } файла.
    *[many] было ещё { $count } файлов.
   }
+
+field-company = компания
+field-page = страница
+field-referer = откуда
+field-form = форма
