@@ -56,6 +56,11 @@ class RobotRef:
     once_per_lead: bool
     late_seconds: int | None
 
+    @property
+    def is_follow_up(self) -> bool:
+        """It says something that nobody has just asked for: whoever wants no follow-ups does not want it."""
+        return self.action == "message" and (self.start == Start.ANSWERED or self.delay_seconds > 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -308,11 +313,11 @@ def _wish(run: Run, fact: Facts, responsible_id: int) -> Wish:
 def _why_not(
     run: Run, fact: Facts | None, route: Route | None, is_said: bool, is_excluded: bool, is_loop: bool
 ) -> str | None:
-    if fact is None or fact.outcome != LeadOutcome.OPEN:
+    if fact is None:
         return "closed"
     if fact.visit_id != run.visit_id:
-        return "stage-left"
-    if run.robot.start == Start.ANSWERED and not fact.wants_follow_ups:
+        return "stage-left" if fact.outcome == LeadOutcome.OPEN else "closed"
+    if run.robot.is_follow_up and not fact.wants_follow_ups:
         return "unsubscribed"
     if run.robot.condition and not conditions.holds(run.robot.condition, _condition_facts(fact)):
         return "condition"
@@ -353,7 +358,7 @@ def _utterance(run: Run, fact: Facts, route: Route) -> Utterance:
         text=_words(text, fact),
         key=run.key,
         stops_on_answer=run.robot.stops_on_answer,
-        fields={"follow_up": True} if run.robot.start == Start.ANSWERED else {},
+        fields={"follow_up": True} if run.robot.is_follow_up else {},
     )
 
 

@@ -247,6 +247,31 @@ async def test_a_robot_gives_up_a_lead_with_its_reason(database_url: str, clock:
     assert (lead["outcome"], lead["reason_id"], lead["closed_at"]) == ("failure", reason, clock.now())
 
 
+@pytest.mark.parametrize("stage", ["success", "failure"])
+@pytest.mark.parametrize("wants_more", [True, False])
+async def test_robots_of_a_closing_stage_speak_to_whom_it_closes(
+    database_url: str, clock: ManualClock, stage: str, wants_more: bool
+) -> None:
+    """«Thank you» at once; «how was it?» after a week, to whoever has not asked to be left alone."""
+    async with a_database(database_url, clock) as database:
+        bot, olga = await an_account(database), await a_manager(database)
+        await no_robots(database)
+        week = timedelta(days=7)
+        await a_robot(database, stage, parameters={"text": {"ru": "Спасибо!"}})
+        asks = {"text": {"ru": "Всё ли хорошо?"}}
+        await a_robot(database, stage, parameters=asks, delay_seconds=int(week.total_seconds()))
+        lead = await a_lead(database, bot)
+        if not wants_more:
+            talk = await the(database, Conversation)
+            await database.transact(partial(stop_follow_ups, conversation_id=talk["id"]))
+        reason = await reason_id(database) if stage == "failure" else None
+        moves = [Move(lead, await stage_id(database, stage), olga.actor, reason)]
+        await database.transact(partial(enter_stages, moves=moves))
+        clock.advance(week)
+        assert await fire_due(database) == 1
+        assert await said(database) == ["Спасибо!", "Всё ли хорошо?"][: 1 + wants_more]
+
+
 @pytest.mark.parametrize("happens", ["blocks us", "wants no follow-ups"])
 async def test_what_robots_do_among_ourselves_goes_on_when_nothing_may_be_said_to_the_customer(
     database_url: str, clock: ManualClock, happens: str
