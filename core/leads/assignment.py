@@ -19,13 +19,6 @@ from core.staff import managers
 from core.staff.managers import Person
 from core.staff.model import Manager
 
-# Everybody's row, until the commit: whoever comes or goes at this very moment does so before, or finds what was given.
-_EVERYBODY = (
-    select(Manager.id, Manager.position, Manager.last_given_at, Manager.is_available, Manager.is_reachable)
-    .where(Manager.is_active)
-    .order_by(Manager.id)
-    .with_for_update(key_share=True)
-)
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -44,7 +37,7 @@ def propose(tx: Transaction, distribution: str, proposals: Sequence[Proposal]) -
     """
     if distribution == Distribution.ALL:
         return [None] * len(proposals)
-    everybody = tx.ask(_EVERYBODY)
+    everybody = managers.hold_queue(tx)
     here = [row for row in everybody if row.is_available and row.is_reachable]
     here.sort(key=lambda row: (row.last_given_at or _NEVER, row.position))
     if distribution == Distribution.STRICT:

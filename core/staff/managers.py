@@ -57,6 +57,12 @@ _ACTIVE = select(*_COLUMNS).where(Manager.is_active).order_by(Manager.position, 
 _BY_TELEGRAM = select(*_COLUMNS).where(Manager.telegram_id == bindparam("telegram_id"), Manager.is_active)
 _BY_ID = select(*_COLUMNS).where(Manager.id == bindparam("manager"))
 _NAMES = select(Manager.id, Manager.name).where(among(Manager.id, "ids"))
+_QUEUE = (
+    select(Manager.id, Manager.position, Manager.last_given_at, Manager.is_available, Manager.is_reachable)
+    .where(Manager.is_active)
+    .order_by(Manager.id)
+    .with_for_update(key_share=True)
+)
 _STAFF = select(Manager.telegram_id).where(among(Manager.telegram_id, "telegram_ids"), Manager.is_active)
 
 
@@ -64,6 +70,14 @@ def active(connection: Connection) -> tuple[Person, ...]:
     """Everybody who works here now, in the order of the queue."""
     rows = ask(connection, _ACTIVE)
     return tuple(Person(*row) for row in rows)
+
+
+def hold_queue(tx: Transaction) -> Sequence[Any]:
+    """Everybody's row, until the commit nobody else's: for whoever gives leads, and whoever comes or goes.
+
+    So somebody who comes or goes at this very moment does so before, or finds what was given.
+    """
+    return tx.ask(_QUEUE)
 
 
 def by_telegram(connection: Connection, telegram_id: int) -> Person | None:
@@ -168,6 +182,7 @@ def accept_invitation(
         raise Refusal("refused-invitation-used")
     if invitation.expires_at <= tx.now:
         raise Refusal("refused-invitation-expired")
+    hold_queue(tx)
     known = tx.connection.execute(
         select(Manager.id).where(Manager.telegram_id == telegram_id)
     ).scalar_one_or_none()
@@ -204,6 +219,7 @@ def inviter(connection: Connection, manager_id: int) -> Person | None:
 
 def greet(tx: Transaction, person: Person, *, name: str, username: str | None) -> None:
     """A manager has started the bot, so it may write to them; their name is as Telegram shows it now."""
+    hold_queue(tx)
     tx.connection.execute(
         update(Manager).where(Manager.id == person.id).values(is_reachable=True, name=name, username=username)
     )
@@ -212,6 +228,7 @@ def greet(tx: Transaction, person: Person, *, name: str, username: str | None) -
 
 def set_available(tx: Transaction, person: Person, available: bool) -> None:
     """`/back` and `/away`: whether the queue gives this person new leads, and leaves them what it has offered."""
+    hold_queue(tx)
     tx.connection.execute(update(Manager).where(Manager.id == person.id).values(is_available=available))
     journal.note(tx, person.actor, "manager-back" if available else "manager-away")
     tx.record(ManagerCame(person.id) if available else ManagerLeft(person.id))
@@ -224,6 +241,7 @@ def set_language(tx: Transaction, person: Person, language: str) -> None:
 
 def set_reachable(tx: Transaction, manager_id: int, reachable: bool) -> bool:
     """Whether the bot can write to this person: false when they have blocked it. True when that is news."""
+    hold_queue(tx)
     changed = tx.connection.execute(
         update(Manager)
         .where(Manager.id == manager_id, Manager.is_reachable != reachable)
@@ -241,6 +259,7 @@ def remove(tx: Transaction, by: Person, manager_id: int, *, appointed: Collectio
     """
     require_removable(tx.connection, by, manager_id, appointed)
     tx.lock_keys(["staff"])
+    hold_queue(tx)
     tx.connection.execute(
         update(Manager).where(Manager.id == manager_id).values(is_active=False, is_available=False)
     )

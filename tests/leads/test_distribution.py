@@ -11,6 +11,7 @@ from functools import partial
 import pytest
 from sqlalchemy import update
 from sqlalchemy.util import await_only
+from structlog.testing import capture_logs
 
 from core.automation.reactions import Reactions
 from core.clock import ManualClock
@@ -150,6 +151,7 @@ async def test_a_lead_that_comes_at_the_moment_a_manager_comes_or_leaves_is_give
             await away(one, admin)
         await distribute(one, Distribution.STRICT)
         await one.transact(lambda tx: tx.update(Manager, [{"id": olga.id, "position": 0}]))
+        await a_lead(one, bot, "?", telegram(1))  # waits already, or is Olga's
         parcel = Parcel.of(a_message())
         moves: list[Callable[[Transaction], object]] = [
             partial(file_batch, account=bot, parcels=[parcel]),
@@ -166,13 +168,15 @@ async def test_a_lead_that_comes_at_the_moment_a_manager_comes_or_leaves_is_give
             done.set()
             await_only(go_on.wait())  # what it does is not to be seen yet
 
-        beginning = asyncio.create_task(one.transact(begin))
-        await done.wait()
-        following = asyncio.create_task(other.transact(moves[1]))
-        await until_one_waits(one)
-        go_on.set()
-        await asyncio.gather(beginning, following)
-        assert await responsibles(one) == [olga.id if happens == "comes" else admin.id]
+        with capture_logs() as told:
+            beginning = asyncio.create_task(one.transact(begin))
+            await done.wait()
+            following = asyncio.create_task(other.transact(moves[1]))
+            await until_one_waits(one)
+            go_on.set()
+            await asyncio.gather(beginning, following)
+        assert await responsibles(one) == [olga.id if happens == "comes" else admin.id] * 2
+    assert [line["event"] for line in told] == []  # neither embraced the other
 
 
 async def test_parallel_processes_give_as_evenly_as_one(database_url: str, clock: ManualClock) -> None:
