@@ -48,7 +48,7 @@ class Robot(Model):
     parameters: Mapped[dict[str, Any]]
     condition: Mapped[list[Any] | None]  # [[field, operator, value], …], all of which must hold
     stops_on_answer: Mapped[bool] = mapped_column(Boolean)  # cancelled when the customer writes
-    once_per_lead: Mapped[bool] = mapped_column(Boolean)
+    once_per_lead: Mapped[bool] = mapped_column(Boolean)  # of what is said, to the customer or a manager
     late_seconds: Mapped[int | None] = mapped_column(Integer)  # skipped when its time passed longer ago
     position: Mapped[int] = mapped_column(Integer)
     is_active: Mapped[bool] = mapped_column(Boolean)

@@ -307,7 +307,10 @@ def _failed(error: Exception) -> str:
 
 def _wish(run: Run, fact: Facts, responsible_id: int) -> Wish:
     text = in_language(run.robot.parameters["text"], fact.line_language, fact.line_language)
-    return Wish(responsible_id, "robot", run.lead_id, None, None, (("text", _words(text, fact)),))
+    facts = (("text", _words(text, fact)),)
+    return Wish(
+        responsible_id, "robot", run.lead_id, facts=facts, key=run.key if run.robot.once_per_lead else None
+    )
 
 
 def _why_not(
@@ -324,7 +327,7 @@ def _why_not(
     if is_excluded:
         return "excluded"
     if run.robot.action != "message":
-        return None
+        return "already-said" if is_said else None
     if route is None:
         return "no-way"
     if route.closed_why is not None:

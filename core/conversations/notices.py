@@ -36,6 +36,7 @@ class Wish:
     topic: str | None = None
     facts: tuple[tuple[str, Any], ...] = ()
     silent: bool = False
+    key: str | None = None  # what is told once; whoever wishes it looks first whether it was
 
 
 def notify(
@@ -74,6 +75,7 @@ def notify_all(tx: Transaction, wishes: Sequence[Wish]) -> None:
             waiting_delivery(
                 tx,
                 lane=f"staff:{wish.manager_id}",
+                key=wish.key,
                 topic=f"{wish.manager_id}:{wish.topic}" if wish.topic else None,
                 account_id=account_id,
                 conversation_id=wish.conversation_id,

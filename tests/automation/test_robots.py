@@ -247,6 +247,28 @@ async def test_a_robot_gives_up_a_lead_with_its_reason(database_url: str, clock:
     assert (lead["outcome"], lead["reason_id"], lead["closed_at"]) == ("failure", reason, clock.now())
 
 
+@pytest.mark.parametrize(("once", "times"), [(True, 1), (False, 2)])
+@pytest.mark.parametrize("delay", [0, 60])
+async def test_a_manager_is_told_once_of_a_lead_that_comes_to_a_stage_again_where_the_rule_says_so(
+    database_url: str, clock: ManualClock, delay: int, once: bool, times: int
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot, olga = await an_account(database), await a_manager(database)
+        await no_robots(database)
+        says = {"text": {"ru": "Позвоните"}}
+        await a_robot(
+            database, "in_work", action="notify", delay_seconds=delay, parameters=says, once_per_lead=once
+        )
+        lead = await a_lead(database, bot)
+        for stage in ("in_work", "qualified", "in_work"):
+            moves = [Move(lead, await stage_id(database, stage), olga.actor)]
+            await database.transact(partial(enter_stages, moves=moves))
+            clock.advance(timedelta(minutes=1))
+            await fire_due(database)
+        told = await every(database, Delivery, Delivery.manager_id == olga.id)
+    assert [row["notice"].get("text") for row in told].count("Позвоните") == times
+
+
 @pytest.mark.parametrize("stage", ["success", "failure"])
 @pytest.mark.parametrize("wants_more", [True, False])
 async def test_robots_of_a_closing_stage_speak_to_whom_it_closes(
