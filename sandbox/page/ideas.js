@@ -125,6 +125,7 @@ export class Ideas {
     this.world.show(other, true);
     await rest(.5);
     await Promise.all([this.press(first, false), second && this.press(second, false)]);
+    this.world.show(first.phone.isCovered ? first.phone : other, true); // whoever was slower reads who has it
   }
 
   async cut() {

@@ -192,6 +192,7 @@ export class Phone {
     this.uncover(); this.screen.append(veil);
   }
 
+  get isCovered() { return !!this.screen.querySelector(".veil"); }
   uncover() { this.screen.querySelector(".veil")?.remove(); }
 
   // --- writing -----------------------------------------------------------------------------------

@@ -23,9 +23,10 @@ from tests.posting import Network, at_work
 MANY = 240  # eight seconds of a bot's thirty a second
 
 
-@pytest.mark.parametrize(("workers", "attempts"), [(1, 1), (2, 3)])
+# Two may meet before a bot that has no more room: they are not told of each other.
+@pytest.mark.parametrize(("workers", "attempts"), [(1, 1.0), (2, 1.9)])
 async def test_many_messages_at_once_are_not_tried_again_and_again(
-    workers: int, attempts: int, database_url: str, clock: ManualClock, tmp_path: Path
+    workers: int, attempts: float, database_url: str, clock: ManualClock, tmp_path: Path
 ) -> None:
     async with a_database(database_url, clock) as database:
         bot = await an_account(database)
@@ -53,6 +54,7 @@ async def test_many_messages_at_once_are_not_tried_again_and_again(
                 clock.advance(timedelta(milliseconds=100))
         rows = await every(database, Delivery, Delivery.message_id.is_not(None), Delivery.attempts > 0)
     tried = Counter(row["attempts"] for row in rows)
-    assert (len(rows), max(tried) <= attempts) == (MANY, True), tried
+    assert tried.total() == MANY
+    assert sum(often * times for often, times in tried.items()) <= attempts * MANY, tried
     if workers == 1:
         assert network.texts == [f"{number}" for number in range(MANY)]
