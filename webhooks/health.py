@@ -46,7 +46,8 @@ def add_routes(app: web.Application, edge: Edge, metrics: Metrics) -> None:
         return answer(body, status=503 if late else 200)
 
     async def figures(_: web.Request) -> web.Response:
-        return web.Response(body=await metrics.text(edge.clock.now()), headers={"Content-Type": CONTENT_TYPE})
+        body = await metrics.text(edge.clock.now(), PATIENCE)
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
 
     app.router.add_get("/health/live", live)
     app.router.add_get("/health/ready", ready)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
-from typing import Any
+from math import nan
 
+import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from core import workload
-from core.database import Database
+from core.database import Database, DatabaseError
+
+log = structlog.get_logger("http")
 
 
 class Metrics:
@@ -42,9 +46,16 @@ class Metrics:
         served.inc()
         took.observe(seconds)
 
-    async def text(self, now: datetime) -> bytes:
-        """Everything in Prometheus's text form, the gauges read now."""
-        figures: dict[str, Any] = (await self._db.read(lambda c: workload.read(c, now))).figures()
-        for name, value in figures.items():
-            self._gauges[name].set(value)
+    async def text(self, now: datetime, patience: float) -> bytes:
+        """Everything in Prometheus's text form, the gauges read now; they are NaN, nobody knows, when the database has
+        not answered within `patience` seconds. What was served is told also then.
+        """
+        figures: dict[str, float] = {}
+        try:
+            async with asyncio.timeout(patience):
+                figures = (await self._db.read(lambda c: workload.read(c, now))).figures()
+        except (TimeoutError, OSError, DatabaseError) as error:
+            log.warning("how the work stands cannot be read", why=type(error).__name__)
+        for name, gauge in self._gauges.items():
+            gauge.set(figures.get(name, nan))
         return generate_latest(self._registry)
