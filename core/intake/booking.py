@@ -18,7 +18,6 @@ from core.intake.model import Ledger, LedgerRaw, LedgerState
 from core.lines.accounts import AccountRef
 
 CLICK_WINDOW = timedelta(seconds=60)
-_SMALL = 4 * 1024  # bytes
 INLINE_RAW = 64 * 1024  # bytes; larger raw input lies in the store as a file
 _ENTRY = select(
     Ledger.external_id, Ledger.id, Ledger.state, Ledger.message_id, Ledger.lead_id, Ledger.received_at
@@ -39,14 +38,7 @@ class Parcel:
     @classmethod
     def of(cls, received: Received, context: str | None = None) -> Parcel:
         """Compress what is small enough for the ledger; larger input is stored by the intake first."""
-        return cls(received, _compressed(received.raw), None, context)
-
-
-def _compressed(raw: bytes) -> bytes:
-    # What most messages are, fits a small window: making room for a large one takes longer than the work in it.
-    window, memory = (12, 5) if len(raw) <= _SMALL else (15, 8)
-    compressor = zlib.compressobj(1, zlib.DEFLATED, window, memory)
-    return compressor.compress(raw) + compressor.flush()
+        return cls(received, zlib.compress(received.raw, 1), None, context)
 
 
 @dataclass(frozen=True, slots=True)
