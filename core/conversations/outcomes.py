@@ -279,15 +279,16 @@ def _manager_gone(tx: Transaction, claimed: Claimed, manager_id: int) -> None:
         return  # it is given out anew, with a card of its own
     facts = dict(tx.connection.execute(select(Delivery.notice).where(Delivery.id == claimed.id)).scalar_one())
     kind, silent = facts.pop("kind"), bool(facts.pop("silent", False))
+    knows = facts.get("by")  # whoever did what is told
     if kind in _OFFERS:
-        kind = "new-lead"  # whoever sees it now has not been given it
+        kind, knows = "new-lead", None  # whoever sees it now has not been given it
     facts.pop("files", None)  # others may take what this reader's settings refuse
     readers = here or [person.id for person in people if person.is_admin]
     conversation_id = claimed.conversation_id
     topic = f"passed-on:{kind}:{claimed.lead_id or manager_id}:{conversation_id}"
     notify(
         tx,
-        readers,
+        [reader for reader in readers if reader != knows],
         kind,
         lead_id=claimed.lead_id,
         conversation_id=conversation_id,

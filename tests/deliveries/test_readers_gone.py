@@ -15,6 +15,7 @@ from core.clock import ManualClock
 from core.conversations.crowds import MANY
 from core.conversations.model import Delivery
 from core.database import Database
+from core.desk.work import note
 from core.leads.answering import Draft, reply
 from core.leads.assignment import hand_over, take
 from core.leads.model import Lead
@@ -174,3 +175,20 @@ async def test_the_news_of_many_leads_reaches_a_colleague_too(
             await pass_time(clock, timedelta(seconds=90), worker)
         kinds = await told(database, ivan)
     assert kinds.count("message") == count or "many" in kinds
+
+
+async def test_a_note_on_the_lead_of_somebody_unreachable_is_not_told_to_who_wrote_it(
+    database_url: str, clock: ManualClock, tmp_path: Path
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot, olga = await an_account(database), await a_manager(database)
+        lead = await a_lead(database, bot)
+        await database.transact(partial(take, lead_id=lead, person=olga))
+        await all_sent(database)
+        ivan, petr = await a_manager(database, "Иван"), await a_manager(database, "Пётр")
+        await database.transact(partial(note, lead_id=lead, person=ivan, text="звонила, ждёт"))
+        network = Network()
+        network.answers[str(olga.telegram_id)] = [BLOCKED]
+        await work(database, network, bot.id, clock, tmp_path)
+        assert await told(database, ivan) == []
+        assert await told(database, petr) == ["lead-noted"]
