@@ -14,7 +14,7 @@ from core import journal
 from core.automation import timers
 from core.automation.model import Timer
 from core.conversations import deliveries
-from core.conversations.model import Conversation
+from core.conversations.model import Conversation, Message
 from core.conversations.redrawing import redraw_cards
 from core.database import Transaction
 from core.desk.telling import tell_closed, tell_noted, tell_reopened
@@ -125,11 +125,13 @@ def reopen(tx: Transaction, lead_id: int, person: Person, *, seen: int | None = 
     require_staff(tx, person)
     lead = lead_of(tx, lead_id, seen)
     # What has gone on in a later lead that is closed too goes on in this one: or there would be no way to answer in it.
+    spoken_in = select(Message.conversation_id).where(Message.lead_id == lead_id)
     going_on = select(Lead.id).where(Lead.contact_id == lead.contact_id, Lead.outcome == LeadOutcome.OPEN)
     tx.connection.execute(
         update(Conversation)
         .where(
             Conversation.contact_id == lead.contact_id,
+            Conversation.id.in_(spoken_in),
             or_(Conversation.lead_id.is_(None), Conversation.lead_id.not_in(going_on)),
         )
         .values(lead_id=lead_id)

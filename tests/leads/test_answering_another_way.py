@@ -242,6 +242,17 @@ async def test_a_lead_opened_again_is_answered_where_its_customer_has_gone_on_in
         assert filed.lead_id == first
 
 
+async def test_a_lead_opened_again_keeps_to_where_its_customer_wrote_in_it(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with returned(database_url, clock) as story:
+        await story.closes(story.new)
+        for lead in (story.old, story.new):
+            await story.database.transact(partial(work.reopen, lead_id=lead, person=story.olga))
+        rows = await every(story.database, Conversation)
+        assert [row["lead_id"] for row in rows] == [story.old, story.new]
+
+
 async def test_whoever_waits_for_an_answer_in_one_lead_is_not_asked_in_another(
     database_url: str, clock: ManualClock
 ) -> None:
