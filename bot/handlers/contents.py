@@ -48,24 +48,25 @@ _MARKS = {
 
 async def draft_of(
     chat: Chat, message: Message, conversation_id: int | None, message_id: int | None, staff_update_id: int
-) -> tuple[Draft, tuple[int, ...]]:
-    """The message as an answer in this conversation, an album with all its parts, and the updates that are in it.
+) -> tuple[Draft, dict[int, int]]:
+    """The message as an answer in this conversation, an album with all its parts: update → message of each.
 
     It answers `message_id`, if that is one. A file stays with Telegram where the customer writes to this very bot,
     else, and where there is no conversation yet, its bytes are fetched into the store. Raises Refusal for what
     cannot be sent to a customer, and for a file too large to fetch.
     """
     is_ours = await _is_ours(chat, conversation_id)
-    draft, updates = await _part(chat, message, is_ours), [staff_update_id]
+    draft, parts = await _part(chat, message, is_ours), {staff_update_id: message.message_id}
     for update_id, part in await _rest_of_album(chat, message, staff_update_id):
         try:
-            further = await _part(chat, Message.model_validate(part), is_ours)
+            another = Message.model_validate(part)
+            further = await _part(chat, another, is_ours)
         except ValidationError as error:  # it stays in the queue, where it is looked at more plainly
             log.warning("a part of an album is not as the library expects", why=error.error_count())
             continue
         draft = _together(draft, further)
-        updates.append(update_id)
-    return replace(draft, reply_to_message_id=message_id), tuple(updates)
+        parts[update_id] = another.message_id
+    return replace(draft, reply_to_message_id=message_id), parts
 
 
 def text_of(message: Message) -> tuple[str, tuple[Span, ...]]:

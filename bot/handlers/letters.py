@@ -260,7 +260,7 @@ async def _send(
     """Put the letter on its way. The update ends in the same transaction: taken twice, it is sent once."""
     lead_id, to = int(content["lead"]), str(content["to"])
     before = await chat.card(lead_id)
-    plain_draft, updates = await draft_of(chat, message, None, None, staff_update_id)
+    plain_draft, parts = await draft_of(chat, message, None, None, staff_update_id)
     draft = with_letterhead(plain_draft, letterhead(content))
 
     def work(tx: Transaction) -> tuple[Reply, Envelope | None]:
@@ -268,12 +268,12 @@ async def _send(
         said = write(tx, person, lead_id, draft, to)
         if before.awaits_taking:
             redraw_cards(tx, [lead_id])  # no tap draws one's own anew
-        for update in updates:
+        for update in parts:
             done(tx, update)
         tell_answered(tx, lead_id, person, said.message_id)
         envelope = letters.sent_envelope(tx.connection, said.message_id)
         about = ShownMessage(lead_id, envelope.conversation_id if envelope else None, said.message_id)
-        remember(tx, chat.office.account.id, chat.id, [message.message_id], about)
+        remember(tx, chat.office.account.id, chat.id, parts.values(), about)
         return said, envelope
 
     said, envelope = await chat.office.db.transact(work)

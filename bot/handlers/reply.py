@@ -231,7 +231,7 @@ async def _answer(
     is_letter = await chat.read(
         lambda connection: letters.answer_envelope(connection, lead_id, conversation) is not None
     )
-    draft, updates = await draft_of(
+    draft, parts = await draft_of(
         chat, message, None if is_letter else conversation, about.message_id, staff_update_id
     )
     if is_letter:
@@ -243,11 +243,11 @@ async def _answer(
         said = reply(tx, person, lead_id, draft, conversation, as_nobodys=before.awaits_taking)
         if before.awaits_taking:
             redraw_cards(tx, [lead_id])  # no tap draws one's own anew
-        for update in updates:
+        for update in parts:
             done(tx, update)
         tell_answered(tx, lead_id, person, said.message_id)
         own = replace(answered_there, message_id=said.message_id)
-        remember(tx, chat.office.account.id, chat.id, [message.message_id], own)
+        remember(tx, chat.office.account.id, chat.id, parts.values(), own)
         return said, letters.sent_envelope(tx.connection, said.message_id)
 
     try:

@@ -369,6 +369,16 @@ async def test_an_edit_is_told_what_it_does_not_change(story: Story) -> None:
     assert not [m for m in story.admin.chat(story.staff) if told.id < m.id < answer.id]
 
 
+async def test_an_edit_of_any_part_of_an_album_is_told_that_the_customer_has_it_as_it_was(
+    story: Story,
+) -> None:
+    anna, card = await a_lead(story)
+    parts = await story.admin.sends_album(story.staff, [b"1", b"2"], caption="Наши работы", reply_to=card)
+    await story.telegram.until(lambda: sum(bool(one.files) for one in anna.chat(story.line)) == 2)
+    await story.admin.edits(parts[1], "Вот эта дороже")
+    await story.admin.sees(story.staff, "Правка не меняет то, что уже ушло клиенту", after=parts[1])
+
+
 async def test_a_note_that_is_refused_is_followed_by_the_card(story: Story) -> None:
     _, card = await a_lead(story)
     await story.admin.taps(card, "Заметка")
