@@ -24,7 +24,7 @@ from core.channel import Button, Markup, OutboundFile, Screen
 from core.clock import Clock
 from core.conversations.preparing import NoticeRow, Rendered
 from core.conversations.redrawing import message_of
-from core.conversations.shown import ShownAs, look_up
+from core.conversations.shown import ShownAs, look_up, was_shown_since
 from core.database import Reading
 from core.desk import messages
 from core.desk.accounts import accounts
@@ -153,7 +153,12 @@ class Notices:
         new, earlier = self._unseen(connection, notice, words, shown)
         if not new:
             return None
-        if new[-1].is_seen and shown.responsible is not None and shown.responsible.id == reader.id:
+        is_theirs = shown.responsible is not None and shown.responsible.id == reader.id
+        if (
+            new[-1].is_seen
+            and is_theirs
+            and was_shown_since(connection, reader.telegram_id, shown.id, notice.delivery_id)
+        ):
             return None  # an earlier notice, that had been put off, has told it meanwhile
         rich = Rich().add(f"💬 {words('notice-message', number=shown.number)}", Markup.BOLD)
         rich.add(f" · {contact_name(words, shown)}, {channel_name(words, new[-1].channel)}")

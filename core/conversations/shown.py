@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import Connection, and_, bindparam, delete, select
+from sqlalchemy import Connection, and_, bindparam, delete, select, text
 
 from core.conversations.model import LEAD, SENDING_NOW, Conversation, Delivery, Shown
 from core.database import Transaction, ask
@@ -109,6 +109,25 @@ def look_up(
         return None
     ((lead_id, conversation_id, message_id, lead_now, screen, open_lead),) = rows
     return ShownMessage(open_lead or lead_now or lead_id, conversation_id, message_id, screen)
+
+
+def was_shown_since(connection: Connection, chat_id: int, lead_id: int, delivery_id: int) -> bool:
+    """Whether a manager has got a screen of its lead and conversation since this notice was wished."""
+    screens = (
+        select(Shown.chat_id)
+        .join(
+            Delivery,
+            and_(Delivery.lead_id == Shown.lead_id, Delivery.conversation_id == Shown.conversation_id),
+        )
+        .where(
+            Delivery.id == delivery_id,
+            Shown.lead_id == lead_id,
+            text("shown.screen IS NOT NULL"),  # a constant, so that the partial index serves it
+            Shown.chat_id == chat_id,
+            Shown.shown_at > Delivery.created_at,
+        )
+    )
+    return connection.execute(screens.limit(1)).first() is not None
 
 
 def is_on_its_way(connection: Connection, manager_id: int) -> bool:

@@ -26,7 +26,7 @@ async def told(database: Database, bot: AccountRef, clock: ManualClock) -> list[
     clock.advance(timedelta(minutes=1))
     notices = Notices(Texts(), clock, "Europe/Moscow", bot.id)
     claimed = await database.transact(lambda tx: deliveries.claim(tx, 10, notices))
-    arrived = [(one, Sent((str(number),))) for number, one in enumerate(claimed, 1)]
+    arrived = [(one, Sent((str(one.id),))) for one in claimed]
     await database.transact(lambda tx: deliveries.settle(tx, arrived))
     return [one.message.screen.text for one in claimed if one.notice]
 
@@ -96,6 +96,25 @@ async def test_what_a_notice_that_was_put_off_has_shown_by_then_is_not_told_agai
         (both,) = await told(database, bot, clock)
         assert ("раз" in both, "два" in both) == (True, True)
         assert await told(database, bot, clock) == []
+
+
+async def test_what_only_a_colleague_has_been_shown_is_told_to_whoever_has_taken_the_lead_meanwhile(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot = await an_account(database)
+        lead = await a_lead(database, bot)
+        olga, _ = await a_manager(database), await a_manager(database, "Иван")
+        await told(database, bot, clock)
+        await file(database, bot, a_message("а скидка есть?", at=clock.now()))
+        clock.advance(timedelta(seconds=2))
+        notices = Notices(Texts(), clock, "Europe/Moscow", bot.id)
+        claimed = await database.transact(lambda tx: deliveries.claim(tx, 10, notices))
+        wait, came = Postponed("429", timedelta(seconds=30)), Sent(("77",))
+        outcomes = [(one, wait if one.manager_id == olga.id else came) for one in claimed]
+        await database.transact(lambda tx: deliveries.settle(tx, outcomes))
+        await database.transact(partial(take, lead_id=lead, person=olga))  # by a reply to the card she has
+        assert "а скидка есть?" in "".join(await told(database, bot, clock))
 
 
 async def test_what_is_unread_is_counted_before_the_newest(database_url: str, clock: ManualClock) -> None:
