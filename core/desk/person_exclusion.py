@@ -19,6 +19,7 @@ from core.desk.telling import tell_closed, tell_reopened
 from core.desk.work import failure_stage, lead_of
 from core.errors import Refusal
 from core.events import ContactClosed
+from core.exclusions.model import Exclusion
 from core.exclusions.patterns import mailbox_of
 from core.journal import Journal
 from core.leads import stages
@@ -109,10 +110,16 @@ def undo_exclude_person(tx: Transaction, person: Person, lead_id: int) -> tuple[
     """
     require_admin(person)
     lead = lead_of(tx, lead_id)
-    done = _since_let_in(tx, lead.contact_id)
-    if not done:
+    held = {
+        row.id
+        for row in tx.connection.execute(
+            select(Exclusion.id).where(Exclusion.contact_id == lead.contact_id, Exclusion.lifted_at.is_(None))
+        )
+    }
+    done = _since_let_in(tx, lead.contact_id, held)
+    if not done and not held:
         raise Refusal("refused-nothing-to-undo")
-    take_off(tx, person.actor, {id_ for details in done for id_ in details["exclusions"]})
+    take_off(tx, person.actor, held)
     lock_contacts(tx, [lead.contact_id])
     closed = {id_ for details in done for id_ in details["leads"]}
     junked = tx.connection.execute(
@@ -139,16 +146,17 @@ def undo_exclude_person(tx: Transaction, person: Person, lead_id: int) -> tuple[
     return tuple(row.number for row in junked)
 
 
-def _since_let_in(tx: Transaction, contact_id: int) -> list[Any]:
-    """What each exclusion of this person from a card has done since they were last let in; two admins may have been
-    at it at once, or one have tapped twice.
+def _since_let_in(tx: Transaction, contact_id: int, held: set[int]) -> list[Any]:
+    """What the last exclusion of this person from a card has done, unless they were let in since, and earlier ones
+    that still hold: two admins may have been at it at once, or one have tapped twice.
     """
     lines = tx.connection.execute(
         select(Journal.verb, Journal.details)
         .where(Journal.contact_id == contact_id, Journal.verb.in_(("contact-excluded", "contact-let-in")))
         .order_by(Journal.id.desc())
     )
-    return [line.details for line in takewhile(lambda line: line.verb == "contact-excluded", lines)]
+    done = [line.details for line in takewhile(lambda line: line.verb == "contact-excluded", lines)]
+    return done[:1] + [details for details in done[1:] if not held.isdisjoint(details["exclusions"])]
 
 
 def _spam(tx: Transaction, lead: Any) -> int:

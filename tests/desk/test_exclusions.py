@@ -309,3 +309,36 @@ async def test_who_was_excluded_twice_is_let_in_by_one_undo(database_url: str, c
     assert (opened, now.outcome, now.exclusion) == ((1,), "open", None)
     assert filed.lead_id == lead_id
     assert twice.value.key == "refused-nothing-to-undo"
+
+
+async def test_letting_in_from_a_card_leaves_closed_what_an_exclusion_that_was_lifted_long_ago_has_closed(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        boss, bot = await an_admin(database), await an_account(database)
+        first = await a_lead(database, bot)
+        await database.transact(partial(exclude_person, person=boss, lead_id=first))
+        shut = await read(database, first)
+        assert shut.exclusion is not None
+        await database.transact(partial(lift, person=boss, exclusion_id=shut.exclusion.id))
+        second = await a_lead(database, bot, "Через год")
+        await database.transact(partial(exclude_person, person=boss, lead_id=second))
+        await database.transact(partial(undo_exclude_person, person=boss, lead_id=second))
+        assert (await read(database, first)).outcome == "failure"
+        assert (await read(database, second)).outcome == "open"
+
+
+async def test_an_exclusion_from_a_card_that_was_put_back_on_the_list_is_undone_from_the_card_again(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        boss, bot = await an_admin(database), await an_account(database)
+        lead_id = await a_lead(database, bot)
+        await database.transact(partial(exclude_person, person=boss, lead_id=lead_id))
+        shut = await read(database, lead_id)
+        assert shut.exclusion is not None
+        await database.transact(partial(undo_exclude_person, person=boss, lead_id=lead_id))
+        await database.transact(partial(exclusions.put_back, person=boss, exclusion_id=shut.exclusion.id))
+        assert (await read(database, lead_id)).can_undo_exclusion
+        await database.transact(partial(undo_exclude_person, person=boss, lead_id=lead_id))
+        assert (await read(database, lead_id)).exclusion is None
