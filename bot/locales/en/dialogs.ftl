@@ -74,10 +74,10 @@ sending-again = Sending it again.
 sent-again = Sent again
 
 plain-text = This message went to nobody. To answer a customer, reply to their card or message. Or choose what to do:
-reply-unknown = Replies to that message reach no customer, yours went to nobody. Reply to a lead’s card or to a customer’s message.
+reply-unknown = Replies to that message reach no customer, so yours went to nobody. Reply to a lead’s card or to a customer’s message.
 unknown-command = There is no such command. What I can do: /help
 
-away-now = You are away: the bot offers you no new leads, and those you have not taken to others. Your customers still reach you. Come back with /back
+away-now = You are away: the bot offers you no new leads, and those you have not taken go to others. Your customers still reach you. Come back with /back
 back-now = Welcome back!
 back-waiting = { $count ->
     [0] Nobody is waiting.

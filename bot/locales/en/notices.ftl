@@ -10,8 +10,8 @@ notice-reopened-by = { $name } reopened the lead
 notice-noted = Lead { $number }: { $name } wrote a note
 notice-answered-by = Lead { $number }: { $name } answered the customer
 notice-leads-free = { $count ->
-    [one] A colleague has left, and { $count } lead is nobody’s again.
-   *[other] A colleague has left, and { $count } leads are nobody’s again.
+    [one] A colleague is not here any more, and { $count } lead is nobody’s again.
+   *[other] A colleague is not here any more, and { $count } leads are nobody’s again.
   } Take what you can.
 notice-many = A lot has come in
 notice-many-new = { $count ->

@@ -10,9 +10,9 @@ notice-reopened-by = Лид снова открывает { $name }
 notice-noted = Лид № { $number }: заметку пишет { $name }
 notice-answered-by = Лид № { $number }: клиенту отвечает { $name }
 notice-leads-free = { $count ->
-    [one] Коллега ушёл, и { $count } лид снова ничей.
-    [few] Коллега ушёл, и { $count } лида снова ничьи.
-   *[many] Коллега ушёл, и { $count } лидов снова ничьи.
+    [one] Коллеги нет на месте, и { $count } лид снова ничей.
+    [few] Коллеги нет на месте, и { $count } лида снова ничьи.
+   *[many] Коллеги нет на месте, и { $count } лидов снова ничьи.
   } Возьмите, что сможете.
 notice-many = Накопилось много
 notice-many-new = { $count ->
