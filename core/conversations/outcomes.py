@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, Protocol
+from zlib import crc32
 
 import structlog
 from sqlalchemy import bindparam, exists, select, update
@@ -285,7 +286,8 @@ def _manager_gone(tx: Transaction, claimed: Claimed, manager_id: int) -> None:
     facts.pop("files", None)  # others may take what this reader's settings refuse
     readers = here or [person.id for person in people if person.is_admin]
     conversation_id = claimed.conversation_id
-    topic = f"passed-on:{kind}:{claimed.lead_id or manager_id}:{conversation_id}"
+    news = crc32(repr(sorted(facts.items())).encode())  # of two readers who have gone the same comes once
+    topic = f"passed-on:{kind}:{claimed.lead_id or manager_id}:{conversation_id}:{news}"
     notify(
         tx,
         [reader for reader in readers if reader != knows],

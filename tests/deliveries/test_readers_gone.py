@@ -177,7 +177,7 @@ async def test_the_news_of_many_leads_reaches_a_colleague_too(
     assert kinds.count("message") == count or "many" in kinds
 
 
-async def test_a_note_on_the_lead_of_somebody_unreachable_is_not_told_to_who_wrote_it(
+async def test_each_note_on_the_lead_of_somebody_unreachable_is_read_by_a_colleague_who_did_not_write_it(
     database_url: str, clock: ManualClock, tmp_path: Path
 ) -> None:
     async with a_database(database_url, clock) as database:
@@ -186,9 +186,10 @@ async def test_a_note_on_the_lead_of_somebody_unreachable_is_not_told_to_who_wro
         await database.transact(partial(take, lead_id=lead, person=olga))
         await all_sent(database)
         ivan, petr = await a_manager(database, "Иван"), await a_manager(database, "Пётр")
-        await database.transact(partial(note, lead_id=lead, person=ivan, text="звонила, ждёт"))
+        for words in ("звонила, ждёт", "перезвонит сама"):
+            await database.transact(partial(note, lead_id=lead, person=ivan, text=words))
         network = Network()
-        network.answers[str(olga.telegram_id)] = [BLOCKED]
+        network.answers[str(olga.telegram_id)] = [BLOCKED, BLOCKED]
         await work(database, network, bot.id, clock, tmp_path)
         assert await told(database, ivan) == []
-        assert await told(database, petr) == ["lead-noted"]
+        assert await told(database, petr) == ["lead-noted", "lead-noted"]
