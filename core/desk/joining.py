@@ -290,7 +290,8 @@ def _give(
     conversations: Sequence[int],
     leads: Sequence[int],
 ) -> None:
-    for model, ids in ((Address, addresses), (Conversation, conversations), (Lead, leads)):
+    # Leads before conversations: so does what has arrived.
+    for model, ids in ((Address, addresses), (Lead, leads), (Conversation, conversations)):
         if ids:
             tx.connection.execute(
                 update(model).where(among(model.id, ids), model.contact_id == holder).values(contact_id=to)

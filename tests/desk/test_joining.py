@@ -8,6 +8,7 @@ from functools import partial
 
 import pytest
 from sqlalchemy import select, text
+from sqlalchemy.util import await_only
 
 from core.clock import ManualClock
 from core.contacts.model import Address, Contact
@@ -552,3 +553,37 @@ async def test_a_telephone_that_one_of_two_gave_while_they_were_one_is_theirs_af
         hers, his = (await read(database, anna)).addresses, (await read(database, boris)).addresses
     assert [address.value for address in hers] == ["1", "+79160000001"]
     assert [address.value for address in his] == ["2", "+79160000002"]
+
+
+async def test_whoever_takes_a_merge_back_never_embraces_with_an_answer_that_arrives(
+    postgres_url: str, clock: ManualClock
+) -> None:
+    """What has arrived takes hold of the lead first, then of the conversation that goes on."""
+    async with a_database(postgres_url, clock) as one, Database.opened(postgres_url, clock=clock) as other:
+        olga, bot = await a_manager(one), await an_account(one)
+        anna = await a_lead(one, bot, "Анна", telegram(1))
+        boris = await a_lead(one, bot, "Борис", telegram(2))
+        stays, goes = await contact_of(one, anna), await contact_of(one, boris)
+        await one.transact(lambda tx: joining.merge(tx, stays, goes, olga))
+        talk = (await the(one, Conversation, Conversation.lead_id == boris))["id"]
+        held, go_on = asyncio.Event(), asyncio.Event()
+        runs: list[str] = []
+
+        def arrives(tx: Transaction) -> None:
+            runs.append("arrives")
+            tx.connection.execute(select(Lead.id).where(Lead.id == boris).with_for_update())
+            held.set()
+            await_only(go_on.wait())
+            tx.update(Conversation, [{"id": talk, "last_out_at": tx.now}])
+
+        def goes_back(tx: Transaction) -> None:
+            runs.append("goes back")
+            joining.unmerge(tx, goes, olga)
+
+        arriving = asyncio.create_task(one.transact(arrives))
+        await held.wait()
+        going = asyncio.create_task(other.transact(goes_back))
+        await asyncio.wait([going], timeout=0.5)
+        go_on.set()
+        await asyncio.gather(arriving, going)
+    assert runs == ["arrives", "goes back"]
