@@ -54,8 +54,10 @@ def separate(tx: Transaction, conversation_id: int, person: Person) -> Separated
         update(Address).where(among(Address.id, [row.id for row in moved])).values(contact_id=new)
     )
     copies = _copy(tx, new, shared)
+    lead, undo = _divide_lead(
+        tx, thread, together, new, person
+    )  # before conversations: so does what has arrived
     tx.connection.execute(update(Conversation).where(among(Conversation.id, together)).values(contact_id=new))
-    lead, undo = _divide_lead(tx, thread, together, new, person)
     details = {
         "conversation": conversation_id,
         "from": old,

@@ -555,13 +555,15 @@ async def test_a_telephone_that_one_of_two_gave_while_they_were_one_is_theirs_af
     assert [address.value for address in his] == ["2", "+79160000002"]
 
 
-async def test_whoever_takes_a_merge_back_never_embraces_with_an_answer_that_arrives(
-    postgres_url: str, clock: ManualClock
+@pytest.mark.parametrize("deed", ["unmerge", "separate"])
+async def test_whoever_makes_two_persons_of_one_never_embraces_with_an_answer_that_arrives(
+    postgres_url: str, clock: ManualClock, deed: str
 ) -> None:
     """What has arrived takes hold of the lead first, then of the conversation that goes on."""
     async with a_database(postgres_url, clock) as one, Database.opened(postgres_url, clock=clock) as other:
         olga, bot = await a_manager(one), await an_account(one)
         anna = await a_lead(one, bot, "Анна", telegram(1))
+        clock.advance(timedelta(minutes=1))
         boris = await a_lead(one, bot, "Борис", telegram(2))
         stays, goes = await contact_of(one, anna), await contact_of(one, boris)
         await one.transact(lambda tx: joining.merge(tx, stays, goes, olga))
@@ -576,14 +578,17 @@ async def test_whoever_takes_a_merge_back_never_embraces_with_an_answer_that_arr
             await_only(go_on.wait())
             tx.update(Conversation, [{"id": talk, "last_out_at": tx.now}])
 
-        def goes_back(tx: Transaction) -> None:
-            runs.append("goes back")
-            joining.unmerge(tx, goes, olga)
+        def divides(tx: Transaction) -> None:
+            runs.append("divides")
+            if deed == "unmerge":
+                joining.unmerge(tx, goes, olga)
+            else:
+                separating.separate(tx, talk, olga)
 
         arriving = asyncio.create_task(one.transact(arrives))
         await held.wait()
-        going = asyncio.create_task(other.transact(goes_back))
-        await asyncio.wait([going], timeout=0.5)
+        dividing = asyncio.create_task(other.transact(divides))
+        await asyncio.wait([dividing], timeout=0.5)
         go_on.set()
-        await asyncio.gather(arriving, going)
-    assert runs == ["arrives", "goes back"]
+        await asyncio.gather(arriving, dividing)
+    assert runs == ["arrives", "divides"]
