@@ -229,9 +229,14 @@ def greet(tx: Transaction, person: Person, *, name: str, username: str | None) -
 def set_available(tx: Transaction, person: Person, available: bool) -> None:
     """`/back` and `/away`: whether the queue gives this person new leads, and leaves them what it has offered."""
     hold_queue(tx)
-    tx.connection.execute(update(Manager).where(Manager.id == person.id).values(is_available=available))
-    journal.note(tx, person.actor, "manager-back" if available else "manager-away")
-    tx.record(ManagerCame(person.id) if available else ManagerLeft(person.id))
+    changed = tx.connection.execute(
+        update(Manager)
+        .where(Manager.id == person.id, Manager.is_available != available)
+        .values(is_available=available)
+    )
+    if changed.rowcount == 1:
+        journal.note(tx, person.actor, "manager-back" if available else "manager-away")
+        tx.record(ManagerCame(person.id) if available else ManagerLeft(person.id))
 
 
 def set_language(tx: Transaction, person: Person, language: str) -> None:

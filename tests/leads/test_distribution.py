@@ -262,6 +262,7 @@ async def test_who_steps_away_keeps_what_they_have_taken_and_what_was_merely_off
         await away(database, anna)
         await database.transact(partial(hand_over, lead_id=given, to_id=olga.id, by=petr))
         await back(database, petr)
+        await away(database, olga)  # she is: another tap on a button left over says nothing new
         assert await responsibles(database) == [petr.id, olga.id, olga.id], (
             "what a colleague gives them is theirs"
         )
