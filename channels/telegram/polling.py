@@ -35,6 +35,7 @@ KINDS = (
 )
 # Telegram counts updates in 32 bits; an offset beyond what its JSON can hold exactly would never be reached.
 MOST_UPDATE_ID = 2**53
+PAGE = 100  # updates, the most that Telegram gives at once: behind a full page there may be another
 SHORTEST_PAUSE, LONGEST_PAUSE = timedelta(seconds=1), timedelta(seconds=60)
 PASSES = timedelta(minutes=1)  # Telegram hiccups every day: what is over so soon is told to nobody
 _NO_HICCUP = ("token-refused", "webhook-set")  # somebody has done this
@@ -79,13 +80,16 @@ class Polling:
             # What waits at Telegram is kept: it is neither the webhook's nor lost with it.
             reply: Reply = Answered(True) if is_ours else await self._api.call("deleteWebhook")
             if is_ours := isinstance(reply, Answered):
-                reply = await self._api.get_updates(offset, seconds=self._wait_seconds, kinds=KINDS)
+                reply = await self._api.get_updates(
+                    offset, seconds=self._wait_seconds, limit=PAGE, kinds=KINDS
+                )
                 is_ours = not _is_of_webhook(reply)
             try:
                 if isinstance(reply, Answered) and isinstance(reply.result, list):
                     asked, offset = offset, await self._file(reply.result, offset)
                     now, failing_since = self._clock.now(), None
-                    if told_alive is None or now - told_alive >= self._alive_every:
+                    is_due = told_alive is None or now - told_alive >= self._alive_every
+                    if is_due and len(reply.result) < PAGE:
                         await self._trouble(self._account, None)
                         told_alive = now
                     if offset != asked or not reply.result:

@@ -110,10 +110,11 @@ def read_cursor(connection: Connection, account_id: int) -> dict[str, Any] | Non
 
 
 def move_cursor(tx: Transaction, account_id: int, cursor: dict[str, Any]) -> None:
-    """Remember how far the account has been read; in the transaction that files what was read."""
-    tx.connection.execute(
-        update(Account).where(Account.id == account_id).values(cursor=cursor, last_seen_at=tx.now)
-    )
+    """Remember how far the account has been read; in the transaction that files what was read.
+
+    It has not been heard thereby: more may wait there, see `note_alive`.
+    """
+    tx.connection.execute(update(Account).where(Account.id == account_id).values(cursor=cursor))
 
 
 def is_in_parts(connection: Connection, account_id: int) -> bool:
@@ -123,7 +124,10 @@ def is_in_parts(connection: Connection, account_id: int) -> bool:
 
 
 def note_alive(tx: Transaction, account_id: int, part: str = WHOLE) -> bool:
-    """This part of the account works. True when it was in trouble until now; what ails others stays."""
+    """This part of the account works, and all that waited there has been read.
+
+    True when it was in trouble until now; what ails others stays.
+    """
     known = _troubles(tx, account_id)
     over = {part} if part == SENDING else {part, SILENCE}
     left = {name: why for name, why in known.items() if name not in over}

@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from core.files import FileStore
 from core.intake.edge import Intake
 from core.intake.model import Ledger
 from core.lines.accounts import AccountRef, read_cursor
+from core.lines.model import Account
 from tests.builders import a_database, an_account
 
 
@@ -182,6 +183,37 @@ async def test_numbers_that_begin_anew_far_below_are_followed(
         assert telegram.asked == [500_000_000, 1100, 1150]
         assert len(await ledger(db)) == 150
         assert await db.read(lambda c: read_cursor(c, account.id)) == {"offset": 1150}
+
+
+@dataclass(slots=True)
+class Slow(BeganAnew):
+    """It takes its time over every page but the first."""
+
+    goes_on: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        if self.asked:
+            await self.goes_on.wait()
+        return await BeganAnew.answer(self, request)
+
+
+async def test_the_network_has_been_heard_only_when_no_further_page_waits_there(
+    sqlite_url: str, tmp_path: Path, clock: ManualClock
+) -> None:
+    """After an outage the answer of a customer who would else be asked for it may lie on any of them."""
+    telegram = Slow([a_message(1000 + number, number + 1) for number in range(150)])
+    async with polled(sqlite_url, tmp_path, clock, telegram, offset=1000) as (db, account):
+
+        async def heard() -> datetime | None:
+            query = select(Account.last_seen_at).where(Account.id == account.id)
+            return await db.read(lambda c: c.execute(query).scalar_one())
+
+        while len(await ledger(db)) < 100:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
+        assert (await heard(), telegram.told) == (None, [])
+        telegram.goes_on.set()
+        await until(lambda: telegram.told == [None])
+        assert len(await ledger(db)) == 150
 
 
 async def test_what_passes_within_a_minute_is_told_to_nobody_and_a_refused_token_at_once(
