@@ -31,6 +31,7 @@ from core.events import (
 from core.leads.answering import wait_still
 from core.leads.assignment import give_out_waiting
 from core.leads.model import Lead, LeadOutcome, StageVisit
+from core.leads.opening import OPENED
 from core.lines.hours import ALWAYS, Hours
 from core.staff import managers
 
@@ -43,6 +44,7 @@ _LAST = (
 _STAGES = select(Lead.id, Lead.stage_id, Lead.visit_id, Lead.outcome, Lead.waiting_since).where(
     among(Lead.id, "leads")
 )
+_WITH_WORDS = select(Lead.id).where(among(Lead.id, "leads"), Lead.title != OPENED)
 _BY_CUSTOMERS = select(StageVisit.id).where(
     among(StageVisit.id, "visits"), StageVisit.entered_by == "customer"
 )
@@ -66,7 +68,13 @@ class Reactions:
 
     def __call__(self, tx: Transaction, events: Sequence[Event]) -> None:
         """Answer these events. What that causes comes back as the next round."""
-        entered = [event for event in events if isinstance(event, StageEntered)]
+        spoke = [event for event in events if isinstance(event, FirstWords)]
+        first = {event.lead_id for event in spoke}
+        entered = [
+            replace(event, is_silent=False) if event.lead_id in first else event
+            for event in events
+            if isinstance(event, StageEntered)
+        ]
         wrote = [event for event in events if isinstance(event, CustomerWrote)]
         answered = [event for event in events if isinstance(event, Answered)]
         closed = [event for event in events if isinstance(event, ContactClosed)]
@@ -90,7 +98,7 @@ class Reactions:
             tx.record(*came)  # there may be more
         if entered:
             self._stage_entered(tx, entered)
-        if spoke := [event for event in events if isinstance(event, FirstWords)]:
+        if spoke:
             self._first_words(tx, spoke, entered)
         if answered:
             _await_silence(tx, answered, self._policy.hours)
@@ -98,24 +106,28 @@ class Reactions:
             timers.cancel_silence(tx, failed.lead_id, "answer-failed")
             if failed.is_certain:
                 wait_still(tx, failed.lead_id, failed.message_id)
-        _tell_managers(tx, entered, wrote, edited, {event.lead_id for event in spoke})
+        _tell_managers(tx, entered, wrote, edited, first)
 
     def _stage_entered(self, tx: Transaction, entered: Sequence[StageEntered]) -> None:
         robots = robots_of(tx, {event.stage_id for event in entered})
         runs: list[Run] = []
         appointments: list[Appointment] = []
         skipped: list[tuple[Run, str]] = []
+        back = {event.lead_id for event in entered if event.is_silent and not event.is_new}
+        worded = {row.id for row in tx.ask(_WITH_WORDS, leads=back)} if back else set()
         for event in entered:
             for robot in robots.get(event.stage_id, ()):
+                is_saying = robot.action == "message"
+                is_early = event.is_silent and (is_saying or event.lead_id not in worded)
                 if robot.start != Start.ENTERED:
                     continue
-                if robot.action == "message" and event.is_quiet:
+                if is_saying and event.is_quiet:
                     continue
-                if robot.action == "message" and self._is_too_late(tx, event):
+                if is_saying and self._is_too_late(tx, event):
                     skipped.append((_run(robot, event), "too-late"))
-                elif event.is_silent and robot.delay_seconds == 0:
+                elif is_early and robot.delay_seconds == 0:
                     # Nothing was asked yet: it is for the first words. A robot that has a greeting says that.
-                    if robot.action == "message" and robot.parameters.get("greeting"):
+                    if is_saying and robot.parameters.get("greeting"):
                         run = _run(robot, event)
                         runs.append(replace(run, key=f"{run.key}:greeting", words="greeting"))
                 elif robot.delay_seconds == 0:

@@ -27,6 +27,7 @@ from core.intake.filing import file_batch
 from core.journal import Journal
 from core.leads.model import Lead, StageVisit
 from core.leads.stages import Move, enter_stages
+from core.lines.model import KnownPerson, Line
 from core.worker import fire_due
 from tests.builders import (
     NOON,
@@ -561,3 +562,27 @@ async def test_six_workers_of_two_processes_fire_each_timer_once(
 
 async def the_rest(database: Database) -> int:
     return len(await every(database, Timer, Timer.state == "waiting"))
+
+
+@pytest.mark.parametrize("before", ["Нужен сайт", "/start"])
+@pytest.mark.parametrize("batches", [1, 2])
+async def test_who_comes_back_by_the_button_and_writes_then_is_told_of_once(
+    database_url: str, clock: ManualClock, before: str, batches: int
+) -> None:
+    """Their lead opens again at the button; whether it has words already, or they come at the same moment."""
+    async with a_database(database_url, clock) as database:
+        bot, olga = await an_account(database), await a_manager(database)
+        await no_robots(database)
+        await database.transact(
+            lambda tx: tx.connection.execute(update(Line).values(known_person=KnownPerson.REOPEN))
+        )
+        (filed,) = await file(database, bot, an_update(1, before))
+        await database.transact(
+            partial(junk, lead_id=filed.lead_id, person=olga, reason_id=await reason_id(database))
+        )
+        await a_robot(database, action="notify", parameters={"text": {"ru": "Снова здесь"}})
+        back = [an_update(2, "/start"), an_update(3, "Вернёмся к сайту")]
+        for batch in [back] if batches == 1 else [[one] for one in back]:
+            await file(database, bot, *batch)
+        told = await every(database, Delivery, Delivery.manager_id == olga.id)
+    assert [row["notice"]["text"] for row in told if row["notice"]["kind"] == "robot"] == ["Снова здесь"]
