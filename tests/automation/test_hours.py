@@ -64,7 +64,7 @@ def test_what_is_not_understood_says_how_to_write_it(written: str) -> None:
 def test_an_opening_is_open_and_nothing_before_it_is(written: str, moment: datetime) -> None:
     hours = read_hours(written, BERLIN)
     opens = hours.next_open(moment)
-    assert moment <= opens <= moment + timedelta(days=8)
+    assert moment <= opens <= moment + timedelta(days=15)  # the clocks may leave out the only hour of a week
     assert hours.next_open(opens) == opens
     assert opens == moment or not _is_open(hours, opens - timedelta(seconds=1))
 
