@@ -22,7 +22,7 @@ from core.conversations.notices import tell_trouble
 from core.conversations.outcomes import (
     GAVE_UP,
     GONE,
-    hold_answered,
+    hold_concerned,
     note_begins_anew,
     note_failed,
     note_not_shown,
@@ -206,7 +206,7 @@ def settle(tx: Transaction, results: Sequence[tuple[Claimed, Outcome]]) -> None:
     Of a delivery whose lease has run out only its arrival is news: what was uncertain has been sent after
     all.
     """
-    hold_answered(tx, [claimed for claimed, _ in results])
+    hold_concerned(tx, results)
     now = {row.id: row for row in tx.ask(_IN_HAND, ids=[claimed.id for claimed, _ in results])}
     news = [one for one in results if _is_news(now.get(one[0].id), *one)]
     rows = [

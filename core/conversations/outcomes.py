@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, exists, select, update
 from sqlalchemy.orm import aliased
 
 from core import journal
-from core.channel import Cause
+from core.channel import Cause, Outcome, Refused
 from core.conversations.model import LEAD, Conversation, Delivery, LetterId, Message, Shown
 from core.conversations.notices import notify, notify_admins, responsible_of
 from core.conversations.preparing import Claimed
@@ -61,9 +61,16 @@ class Undelivered(Protocol):
     def is_automatic(self) -> bool: ...
 
 
-def hold_answered(tx: Transaction, settled: Sequence[Claimed]) -> None:
-    """Take hold of the leads that were answered, before the deliveries: everybody takes locks in this order."""
-    leads = {lead_id for claimed in settled for _, lead_id, _ in _answer(claimed)}
+def hold_concerned(tx: Transaction, results: Sequence[tuple[Claimed, Outcome]]) -> None:
+    """Take hold of the queue if a manager proves to be gone, then of the leads that were answered, before the
+    deliveries: everybody takes locks in this order.
+    """
+    if any(
+        claimed.manager_id is not None and isinstance(outcome, Refused) and outcome.cause in GONE
+        for claimed, outcome in results
+    ):
+        managers.hold_queue(tx)
+    leads = {lead_id for claimed, _ in results for _, lead_id, _ in _answer(claimed)}
     if leads and not tx.is_sqlite:
         tx.connection.execute(_LEADS, {"leads": leads})
 

@@ -13,14 +13,19 @@ from sqlalchemy import update
 from sqlalchemy.util import await_only
 from structlog.testing import capture_logs
 
+from bot.notices import Notices
+from bot.texts import Texts
 from core.automation.reactions import Reactions
+from core.channel import Cause, Refused, Sent
 from core.clock import ManualClock
+from core.conversations import deliveries
 from core.conversations.model import Delivery
 from core.database import Database, Transaction
 from core.errors import Refusal
 from core.intake.booking import Parcel
 from core.intake.filing import file_batch
 from core.journal import Journal
+from core.leads.answering import Draft, reply
 from core.leads.assignment import hand_over, take
 from core.leads.model import Lead
 from core.lines.model import Distribution, Line
@@ -177,6 +182,41 @@ async def test_a_lead_that_comes_at_the_moment_a_manager_comes_or_leaves_is_give
             await asyncio.gather(beginning, following)
         assert await responsibles(one) == [olga.id if happens == "comes" else admin.id] * 2
     assert [line["event"] for line in told] == []  # neither embraced the other
+
+
+async def test_whoever_steps_away_as_it_is_found_that_they_have_blocked_the_bot_embraces_with_nobody(
+    postgres_url: str, clock: ManualClock
+) -> None:
+    """What was sent is settled with the leads it answered; who steps away gives theirs out."""
+    async with (
+        a_database(postgres_url, clock) as one,
+        Database.opened(postgres_url, clock=clock, react=Reactions()) as other,
+    ):
+        bot, petr, olga = await an_account(one), await a_manager(one, "Пётр"), await a_manager(one)
+        lead = await a_lead(one, bot)
+        await all_sent(one)
+        await one.transact(partial(reply, person=petr, lead_id=lead, draft=Draft("500 рублей")))
+        await one.transact(partial(hand_over, lead_id=lead, to_id=olga.id, by=petr))
+        clock.advance(timedelta(minutes=1))
+        renderer = Notices(Texts(default="ru"), clock, "Europe/Moscow", bot.id)
+        sent = await one.transact(lambda tx: deliveries.claim(tx, 9, renderer))
+        results = [(row, Sent(("1",)) if row.message_id else Refused(Cause.BLOCKED, "403")) for row in sent]
+        done, go_on = asyncio.Event(), asyncio.Event()
+
+        def steps_away(tx: Transaction) -> None:
+            managers.set_available(tx, olga, False)
+            done.set()
+            await_only(go_on.wait())
+
+        with capture_logs() as told:
+            leaving = asyncio.create_task(one.transact(steps_away))
+            await done.wait()
+            settling = asyncio.create_task(other.transact(partial(deliveries.settle, results=results)))
+            await until_one_waits(one)
+            go_on.set()
+            await asyncio.gather(leaving, settling)
+    assert {type(outcome) for _, outcome in results} == {Sent, Refused}
+    assert [line["event"] for line in told] == []
 
 
 async def test_parallel_processes_give_as_evenly_as_one(database_url: str, clock: ManualClock) -> None:
