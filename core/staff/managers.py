@@ -118,9 +118,13 @@ def ensure_admins(tx: Transaction, telegram_ids: Sequence[int], language: str) -
     for telegram_id in telegram_ids:
         if (row := known.get(telegram_id)) is None:
             _admit(tx, telegram_id, f"id {telegram_id}", None, language, Role.ADMIN, is_reachable=False)
-        elif row.role != Role.ADMIN or not row.is_active:
-            back = {} if row.is_active else {"is_active": True, "is_available": True}
-            tx.connection.execute(update(Manager).where(Manager.id == row.id).values(role=Role.ADMIN, **back))
+        elif not row.is_active:
+            hold_queue(tx)
+            back = {"role": Role.ADMIN, "is_active": True, "is_available": True}
+            tx.connection.execute(update(Manager).where(Manager.id == row.id).values(**back))
+            tx.record(ManagerCame(row.id))
+        elif row.role != Role.ADMIN:
+            tx.connection.execute(update(Manager).where(Manager.id == row.id).values(role=Role.ADMIN))
 
 
 def invite(

@@ -236,7 +236,7 @@ async def test_parallel_processes_give_as_evenly_as_one(database_url: str, clock
     assert given == dict.fromkeys((person.id for person in people), 4)
 
 
-@pytest.mark.parametrize("how", ["greets", "unblocks", "joins"])
+@pytest.mark.parametrize("how", ["greets", "unblocks", "joins", "is named again"])
 async def test_whoever_starts_the_bot_unblocks_it_or_comes_in_is_given_what_waits(
     database_url: str, clock: ManualClock, how: str
 ) -> None:
@@ -250,6 +250,10 @@ async def test_whoever_starts_the_bot_unblocks_it_or_comes_in_is_given_what_wait
                     tx, payload, telegram_id=5, name="Яна", username=None, language="ru"
                 )
             )
+        elif how == "is named again":
+            person = await a_manager(database)
+            await database.transact(lambda tx: tx.update(Manager, [{"id": person.id, "is_active": False}]))
+            await database.transact(lambda tx: managers.ensure_admins(tx, [person.telegram_id], "ru"))
         else:
             person = await a_manager(database)
             await database.transact(lambda tx: tx.update(Manager, [{"id": person.id, "is_reachable": False}]))
