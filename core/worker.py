@@ -21,6 +21,7 @@ from core.conversations.files import Wanted
 from core.conversations.preparing import Claimed, Renderer
 from core.database import Database, Reading, Transaction, is_away
 from core.files import PARTS, FileStore
+from core.lines.accounts import SILENT
 from core.lines.hours import ALWAYS, Hours
 from core.outage import Outage
 
@@ -233,11 +234,13 @@ class Worker:
         return wanted, outcome
 
     async def _serve_housekeeping(self) -> None:
+        began = self._db.clock.now()
         while not self._stopping.is_set():
             try:
                 await self._in_lots(deliveries.correct_moments)
                 await self._in_lots(partial(timers.correct_moments, hours=self._hours))
-                await self._db.transact(housekeeping.tell_silence)
+                if self._db.clock.now() - began >= SILENT:  # until then it is we who have not listened
+                    await self._db.transact(housekeeping.tell_silence)
                 await self._in_lots(partial(housekeeping.sweep, self._retention, self._store))
                 await self._sweep_files()
                 self._outage.is_over()

@@ -26,6 +26,7 @@ from openlines.application import Program, opened
 from openlines.settings import Email, Http, Settings, Telegram
 from tests.builders import a_database, an_account, an_admin
 from tests.mail.mail_line import ADDRESS, a_letter, eventually
+from tests.posting import Network, at_work, pass_time
 from tests.servers.imap import ImapServer
 from tests.servers.smtp import SmtpServer
 
@@ -97,6 +98,21 @@ async def test_silence_is_broken_by_what_comes_in_and_not_by_what_goes_out(
             ("account-trouble", "silence"),
             ("account-well", "mailbox"),
         ]
+
+
+async def test_a_start_after_a_night_is_no_silence_before_the_networks_could_be_heard(
+    database_url: str, clock: ManualClock, tmp_path: Path
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot, _ = await an_account(database), await an_admin(database)
+        await database.transact(lambda tx: tell_trouble(tx, bot.id, None))
+        clock.advance(timedelta(hours=8))
+        poll = timedelta(minutes=10)
+        async with at_work(database, {bot.id: Network()}, tmp_path, poll=poll) as worker:
+            await pass_time(clock, SILENT - timedelta(minutes=5), worker)
+            assert await told(database) == []
+            await pass_time(clock, SILENT, worker)
+        assert await told(database) == [("account-trouble", "silence", "silent")]
 
 
 @contextlib.asynccontextmanager
