@@ -143,7 +143,9 @@ class Worker:
             return []
         # Copied at one go: on SQLite this is the writer's thread, and the loop may pause another account meanwhile.
         paused = [account for account, until in self._paused.copy().items() if until > tx.now]
-        return deliveries.claim(tx, room, self._post.renderer, paused=paused, stale=self._stale)
+        return deliveries.claim(
+            tx, room, self._post.renderer, paused=paused, stale=self._stale, hours=self._hours
+        )
 
     def _note_renewed(self, moment: datetime) -> None:
         self._renewed = moment

@@ -36,6 +36,7 @@ from core.conversations.outcomes import (
 from core.conversations.preparing import Claimed, Renderer, prepare
 from core.database import BATCH, Transaction, among, ask
 from core.events import Answered
+from core.lines.hours import ALWAYS, Hours
 
 log = structlog.get_logger("deliveries")
 
@@ -158,12 +159,14 @@ def claim(
     *,
     paused: Collection[int] = (),
     stale: timedelta = STALE,
+    hours: Hours = ALWAYS,
 ) -> list[Claimed]:
     """Take up to `limit` messages that are due, the oldest of each lane, and make them ready to send.
 
     The world is read again first: what has become pointless (the person is excluded, has blocked us, has
-    answered meanwhile; a notice with nothing left to say; a confirmation older than `stale`) is cancelled with
-    its reason, and so are late notices of which one reader has too many. `paused` accounts wait.
+    answered meanwhile; a notice with nothing left to say; a confirmation older than `stale`; a follow-up that
+    its network has put off until the company's `hours` were over) is cancelled with its reason, and so are late
+    notices of which one reader has too many. `paused` accounts wait.
     """
     _settle_abandoned(tx)
     rows = tx.ask(_DUE, now=tx.now, paused=paused, limit=limit)
@@ -171,7 +174,7 @@ def claim(
         return []
     crowd = gathered(tx, rows)
     passed = {row.id for row, _ in crowd}
-    ready, cancelled = prepare(tx, [row for row in rows if row.id not in passed], renderer, stale)
+    ready, cancelled = prepare(tx, [row for row in rows if row.id not in passed], renderer, stale, hours)
     tx.update(
         Delivery,
         [

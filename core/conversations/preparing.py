@@ -16,6 +16,7 @@ from core.conversations.model import SPOKEN, Attachment, Conversation, Delivery,
 from core.database import DatabaseError, Transaction, among
 from core.exclusions.hits import excluded_contacts, excluded_emails
 from core.lines.accounts import RETIRED
+from core.lines.hours import Hours
 from core.lines.model import Account
 from core.staff.model import Manager
 
@@ -114,7 +115,7 @@ class Claimed:
 
 
 def prepare(
-    tx: Transaction, rows: Sequence[Any], renderer: Renderer | None, stale: timedelta
+    tx: Transaction, rows: Sequence[Any], renderer: Renderer | None, stale: timedelta, hours: Hours
 ) -> tuple[list[Claimed], list[tuple[Any, str]]]:
     """The world is read again for these rows: what is ready to send, and what has become pointless, with its reason."""
     conversations = _conversations(tx, {row.conversation_id for row in rows if row.message_id is not None})
@@ -125,6 +126,7 @@ def prepare(
     excluded = excluded_contacts(tx, {c.contact_id for c in conversations.values()})
     wrote = _answered(tx, {row.id for row in rows if row.stops_on_answer})
     readers = _readers(tx, {row.manager_id for row in rows if row.manager_id is not None})
+    is_closed = hours.next_open(tx.now) > tx.now
     ready: list[Claimed] = []
     cancelled: list[tuple[Any, str]] = []
     for row in rows:
@@ -133,6 +135,9 @@ def prepare(
         else:
             conversation, message = conversations[row.conversation_id], messages[row.message_id]
             why = _why_cancel(row, conversation, excluded, wrote, tx.now - row.created_at, stale)
+            # What was put off until night cannot wait for the morning: in its lane answers come behind it.
+            if is_closed and row.attempts and (message.fields or {}).get("follow_up"):
+                why = why or "too-late"
             prepared = why or _customer_message(
                 row,
                 conversation,

@@ -20,6 +20,7 @@ from core.automation.silence import stop_follow_ups
 from core.automation.timers import correct_moments
 from core.channel import Kind, Postponed
 from core.clock import ManualClock
+from core.conversations import deliveries
 from core.conversations.model import Conversation, Delivery, Message
 from core.database import Database, Transaction
 from core.desk.exclusions import add
@@ -45,7 +46,7 @@ from tests.builders import (
     telegram,
 )
 from tests.looking import all_sent, every, robot_id, the
-from tests.posting import Network, at_work, pass_time, quiet, until
+from tests.posting import Network, at_work, pass_time, plainly, quiet, until
 
 DAY = timedelta(days=1)
 
@@ -118,6 +119,25 @@ async def test_nobody_is_asked_at_night_nor_at_the_weekend(database_url: str, cl
         clock.advance(timedelta(hours=15))
         assert await fire_due(story.database, hours) == 1
         assert await story.waiting() == ["robot"]
+
+
+@pytest.mark.parametrize(("away", "left"), [(timedelta(minutes=5), ["robot"]), (timedelta(hours=9), [])])
+async def test_what_the_network_puts_off_until_night_is_asked_no_more(
+    database_url: str, clock: ManualClock, away: timedelta, left: list[str]
+) -> None:
+    hours = read_hours("09:00-13:00", ZoneInfo("Europe/Moscow"))  # now it is noon there
+    async with answered(database_url, clock, Policy(hours=hours)) as story:
+        clock.advance(DAY)
+        assert await fire_due(story.database, hours) == 1
+
+        def try_to_send(tx: Transaction) -> None:
+            tried = deliveries.claim(tx, 9, plainly, hours=hours)
+            deliveries.settle(tx, [(one, Postponed("its server is away", away)) for one in tried])
+
+        await story.database.transact(try_to_send)
+        clock.advance(away)
+        claimed = await story.database.transact(lambda tx: deliveries.claim(tx, 9, plainly, hours=hours))
+        assert ["robot" for one in claimed if one.message.follow_up] == left
 
 
 @pytest.mark.parametrize(
