@@ -34,13 +34,14 @@ hypothesis.settings.load_profile("openlines")
 # A running program compiles each statement once. So does a whole run of tests, instead of every test anew, a third
 # of whose time it took: all connections of one kind share what has been compiled, and the dialect it belongs to.
 _compiled: dict[Any, Any] = {}
-_dialects: dict[tuple[str, str], Dialect] = {}
+_dialects: dict[tuple[str, str, bool], Dialect] = {}
 
 
 @event.listens_for(Engine, "engine_connect")
 def _compile_once(connection: Connection) -> None:
-    kind = (connection.dialect.name, connection.dialect.driver)
-    connection.dialect = _dialects.setdefault(kind, connection.dialect)
+    dialect = connection.dialect
+    kind = (dialect.name, dialect.driver, dialect._has_events)  # who hears of errors has another one
+    connection.dialect = _dialects.setdefault(kind, dialect)
     connection.execution_options(compiled_cache=_compiled)
 
 

@@ -6,19 +6,19 @@ import asyncio
 import inspect
 import random
 import secrets
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Never, TypeAlias, TypeVar, overload
 
 import structlog
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from core.clock import Clock, SystemClock
 from core.database.failures import complaint, worth_repeating
-from core.database.postgresql import NOTIFY_CHANNEL, hold_lease, listen
+from core.database.postgresql import NOTIFY_CHANNEL, give_up_silent, hold_lease, listen
 from core.database.readers import Readers
 from core.database.transaction import Transaction
 from core.database.writer import Writer
@@ -97,6 +97,7 @@ class Database:
                     },
                 },
             )
+            event.listen(self._engine.sync_engine, "handle_error", give_up_silent)
 
     @classmethod
     @asynccontextmanager
@@ -187,7 +188,7 @@ class Database:
         attempt = 1
         while True:
             try:
-                async with self._connection() as connection:
+                async with self._engine.connect() as connection:
                     if asked.is_withdrawn and attempt == 1:
                         raise asyncio.CancelledError  # its caller left while it queued for a connection
                     return await connection.run_sync(self._attempt, work, asked)
@@ -232,21 +233,11 @@ class Database:
     async def _read(self, query: Callable[[Connection], T]) -> T:
         if self.is_sqlite:
             return await self._readers.read(query)
-        async with self._connection() as connection:
+        async with self._engine.connect() as connection:
             reading = await connection.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
             return await reading.run_sync(query)
-
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[AsyncConnection]:
-        """One to PostgreSQL. When nothing comes on it, those beside it are as dead, and each would be waited for."""
-        try:
-            async with self._engine.connect() as connection:
-                yield connection
-        except TimeoutError:
-            await self._engine.dispose()
-            raise
 
     async def hold(
         self,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import structlog
-from sqlalchemy import text
+from sqlalchemy import ExceptionContext, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -24,6 +24,15 @@ _TAKE = text("SELECT pg_try_advisory_lock(hashtextextended(:name, 3050))")
 _END_WHEN_SILENT = text(
     "SELECT set_config(name, :milliseconds, false) FROM pg_settings WHERE name = 'idle_session_timeout'"
 )
+
+
+def give_up_silent(failure: ExceptionContext) -> None:
+    """A connection on which nothing comes is dead, and so are those beside it: each is made anew before it is used.
+
+    To close them politely, as disposing of all does, would wait for each as long again.
+    """
+    if isinstance(failure.original_exception, TimeoutError):
+        failure.invalidate_pool_on_disconnect = True
 
 
 async def hold_lease(
