@@ -462,7 +462,11 @@ def _missing(settings: Settings) -> Iterator[Misconfigured]:
 def _is_reached_by_telegram(url: str) -> bool:
     """See https://core.telegram.org/bots/api#setwebhook."""
     address = urlsplit(url)
-    return address.scheme == "https" and address.port in (None, 443, 80, 88, 8443)
+    try:
+        port = address.port
+    except ValueError:  # no number, or too large
+        return False
+    return address.scheme == "https" and port in (None, 443, 80, 88, 8443)
 
 
 def documented() -> list[tuple[str, str, str]]:

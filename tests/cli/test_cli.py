@@ -175,6 +175,10 @@ LEFT_OUT = "leave out channel_binding, foo: the driver knows nothing of it"
             BOT | {"TELEGRAM__SECRET": "a", "PUBLIC_URL": "https://line.example:8080"},
             "PUBLIC_URL: Telegram brings updates to https:// only, on the ports 443, 80, 88 and 8443",
         ),
+        (
+            BOT | {"TELEGRAM__SECRET": "a", "PUBLIC_URL": "https://line.example:99999"},
+            "PUBLIC_URL: Telegram brings updates to https:// only, on the ports 443, 80, 88 and 8443",
+        ),
         (BOT | {"PUBLIC_URL": "https://line.example"}, f"TELEGRAM__SECRET: {WEBHOOK}"),
         (
             {"EMAIL__IMAP_URL": "imaps://user:geheim@host/INBOX"},
