@@ -77,7 +77,9 @@ def show(request: web.Request, response: web.StreamResponse, origins: Collection
         back = f'<p><a href="{origin}">{origin}</a></p>' if origin in origins and origin != "*" else ""
         refusal = json.loads(response.text).get("error")
         said = _THANKS if refusal is None else f"{_NOT_SENT}<p><small>{escape(refusal)}</small></p>"
-        response.text = page(said + back)
+        response.body = page(said + back).encode(
+            "utf-8", "replace"
+        )  # a header's odd bytes may stand in a refusal
         response.content_type = "text/html"
 
 

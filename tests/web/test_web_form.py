@@ -62,6 +62,9 @@ async def test_a_form_without_a_script_leads_its_visitor_to_a_page(web: Web, ori
     assert "Не отправлено" in refusal
     assert "longer than 65536 bytes" in refusal
     assert "evil" not in thanks + refusal
+    odd = browser | KEYED | {"Content-Type": "\udcff/x"}
+    async with web.client.post(FORM, data=b"x", headers=odd) as answer:
+        assert (answer.status, answer.content_type) == (415, "text/html")
     assert await web.states() == ["filed"]
 
 
