@@ -458,12 +458,13 @@ async def test_a_connection_on_which_nothing_comes_any_more_is_given_up_and_othe
         holder = asyncio.create_task(database.hold("polling:1", body, retry_seconds=0.05))
         await until(lambda: told == ["begun"])
         await wake_up_calls_come(database)
-        await asyncio.gather(*(database.transact(slowly) for _ in range(6)))
+        await asyncio.gather(*(database.transact(slowly) for _ in range(8)))
         wire.freeze()
-        with pytest.raises(Exception) as failed:  # noqa: PT011 - which, is what is asked below
-            await asyncio.wait_for(database.transact(lambda tx: a_pipeline(tx, "never")), 6)
+        async with asyncio.timeout(5):
+            with pytest.raises(Exception) as failed:  # noqa: PT011 - which, is what is asked below
+                await database.transact(lambda tx: a_pipeline(tx, "never"))
         assert is_away(failed.value)
-        # The other five are dead as well, and nobody has to find that out of each, or to wait until each is closed.
+        # The others are dead as well, and nobody has to find that out of each, or to wait until each is closed.
         await asyncio.wait_for(database.transact(lambda tx: a_pipeline(tx, "back")), 10)
         await until(lambda: told == ["begun", "ended", "begun"], 10)
         await wake_up_calls_come(database)
