@@ -18,6 +18,7 @@ log = structlog.get_logger("http")
 Network: TypeAlias = IPv4Network | IPv6Network
 QUIET = timedelta(minutes=1)  # one line for the same in a minute: a stranger cannot fill the disk with them
 REMEMBERED = 1_000
+_OURS = ("body", "message", "Content-Type", "Content-Encoding")  # what `InvalidInput` names by a word of ours
 
 
 class Refusals:
@@ -35,9 +36,13 @@ class Refusals:
             log.warning("turned away", status=status, route=route_of(request), visitor=visitor)
 
     def refused(self, request: web.Request, error: InvalidInput) -> None:
-        """Log that something could not be taken, and for which field; not of whom, who may well be a customer."""
-        if self._is_news(f"{error.status} {error.field}"):
-            log.warning("refused", status=error.status, route=route_of(request), field=error.field)
+        """Log that something could not be taken, and for which field; not of whom, who may well be a customer.
+
+        A field that a form has named itself is not: the name may be somebody's words.
+        """
+        field = error.field if error.field in _OURS else "another"
+        if self._is_news(f"{error.status} {field}"):
+            log.warning("refused", status=error.status, route=route_of(request), field=field)
 
     def _is_news(self, what: str) -> bool:
         now = self._clock.now()

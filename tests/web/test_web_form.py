@@ -164,6 +164,12 @@ async def test_a_form_that_is_refused_is_in_the_log_without_anybodys_words(web: 
     (refused,) = [line for line in said if line["event"] == "refused"]
     assert (refused["status"], refused["route"], refused["field"]) == (422, "/lines/{line}/form", "message")
     assert not {"Анна", "a lift", "127.0.0.1", KEY} & set(map(str, refused.values()))
+    with capture_logs() as said:
+        for words in ("Позвоните мне", "на +7 916 123-45-67"):
+            await web.error(FORM, json={words: "x" * 100_000}, headers=KEYED)
+    assert [(line["status"], line["field"]) for line in said if line["event"] == "refused"] == [
+        (413, "another")
+    ]
 
 
 @pytest.mark.parametrize(
