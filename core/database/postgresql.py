@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import structlog
-from sqlalchemy import ExceptionContext, text
+from sqlalchemy import ExceptionContext, TextClause, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -90,15 +90,19 @@ async def _hold_on(
     seconds: float,
     silent_seconds: float,
 ) -> None:
+    async def answer(question: TextClause, **given: str) -> Any:
+        async with asyncio.timeout(silent_seconds):  # who hears nothing for so long has lost it to others
+            return (await connection.execute(question, given)).scalar()
+
     connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
-    await connection.execute(_END_WHEN_SILENT, {"milliseconds": str(round(silent_seconds * 1000))})
-    while not (await connection.execute(_TAKE, {"name": name})).scalar_one():  # noqa: ASYNC110 - nobody tells
+    await answer(_END_WHEN_SILENT, milliseconds=str(round(silent_seconds * 1000)))
+    while not await answer(_TAKE, name=name):  # noqa: ASYNC110 - nobody tells
         await asyncio.sleep(seconds)
     task = asyncio.ensure_future(body())
     try:
         while not task.done():
             await asyncio.wait([task], timeout=seconds)
-            await connection.execute(_IS_THERE)
+            await answer(_IS_THERE)
         task.result()
     finally:
         task.cancel()

@@ -472,6 +472,28 @@ async def test_a_connection_on_which_nothing_comes_any_more_is_given_up_and_othe
         await asyncio.gather(holder, return_exceptions=True)
 
 
+async def test_a_holder_that_hears_nothing_stops_when_others_may_begin(
+    postgres_url: str, clock: ManualClock
+) -> None:
+    told: list[str] = []
+
+    async def body() -> None:
+        told.append("begun")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            told.append("ended")
+
+    async with wire_to(postgres_url) as wire, Database.opened(wire.url, clock=clock) as database:
+        holder = asyncio.create_task(database.hold("polling:1", body, retry_seconds=0.05, silent_seconds=0.5))
+        await until(lambda: told == ["begun"])
+        wire.freeze()
+        await until(lambda: told == ["begun", "ended"])
+        holder.cancel()
+        await asyncio.gather(holder, return_exceptions=True)
+        await wire.roll_up()
+
+
 async def test_leases_and_wake_up_calls_outlast_a_time_when_every_connection_is_busy(
     postgres_url: str, clock: ManualClock
 ) -> None:

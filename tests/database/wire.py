@@ -36,6 +36,8 @@ class Wire:
             while chunk := await source.read(1 << 16):
                 if not frozen.is_set():
                     target.write(chunk)
+            if source is there and frozen.is_set():
+                await asyncio.Event().wait()  # that the server lets go does not come through either
             raise ConnectionResetError
 
         try:
