@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import Callable, Collection
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from aiogram import Bot, Dispatcher, F
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
 from aiogram.enums import ChatType
+from aiogram.exceptions import ClientDecodeError, TelegramServerError
 from aiogram.fsm.storage.base import BaseStorage
 from aiogram.fsm.storage.memory import SimpleEventIsolation
 
@@ -66,6 +68,18 @@ ROUTERS = (
 )
 
 
+class _Session(AiohttpSession):
+    """A proxy's page of an error is Telegram's trouble like any other; the library takes it for a damaged answer."""
+
+    def check_response(self, bot: Bot, method: Any, status_code: int, content: str) -> Any:
+        try:
+            return super().check_response(bot, method, status_code, content)
+        except ClientDecodeError as error:
+            if status_code < 500:
+                raise
+            raise TelegramServerError(method, f"{status_code} and no JSON") from error
+
+
 def build(office: Office, storage: BaseStorage) -> Dispatcher:
     """A dispatcher over these handlers. It is fed by the consumer and never polls by itself.
 
@@ -115,7 +129,7 @@ async def serve(
     being taken, `look` is how long a lost wake-up call may cost; `in_hand` holds what is being handled.
     """
     async with AsyncExitStack() as stack:
-        session = AiohttpSession(api=TelegramAPIServer.from_base(api_url))
+        session = _Session(api=TelegramAPIServer.from_base(api_url))
         stack.push_async_callback(session.close)
         bot = Bot(token, session=session)
         storage: BaseStorage = DialogRedis(redis_url, clock) if redis_url else DialogTable(db)

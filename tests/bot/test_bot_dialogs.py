@@ -13,7 +13,7 @@ from bot.screens.exclusions import person_excluded
 from bot.texts import Texts
 from core.desk.person_exclusion import PersonExcluded
 from core.journal import Journal
-from sandbox.faults import HangUp, Refuse
+from sandbox.faults import Fault, Gateway, HangUp, Refuse
 from sandbox.messages import Message
 from sandbox.people import Person
 from tests.bot.programs import Story, a_story
@@ -108,17 +108,22 @@ async def notes(story: Story, verb: str = "note") -> int:
     return len(rows)
 
 
-def breaks(story: Story, method: str, times: int) -> None:
-    """The connection breaks so many times when the bot speaks to the admin."""
-    story.telegram.fail(method, HangUp(), times=times, where=lambda call: call.chat_id == story.admin.id)
+def breaks(story: Story, method: str, times: int, fault: Fault | None = None) -> None:
+    """The connection breaks so many times when the bot speaks to the admin, or what is named happens to it."""
+    story.telegram.fail(
+        method, fault or HangUp(), times=times, where=lambda call: call.chat_id == story.admin.id
+    )
 
 
-async def test_a_note_whose_confirmation_is_cut_off_is_written_once_and_confirmed(story: Story) -> None:
+@pytest.mark.parametrize("fault", [HangUp(), Gateway()], ids=["cut off", "a page of the proxy before it"])
+async def test_a_note_whose_confirmation_meets_trouble_is_written_once_and_confirmed(
+    story: Story, fault: Fault
+) -> None:
     _, card = await a_lead(story)
     await story.admin.taps(card, "Заметка")
     await story.admin.sees(story.staff, "Напишите заметку")
     await story.all_handled()
-    breaks(story, "sendMessage", 1)
+    breaks(story, "sendMessage", 1, fault)
     sent = await story.admin.writes(story.staff, "просил перезвонить")
     assert "Записано" in (await story.answer(story.admin, sent)).text
     assert await notes(story) == 1
