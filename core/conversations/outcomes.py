@@ -106,14 +106,12 @@ def note_sent(tx: Transaction, arrived: Sequence[tuple[Claimed, Sequence[str]]])
             # The network numbers both directions in one row; the first part stands for the message.
             name = external_ids[0]
             remember_letter(tx, claimed.account_id, claimed.conversation_id, claimed.message_id, name)
-        if (
-            claimed.chat_id is not None
-            and claimed.seen_id is not None
-            and claimed.conversation_id is not None
-        ):
+        if claimed.chat_id is not None and claimed.seen_id is not None:
+            # Where it was said is asked of the message: a card that is given out anew names no conversation.
+            said_in = select(Message.conversation_id).where(Message.id == claimed.seen_id).scalar_subquery()
             tx.connection.execute(
                 update(Conversation)
-                .where(Conversation.id == claimed.conversation_id, Conversation.seen_id < claimed.seen_id)
+                .where(Conversation.id == said_in, Conversation.seen_id < claimed.seen_id)
                 .values(seen_id=claimed.seen_id)
             )
 

@@ -64,6 +64,18 @@ async def test_a_lead_arrives_is_taken_and_answered_and_its_manager_sees_that_it
     assert "В работе" in answer.text
 
 
+async def test_an_edit_is_told_also_where_the_card_has_gone_to_a_colleague(story: Story) -> None:
+    boris = await story.manager(101, "Борис")
+    blocked = Refuse(403, "Forbidden: bot was blocked by the user")
+    story.telegram.fail("sendMessage", blocked, where=lambda call: "100 метров" in str(call.params))
+    anna = story.telegram.person(777, "Анна")
+    asked = await anna.writes(story.line, "Сколько стоит ремонт 100 метров?")
+    await story.telegram.until(lambda: "100 метров" in story.read(boris) + story.read(story.admin))
+    await story.all_settled()
+    await anna.edits(asked, "Сколько стоит ремонт 10 метров?")
+    await story.telegram.until(lambda: "✏️" in story.read(boris) + story.read(story.admin), 8)
+
+
 async def test_an_answer_to_a_lead_nobody_had_takes_it_and_says_so(story: Story) -> None:
     anna = a_customer(story)
     await anna.writes(story.line, "Есть кто?")
