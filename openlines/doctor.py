@@ -94,7 +94,8 @@ def _folder(folder: Path) -> Finding:
         return Finding(
             "data folder", f"{folder}: {error.strerror}", "OPENLINES_DATA_DIR: a folder we may write to"
         )
-    if strange := [entry.name for entry in folder.iterdir() if not os.access(entry, os.R_OK | os.W_OK)]:
+    held = [entry for entry in folder.iterdir() if entry.name != "lost+found"]  # root's, where a disk begins
+    if strange := [entry.name for entry in held if not os.access(entry, os.R_OK | os.W_OK)]:
         remedy = "give it to whoever runs openlines; has another user run it here?"
         return Finding("data folder", f"{folder / min(strange)} is not ours to read and write", remedy)
     free = shutil.disk_usage(folder).free
