@@ -38,6 +38,7 @@ async def test_who_wrote_a_forwarded_message_stays_out_and_what_was_stopped_is_r
     toast = await story.admin.taps(listing, "Вернуть 1")
     assert toast.text == "Вернули: сообщение теперь в лиде № 1, Борис"
     await story.telegram.until(lambda: "по-прежнему не пройдут" in listing.text)
+    await story.admin.sees(story.staff, "💬 Лид № 1")  # the news of it, or it would come between what follows
     assert labels(listing) == ["Лид № 1", f"Убрать Telegram id {TEN_DIGITS}", "Список исключений"]
     assert "Остановленных сообщений нет." in listing.text
     await story.admin.taps(listing, "Убрать Telegram id")
