@@ -117,27 +117,6 @@ async def test_metrics_are_prometheus_and_count_by_route_never_by_path(web: Web)
     assert families["openlines_deliveries_waiting"].samples[0].value >= 1
 
 
-async def test_what_was_served_is_told_also_while_the_database_is_away(
-    postgres_url: str, postgres: PostgresServer, tmp_path: Path, clock: ManualClock
-) -> None:
-    name = make_url(postgres_url).database
-    async with serving(postgres_url, tmp_path, clock) as web:
-        async with web.client.post(FORM, json={}, headers=KEYED) as answer:
-            assert answer.status == 422
-        postgres.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
-        postgres.execute(
-            f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '{name}'"
-        )
-        try:
-            async with web.client.get("/metrics") as answer:
-                assert answer.status == 200
-                told = await answer.text()
-        finally:
-            postgres.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
-    assert 'openlines_http_requests_total{route="/lines/{line}/form",status="422"} 1.0' in told
-    assert "openlines_leads_open NaN" in told
-
-
 async def test_one_click_in_a_letter_stops_follow_ups_and_a_scanner_that_follows_links_does_not(
     web: Web,
 ) -> None:
