@@ -50,9 +50,11 @@ def _set_webhook(world: World, call: Call) -> bool:
     if secret and not _SECRET.fullmatch(secret):
         raise bad_request("secret token contains unallowed characters")
     _remember_allowed(call)
+    connections = max(1, min(call.integer("max_connections", DEFAULT_CONNECTIONS), MAX_CONNECTIONS))
     if call.flag("drop_pending_updates"):
         bot.updates.pending.clear()
-    connections = max(1, min(call.integer("max_connections", DEFAULT_CONNECTIONS), MAX_CONNECTIONS))
+    elif bot.webhook is not None and bot.webhook.is_set_to(url, secret, connections):
+        return True  # "Webhook is already set": it goes on, and its last error stays known
     if bot.webhook is not None:
         bot.webhook.stop()
     bot.updates.end_poll(ApiError(409, "Conflict: terminated by setWebhook request"))

@@ -43,6 +43,10 @@ class Webhook:
         self._fails: dict[int, int] = {}  # by update
         self._stopped = False
 
+    def is_set_to(self, url: str, secret: str, max_connections: int) -> bool:
+        """Whether setting it so would change anything."""
+        return (self.url, self.secret, self.max_connections) == (url, secret, max_connections)
+
     def start(self) -> None:
         """Begin with what waits already."""
         self._bot.updates.on_push = self._queue

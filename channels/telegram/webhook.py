@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
 from channels.telegram.api import Answered, ApiError, BotApi
+from channels.telegram.cleaning import Json
 from channels.telegram.polling import KINDS, Trouble
 from core.clock import Clock
 from core.lines.accounts import AccountRef
@@ -14,7 +15,7 @@ from core.lines.accounts import AccountRef
 log = structlog.get_logger("telegram")
 
 WATCH = timedelta(minutes=5)  # how often the webhook is set anew and looked at
-SHORTEST_PAUSE = timedelta(seconds=2)
+SHORTEST_PAUSE, LONGEST_PAUSE = timedelta(seconds=2), timedelta(minutes=1)
 CONNECTIONS = 100  # at once, the most Telegram allows
 
 
@@ -37,7 +38,7 @@ class Webhook:
 
     async def run(self) -> None:
         """Set it, and set it anew from time to time, until cancelled: another program may take the bot."""
-        pause, is_set = SHORTEST_PAUSE, False
+        pause, set_at = SHORTEST_PAUSE, None
         while True:
             reply = await self._api.call(
                 "setWebhook",
@@ -49,24 +50,40 @@ class Webhook:
                 },
             )
             if isinstance(reply, Answered):
-                if not is_set:
+                if set_at is None:
+                    set_at = self._clock.now()
                     log.info("the webhook is set", bot=self._account.scope, url=self._url)
-                pause, is_set = SHORTEST_PAUSE, True
-                await self._trouble(self._account, await self._complaint())
+                pause = SHORTEST_PAUSE
+                await self._look(set_at)
                 await self._clock.sleep_until(self._clock.now() + WATCH)
                 continue
-            is_set = False
+            set_at = None
             log.warning("the webhook is not set", bot=self._account.scope, why=str(reply)[:200])
             refused = isinstance(reply, ApiError) and reply.code in (401, 404)
             await self._trouble(self._account, "token-refused" if refused else "webhook-refused")
             await self._clock.sleep_until(self._clock.now() + pause)
             pause = min(pause * 2, WATCH)
 
-    async def _complaint(self) -> str | None:
-        """What Telegram says of its last attempts to reach us; None when they went well."""
-        reply = await self._api.call("getWebhookInfo")
-        found = reply.result if isinstance(reply, Answered) and isinstance(reply.result, dict) else {}
-        failed_at = found.get("last_error_date")
-        if not isinstance(failed_at, int) or failed_at < (self._clock.now() - WATCH).timestamp():
+    async def _look(self, set_at: datetime) -> None:
+        """Say how it is, and that it is well only once Telegram has brought what it held while we were away.
+
+        On a busy line something is always on its way: after `WATCH` that is all it can be.
+        """
+        pause, until = SHORTEST_PAUSE, self._clock.now() + WATCH
+        while True:
+            reply = await self._api.call("getWebhookInfo")
+            found = reply.result if isinstance(reply, Answered) and isinstance(reply.result, dict) else None
+            complaint = self._complaint(found or {}, set_at)
+            is_read = found is not None and not found.get("pending_update_count")
+            if complaint or is_read or self._clock.now() >= until:
+                await self._trouble(self._account, complaint)
+                return
+            await self._clock.sleep_until(self._clock.now() + pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    def _complaint(self, found: Json, set_at: datetime) -> str | None:
+        """What Telegram says of its last attempts to reach us since then; None when they went well."""
+        failed_at, lately = found.get("last_error_date"), self._clock.now() - WATCH
+        if not isinstance(failed_at, int) or failed_at < max(lately, set_at).timestamp():
             return None
         return f"webhook-failing: {str(found.get('last_error_message'))[:150]}"

@@ -154,3 +154,16 @@ async def test_an_answer_to_a_delivery_may_be_a_call(
     await anna.writes(bot, "ответьте")
     await anna.sees(bot, "сразу")
     assert telegram.counts["sendMessage"] == 1
+
+
+async def test_a_webhook_set_once_more_as_it_is_goes_on_and_remembers_what_failed(
+    telegram: TelegramSandbox, client: BotClient, bot: Bot, anna: Person, receiver: Receiver
+) -> None:
+    receiver.answers = [web.Response(status=500)]
+    await client.call("setWebhook", url=receiver.url)
+    await anna.writes(bot, "важно")
+    await telegram.until(lambda: bot.pending == 0)
+    await client.call("setWebhook", url=receiver.url)
+    assert (await client.call("getWebhookInfo"))["last_error_message"].endswith("500 Internal Server Error")
+    await client.call("setWebhook", url=receiver.url, max_connections=1)
+    assert "last_error_message" not in await client.call("getWebhookInfo")
