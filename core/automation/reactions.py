@@ -129,7 +129,7 @@ class Reactions:
                     # Nothing was asked yet: it is for the first words. A robot that has a greeting says that.
                     if is_saying and robot.parameters.get("greeting"):
                         run = _run(robot, event)
-                        runs.append(replace(run, key=f"{run.key}:greeting", words="greeting"))
+                        runs.append(run._replace(key=f"{run.key}:greeting", words="greeting"))
                 elif robot.delay_seconds == 0:
                     runs.append(self._at_once(tx, robot, event))
                 else:
@@ -187,7 +187,7 @@ class Reactions:
     def _at_once(self, tx: Transaction, robot: RobotRef, event: StageEntered) -> Run:
         # Who writes at night is confirmed at once too, and not told "soon" where the robot knows better words.
         is_shut = "closed" in robot.parameters and self._policy.hours.next_open(tx.now) > tx.now
-        return replace(_run(robot, event), words="closed") if is_shut else _run(robot, event)
+        return _run(robot, event)._replace(words="closed") if is_shut else _run(robot, event)
 
     def _is_too_late(self, tx: Transaction, event: StageEntered) -> bool:
         return tx.now - event.occurred_at > self._policy.confirm_max_age

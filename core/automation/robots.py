@@ -62,8 +62,7 @@ class RobotRef:
         return self.action == "message" and (self.start == Start.ANSWERED or self.delay_seconds > 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """One run of a robot for one stay of a lead in a stage. `key` makes its message one."""
 
     robot: RobotRef

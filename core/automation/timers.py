@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, exists, func, select, text, update
 
@@ -76,8 +75,7 @@ _FREE = (
 _NEXT = select(Timer.due_at).where(_WAITING, _MAY_FIRE).order_by(Timer.due_at).limit(1)
 
 
-@dataclass(frozen=True, slots=True)
-class Appointment:
+class Appointment(NamedTuple):
     """A robot's run to be scheduled."""
 
     robot_id: int

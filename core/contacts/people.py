@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, func, select, update
 
@@ -78,8 +78,7 @@ class Individual:
     is_new: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """Who it is and what told us: "conversation", an address key, or None for somebody new."""
 
     person: Individual
@@ -250,7 +249,7 @@ class People:
             person.name = sender.name
             if not person.is_new:
                 self._renamed[person.id] = sender.name
-        return replace(match, candidates=tuple(sorted(others))) if others and not match.candidates else match
+        return match._replace(candidates=tuple(sorted(others))) if others and not match.candidates else match
 
 
 def lock_contacts(tx: Transaction, contact_ids: Iterable[int]) -> dict[int, int]:

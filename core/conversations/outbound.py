@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from core import search
 from core.channel import OutboundFile, Span
@@ -13,8 +13,7 @@ from core.conversations.notices import waiting_delivery
 from core.database import Transaction
 
 
-@dataclass(frozen=True, slots=True)
-class Utterance:
+class Utterance(NamedTuple):
     """One thing to say. `key` makes it said once; without one it is said as often as it is asked for."""
 
     conversation_id: int
@@ -29,11 +28,10 @@ class Utterance:
     subject: str | None = None
     spans: tuple[Span, ...] = ()
     files: tuple[OutboundFile, ...] = ()
-    fields: dict[str, Any] = field(default_factory=dict)
+    fields: Mapping[str, Any] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Spoken:
+class Spoken(NamedTuple):
     """Where an utterance went."""
 
     message_id: int

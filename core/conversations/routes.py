@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, bindparam, case, func, select
 
@@ -71,8 +70,7 @@ _BEGUN_LATELY = select(
 ).where(_LATEST.c.created_at > bindparam("since"))
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(NamedTuple):
     """Where an answer goes. `closed_why` is set when nothing can be delivered there ("blocked", …)."""
 
     conversation_id: int

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, select, update
 
@@ -26,8 +26,7 @@ _KNOWN = _ENTRY.where(Ledger.account_id == bindparam("account"), among(Ledger.ex
 _TAKEN = _ENTRY.where(among(Ledger.id, "ids")).order_by(Ledger.id).with_for_update()
 
 
-@dataclass(frozen=True, slots=True)
-class Parcel:
+class Parcel(NamedTuple):
     """One received thing, ready to be filed: its raw form is compressed, or stored as a file, beforehand."""
 
     received: Received
@@ -41,8 +40,7 @@ class Parcel:
         return cls(received, zlib.compress(received.raw, 1), None, context)
 
 
-@dataclass(frozen=True, slots=True)
-class Filed:
+class Filed(NamedTuple):
     """What became of one received thing."""
 
     ledger_id: int

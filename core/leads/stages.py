@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import select, update
 
@@ -66,8 +66,7 @@ class Move:
     is_silent: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class FirstVisit:
+class FirstVisit(NamedTuple):
     """The beginning of a new lead's life: what its row and its first visit's row say."""
 
     visit_id: int

@@ -32,9 +32,11 @@ class Hours:
         )
 
     def _is_open(self, moment: datetime) -> bool:
+        if not self.week:
+            return True
         local = moment.astimezone(self.zone)
         minute = local.hour * 60 + local.minute
-        return not self.week or any(opens <= minute < closes for opens, closes in self.week[local.weekday()])
+        return any(opens <= minute < closes for opens, closes in self.week[local.weekday()])
 
     def _openings(self, moment: datetime) -> Iterator[datetime]:
         today = moment.astimezone(self.zone).date()
