@@ -112,6 +112,8 @@ class Notices:
                 return self._edited(connection, notice, words)
             case "delivery-failed" | "delivery-uncertain":
                 return self._undelivered(connection, notice, words)
+            case "delivered-late":
+                return self._delivered_late(connection, notice, words)
             case "not-shown":
                 return self._not_shown(connection, notice, words)
             case _:
@@ -300,10 +302,7 @@ class Notices:
         if shown is None:
             return None
         delivery_id = int(notice.facts.get("delivery_id") or 0)
-        said = next(
-            (one for one in shown.messages if one.dispatch is not None and one.dispatch.id == delivery_id),
-            None,
-        )
+        said = _sent_by(shown, delivery_id)
         if message_id := int(notice.facts.get("message_id") or 0):  # a bounce names the letter itself
             said = messages.message(connection, message_id, language=words.language)
         uncertain = notice.kind == "delivery-uncertain"
@@ -327,6 +326,16 @@ class Notices:
             first.append(Button(words("button-send-again"), data(Action.SEND_AGAIN, shown.id, delivery_id)))
         first.append(Button(words("button-card"), data(Action.OPEN, shown.id)))
         return Rendered(rich.screen(tuple(first)))
+
+    def _delivered_late(self, connection: Reading, notice: NoticeRow, words: Words) -> Rendered | None:
+        shown = self._card(connection, notice.lead_id, words)
+        if shown is None:
+            return None
+        rich = Rich().add(f"✓ {words('notice-delivered-late', number=shown.number)}", Markup.BOLD)
+        rich.add(f" · {contact_name(words, shown)}")
+        if said := _sent_by(shown, int(notice.facts.get("delivery_id") or 0)):
+            rich.line().extend(conversation(words, [said], contact_name(words, shown), 1500, card=shown))
+        return Rendered(rich.screen((Button(words("button-card"), data(Action.OPEN, shown.id)),)))
 
     def _not_shown(self, connection: Reading, notice: NoticeRow, words: Words) -> Rendered | None:
         """A notice that Telegram takes in no form, and for whom it was; nothing of the refused words is in it."""
@@ -395,6 +404,11 @@ class Notices:
         if notice.facts.get("files", True) or not brought:
             return brought, ""
         return (), words("notice-files-refused", count=len(brought))
+
+
+def _sent_by(shown: Card, delivery_id: int) -> Said | None:
+    """The message of the card's that this delivery was to bring, as far as the card still has it."""
+    return next((said for said in shown.messages if said.dispatch and said.dispatch.id == delivery_id), None)
 
 
 def _many(notice: NoticeRow, words: Words) -> Rendered:

@@ -1,8 +1,8 @@
 """Whether an answer has arrived: shown on the manager's own message as soon as it is known.
 
 ✍ while it is on its way, 👌 once it is sent, 👎 when it is not, 🤔 when nobody can know. What takes long, or took
-the lead along, has a line of its own. A failure besides comes as a notice of the worker's, which survives a
-restart; this here is only the quick part.
+the lead along, has a line of its own. A failure, and what arrives after `LATE`, besides comes as a notice of the
+worker's, which survives a restart; this here is only the quick part.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from bot.rich import plain
 from bot.screens.letters import envelope_lines
 from core.channel import Screen
 from core.conversations.deliveries import state_of
+from core.conversations.outcomes import LATE
 from core.conversations.shown import ShownMessage
 from core.desk.cards import Card
 from core.desk.letters import Envelope
@@ -26,7 +27,6 @@ from core.desk.letters import Envelope
 log = structlog.get_logger("bot")
 
 SOON = timedelta(seconds=3)  # after this long a line says that it is still on its way
-ENOUGH = timedelta(minutes=10)  # then the worker's notice alone tells
 _LOOK = timedelta(seconds=1)
 _SETTLED = {
     "sent": "reply-sent",
@@ -90,7 +90,7 @@ async def _follow(
             shown = await _line(chat, said, line, message_id, about)
         while (state := await _state(chat, delivery_id)) not in _SETTLED:
             now = chat.office.clock.now()
-            if now - begun > ENOUGH:
+            if now - begun > LATE:
                 return
             if shown is None and now - begun >= SOON:
                 shown = await _line(chat, chat.words("reply-slow"), line, message_id, about)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, Protocol
 from zlib import crc32
 
@@ -26,6 +27,7 @@ log = structlog.get_logger("deliveries")
 
 GONE = (Cause.BLOCKED, Cause.DEACTIVATED, Cause.NOT_FOUND)  # the place is refused, not what was to go there
 GAVE_UP = "gave_up"  # the cause of what the network has put off for too long
+LATE = timedelta(minutes=10)  # whoever wrote it is shown so long what becomes of it; then by a notice
 MANY = "many"  # the notice that stands for the news of many leads, see `crowds`
 _OFFERS = ("new-lead", "lead-given")
 _THEIRS_ALONE = ("redraw", "lead-moved-on", "lead-closed-by", "answered-by")  # of no concern to anybody else
@@ -100,8 +102,10 @@ def note_sent(tx: Transaction, arrived: Sequence[tuple[Claimed, Sequence[str]]])
         ],
     )
     for claimed, external_ids in arrived:
-        if external_ids:
-            tx.record(*(Answered(*ids, tx.now) for ids in _answer(claimed)))
+        if external_ids and (answered := _answer(claimed)):
+            tx.record(*(Answered(*ids, tx.now) for ids in answered))
+            if tx.now - claimed.created_at > LATE:
+                _tell_late(tx, claimed)
         if claimed.message_id is not None and external_ids:
             # The network numbers both directions in one row; the first part stands for the message.
             name = external_ids[0]
@@ -262,6 +266,17 @@ def tell_author(
     else:
         readers, silent = [person.id for person in people if person.is_admin], False
     notify(tx, readers, kind, lead_id=lead_id, conversation_id=conversation_id, silent=silent, **facts)
+
+
+def _tell_late(tx: Transaction, claimed: Claimed) -> None:
+    tell_author(
+        tx,
+        "delivered-late",
+        message_id=claimed.message_id,
+        lead_id=claimed.lead_id,
+        conversation_id=claimed.conversation_id,
+        delivery_id=claimed.id,
+    )
 
 
 def _answer(claimed: Undelivered) -> tuple[tuple[int, int, int], ...]:

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import make_url, update
 
 from core.lines.model import Distribution, Line
-from sandbox.faults import HangUp, Refuse, server_error
+from sandbox.faults import HangUp, Refuse, server_error, too_many_requests
 from sandbox.messages import Message
 from sandbox.people import Person
 from sandbox.telegram import TelegramSandbox
@@ -252,6 +252,22 @@ async def test_what_may_not_have_arrived_is_called_so_and_a_person_decides(story
     assert (await story.admin.taps(notice, "Отправить ещё раз")).text == "Отправляем ещё раз."
     await story.telegram.until(lambda: [m.text for m in anna.chat(story.line)].count("Дошло?") == 2)
     await story.admin.sees(story.staff, "✓ Отправлено")
+
+
+async def test_an_answer_that_took_long_is_said_to_have_arrived_once_it_has(story: Story) -> None:
+    anna = a_customer(story)
+    await anna.writes(story.line, "Здравствуйте")
+    card = await story.admin.sees(story.staff, "Новый лид")
+    await story.telegram.until(lambda: len(anna.chat(story.line)) == 2)
+    await story.admin.taps(card, "Взять")
+    story.telegram.fail("sendMessage", too_many_requests(20), where=lambda call: "Сто" in str(call.params))
+    await story.admin.writes(story.staff, "Сто рублей", reply_to=card)
+    await story.admin.sees(story.staff, "Ещё отправляется. Скажу, чем кончится.")
+    story.clock.skip(hours=1)
+    notice = await story.admin.sees(story.staff, "Лид № 1: ответ дошёл")
+    assert "Сто рублей" in notice.text
+    assert [[button.text for button in row] for row in notice.buttons] == [["Карточка"]]
+    assert [m.text for m in anna.chat(story.line)].count("Сто рублей") == 1
 
 
 async def test_files_go_both_ways_also_between_two_bots(either_story: Story) -> None:

@@ -286,6 +286,20 @@ async def test_what_nobody_took_for_three_days_is_given_up_and_said(
     assert tries == 1
 
 
+@pytest.mark.parametrize(("minutes", "news"), [(9, []), (11, ["delivered-late"])])
+async def test_whoever_wrote_what_arrived_late_learns_it_however_often_the_program_began_anew(
+    database_url: str, clock: ManualClock, tmp_path: Path, minutes: int, news: list[str]
+) -> None:
+    async with a_conversation(database_url, clock) as (database, bot, olga, lead):
+        before = await told(database, olga)
+        sent = await answer(database, olga, lead)
+        clock.advance(timedelta(minutes=minutes))
+        async with at_work(database, {bot.id: Network()}, tmp_path) as worker:
+            await quiet(clock, worker)
+        assert (await state(database, sent))[0] == "sent"
+        assert (await told(database, olga))[len(before) :] == news
+
+
 def test_pauses_grow_from_seconds_to_an_hour() -> None:
     pauses = [deliveries.backoff(attempts) for attempts in range(1, 40)]
     assert pauses[:3] == [timedelta(seconds=2), timedelta(seconds=4), timedelta(seconds=8)]

@@ -28,6 +28,7 @@ notice-edited = Lead { $number }: a message was edited
 notice-edited-before = Before: { $text }
 notice-failed = Lead { $number }: not delivered
 notice-uncertain = Lead { $number }: it may not have arrived
+notice-delivered-late = Lead { $number }: your answer has arrived
 uncertain-means = The connection broke while the message was on its way. The customer may have it. Send it again?
 notice-account-trouble = No connection: { $name }
 notice-account-well = Connected again: { $name }

@@ -30,6 +30,7 @@ notice-edited = Лид № { $number }: сообщение изменили
 notice-edited-before = Было: { $text }
 notice-failed = Лид № { $number }: не доставлено
 notice-uncertain = Лид № { $number }: неизвестно, дошло ли
+notice-delivered-late = Лид № { $number }: ответ дошёл
 uncertain-means = Связь оборвалась, пока сообщение отправлялось. Возможно, клиент его получил. Отправить ещё раз?
 notice-account-trouble = Нет связи: { $name }
 notice-account-well = Связь восстановлена: { $name }
