@@ -66,7 +66,7 @@ class ToQuestion(Filter):
         return replied is None or await _is_question(state, replied.message_id)
 
 
-# A command that was mistyped is none of the words a dialog waits for: nobody shall get it.
+# A command that was mistyped is no words, neither for a dialog nor for a customer: nobody shall get it.
 WORDS = ~F.text.regexp(r"/[A-Za-z]")
 
 

@@ -59,7 +59,7 @@ _MENDABLE = (
 _DEAD_ENDS = ("refused-conversation-closed", "refused-excluded", "refused-no-way")
 
 
-@router.message(ToShown())
+@router.message(WORDS, ToShown())
 async def to_shown(
     message: Message, about: ShownMessage, chat: Chat, person: Person, staff_update_id: int
 ) -> None:

@@ -447,7 +447,13 @@ async def test_a_mistyped_command_is_no_answer_to_a_customer(story: Story) -> No
     assert "Такой команды нет" in (await said_to(story, "/stast")).text
     await story.admin.writes(story.staff, "Сто тысяч")
     await anna.sees(story.line, "Сто тысяч")
-    assert "/stast" not in [message.text for message in anna.chat(story.line)]
+    mistyped = await story.admin.writes(story.staff, "/jnuk спам", reply_to=card)
+    await story.admin.sees(story.staff, "Такой команды нет", after=mistyped)
+    await story.admin.writes(story.staff, "Ждём вас", reply_to=card)
+    await anna.sees(story.line, "Ждём вас")
+    assert not [
+        message.text for message in anna.chat(story.line) if message.text.startswith(("/stast", "/jnuk"))
+    ]
 
 
 async def test_what_replies_to_something_else_is_not_the_answer_that_was_asked_for(story: Story) -> None:
