@@ -453,6 +453,10 @@ def _installation(connection: Reading, notice: NoticeRow, words: Words) -> Rende
         case "parked":
             rich = Rich().add(f"⚠️ {words('notice-parked')}", Markup.BOLD).line(words("parked-means"))
             return Rendered(rich.screen((Button(words("button-parked"), data(Action.PARKED, 0)),)))
+        case "connected-by":
+            rich = Rich().add(f"⚠️ {words('notice-connected')}", Markup.BOLD)
+            rich.line(f"{line_of(str(notice.facts.get('name')), 60)} · id {notice.facts.get('person')}")
+            return Rendered(rich.line(words("connected-means")).screen())
         case "manager-unreachable":
             person = managers.by_id(connection, int(notice.facts.get("manager_id") or 0))
             if person is None:

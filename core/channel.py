@@ -111,6 +111,14 @@ class Ignored:
 
 
 @dataclass(frozen=True, slots=True)
+class Connected:
+    """Somebody has let our account read and answer their own chats: what is written there comes to us as well."""
+
+    person: int  # the network's id of whoever has
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unreadable:
     """Not understood: it is parked with its raw form, seen by admins, and can be replayed."""
 
@@ -130,7 +138,7 @@ class Received:
 
     external_id: str
     raw: bytes
-    understood: InboundMessage | Ignored | Unreadable
+    understood: InboundMessage | Ignored | Connected | Unreadable
     staff_id: int | None = None  # Telegram: who sent it, if that person may be one of the managers
     is_staff: bool = False  # Telegram: certainly for the managers' bot (a tapped button, an invitation)
 

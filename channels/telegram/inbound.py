@@ -17,7 +17,7 @@ from channels.telegram.cleaning import Json, as_integer, as_object, clean_line, 
 from channels.telegram.content import Content, read_content
 from channels.telegram.forwards import is_forwarded, with_reference
 from channels.telegram.labels import labels_in
-from core.channel import Address, Ignored, InboundMessage, Kind, Received, Sender, Unreadable
+from core.channel import Address, Connected, Ignored, InboundMessage, Kind, Received, Sender, Unreadable
 from core.contacts.phones import parse_phone
 from core.staff.invitations import is_invitation
 
@@ -85,7 +85,7 @@ def describe(update: object) -> dict[str, object]:
 
 
 # What an update is, which manager it may be from, and whether it certainly is for the managers' bot.
-_Read: TypeAlias = tuple[InboundMessage | Ignored | Unreadable, int | None, bool]
+_Read: TypeAlias = tuple[InboundMessage | Ignored | Connected | Unreadable, int | None, bool]
 
 
 # --- messages ------------------------------------------------------------------------------------
@@ -117,6 +117,18 @@ def _message(kind: str, event: Json, received_at: datetime, scope: str) -> _Read
         scope=scope,
     )
     return understood, person, source is not None and is_invitation(source)
+
+
+def _connection(_kind: str, event: Json, _received_at: datetime, _scope: str) -> _Read:
+    """Somebody lets the bot into their business account, changes what it may do there, or puts it out.
+
+    https://core.telegram.org/bots/api#businessconnection
+    """
+    owner = as_object(event.get("user"))
+    person = as_integer(owner.get("id"))
+    if person is None or event.get("is_enabled") is not True:
+        return Ignored("business connection"), None, False
+    return Connected(person, name_of(owner)), None, False
 
 
 def _business(kind: str, event: Json, received_at: datetime, scope: str) -> _Read:
@@ -286,6 +298,7 @@ _READERS: dict[str, Callable[[str, Json, datetime, str], _Read]] = {
     "edited_message": _message,
     "business_message": _business,
     "edited_business_message": _business,
+    "business_connection": _connection,
     "callback_query": _callback,
     "my_chat_member": _membership,
 }
@@ -293,7 +306,6 @@ _READERS: dict[str, Callable[[str, Json, datetime, str], _Read]] = {
 _IGNORED = {
     "channel_post": "channel post",
     "edited_channel_post": "channel post",
-    "business_connection": "business connection",
     "deleted_business_messages": "deleted business messages",
     "guest_message": "guest message",
     "message_reaction": "reaction",

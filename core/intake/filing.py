@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 
 from core import journal, search
-from core.channel import Ignored, InboundFile, InboundMessage, Kind, Received, Unreadable
+from core.channel import Connected, Ignored, InboundFile, InboundMessage, Kind, Received, Unreadable
 from core.contacts.people import Individual, Match, People, note_matches, suggest_merges
 from core.conversations.bounces import bounce
 from core.conversations.model import (
@@ -28,6 +28,7 @@ from core.conversations.model import (
     Message,
     MessageVersion,
 )
+from core.conversations.notices import notify_admins
 from core.conversations.threads import Thread, Threads, letter_key
 from core.database import Transaction
 from core.events import Answered, ContactClosed, CustomerWrote, FirstWords, MessageEdited
@@ -74,6 +75,9 @@ def file_batch(
                 entry.state, entry.reason = LedgerState.IGNORED, "nobody is a customer of the managers' bot"
             case Ignored(reason):
                 entry.state, entry.reason = LedgerState.IGNORED, reason
+            case Connected() as connected:
+                entry.state, entry.reason = LedgerState.IGNORED, "business connection"
+                _look_who(tx, account, connected)
             case InboundMessage() as message:
                 people_entries.append((entry, message))
     if people_entries:
@@ -480,6 +484,16 @@ def _storable(value: Any) -> Any:
 
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def _look_who(tx: Transaction, account: AccountRef, connected: Connected) -> None:
+    """Whoever finds a bot that may be let into business accounts can let it into theirs: the admins learn of strangers.
+
+    It is not refused: whose account it is only people know, and nothing that customers write there shall be lost.
+    """
+    if account.channel != "staff" and not staff_among(tx, {connected.person}):
+        person, name = connected.person, connected.name
+        notify_admins(tx, "connected-by", account_id=account.id, person=person, name=name)
 
 
 def _is_for_staff(account: AccountRef, received: Received, staff: Collection[int]) -> bool:
