@@ -67,8 +67,7 @@ class Threads:
     def load(self, messages: Sequence[InboundMessage]) -> None:
         """Read the conversations these messages name, the letters they answer, and which of them we have."""
         signed = {int(m.thread.removeprefix(SIGNED)) for m in messages if m.thread.startswith(SIGNED)}
-        names = {m.thread for m in messages if not m.thread.startswith(SIGNED)}
-        self._read(_BY_THREAD, names)
+        self._read(_BY_THREAD, {_name(m) for m in messages})
         letters = {letter_key(reference): reference for m in messages for reference in m.references}
         rows: Sequence[Any] = ()
         if letters:
@@ -108,10 +107,12 @@ class Threads:
         A letter may be answered by anyone who holds one of ours, whose ids nobody can guess. An id of the
         customer's own letter proves nothing, so it counts only from the address the conversation is with.
         """
-        if message.thread.startswith(SIGNED):
-            if thread := self._by_id.get(int(message.thread.removeprefix(SIGNED))):
+        name = message.thread
+        if name.startswith(SIGNED):
+            if thread := self._by_id.get(int(name.removeprefix(SIGNED))):
                 return thread
-        elif thread := self._by_thread.get(message.thread):
+            name = _name(message)
+        if thread := self._by_thread.get(name):
             return thread
         for reference in message.references:
             known = self._by_letter.get(letter_key(reference))
@@ -119,9 +120,9 @@ class Threads:
                 return known[0]
         return None
 
-    def begin(self, message: InboundMessage, contact_id: int, fallback_thread: str) -> Thread:
+    def begin(self, message: InboundMessage, contact_id: int) -> Thread:
         """A new conversation with somebody."""
-        name = fallback_thread if message.thread.startswith(SIGNED) else message.thread
+        name = _name(message)
         thread = Thread(self._tx.new_id(), name, contact_id, None, is_new=True, subject=message.subject)
         self._by_thread[name] = self._by_id[thread.id] = thread
         return thread
@@ -198,6 +199,12 @@ class Threads:
                 closed_why=row.closed_why,
             )
             self._by_thread[thread.thread] = self._by_id[thread.id] = thread
+
+
+def _name(message: InboundMessage) -> str:
+    """The network's own name of its conversation; also when the signed one is another mailbox's, or gone."""
+    signed = message.thread.startswith(SIGNED)
+    return f"mail:{message.sender.addresses[0].value}" if signed else message.thread
 
 
 def letter_key(message_id: str) -> str:

@@ -190,7 +190,7 @@ class _File:
         )
         owner = self.people.get(thread.contact_id) if thread else match.person
         if thread is None:
-            thread = self.threads.begin(message, owner.id, f"mail:{message.sender.addresses[0].value}")
+            thread = self.threads.begin(message, owner.id)
         lead = self.leads.find(owner.id, thread.lead_id)
         was_born = False
         if lead is None and not message.automatic:

@@ -144,6 +144,21 @@ async def test_one_message_under_two_keys_of_the_network_stays_one(
     assert (later.state, later.message_id, later.lead_id) == ("ignored", first.message_id, first.lead_id)
 
 
+async def test_answers_to_letters_from_a_former_mailbox_are_one_conversation(
+    database_url: str, clock: ManualClock
+) -> None:
+    def answer(text: str) -> Received:  # signed by us, for a conversation of another account
+        return a_message(text, email(), thread="conversation:4242")
+
+    async with a_database(database_url, clock) as database:
+        mailbox = await an_account(database, "email", "new@example.com")
+        filed = await file(database, mailbox, answer("Согласны"), answer("Когда начнёте?"))
+        filed += await file(database, mailbox, answer("Ждём"))
+        filed += await file(database, mailbox, a_message("Ау", email(), thread="mail:anna@example.org"))
+        held = await the(database, Conversation)
+    assert {(one.state, one.lead_id) for one in filed} == {("filed", held["lead_id"])}
+
+
 async def test_ten_identical_updates_on_two_connections_at_once_are_one(
     database_url: str, clock: ManualClock
 ) -> None:
