@@ -77,6 +77,11 @@ class Individual:
     addresses: list[tuple[str, str, str | None]] = field(default_factory=list)  # kind, value, username
     is_new: bool = False
 
+    @property
+    def values(self) -> set[str]:
+        """What an address of theirs consists of: somebody without a name is called so."""
+        return {key.rpartition(":")[2] for key in self.keys}
+
 
 class Match(NamedTuple):
     """Who it is and what told us: "conversation", an address key, or None for somebody new."""
@@ -245,7 +250,7 @@ class People:
                 self._known_usernames[key] = _username(address)
             elif self._known_usernames.get(key) != _username(address):
                 self._known_usernames[key] = self._usernames[key] = _username(address)
-        if not person.name and sender.name:
+        if sender.name and sender.name != person.name and not is_own_name(person.name, person.values):
             person.name = sender.name
             if not person.is_new:
                 self._renamed[person.id] = sender.name
@@ -269,6 +274,11 @@ def lock_contacts(tx: Transaction, contact_ids: Iterable[int]) -> dict[int, int]
             break
         pending = {asked: int(at) for asked, at in moved.items()}
     return survivors
+
+
+def is_own_name(name: str, values: Collection[str]) -> bool:
+    """Whether a person has told their name; else they are called by one of their addresses."""
+    return bool(name) and not name.startswith("@") and name not in values
 
 
 def note_matches(tx: Transaction, matches: Sequence[tuple[int, Match]]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, select
 
 from core.contacts.model import Address, Contact
+from core.contacts.people import is_own_name
 from core.conversations.model import Conversation
 from core.conversations.routes import routes
 from core.database import among, ask
@@ -127,7 +128,7 @@ def missing(name: str, addresses: Sequence[KnownAddress]) -> tuple[str, ...]:
     """What we do not know about a person: of "name", "phone", "email"."""
     kinds = {address.kind for address in addresses}
     known = (
-        ("name", _is_own(name, {address.value for address in addresses})),
+        ("name", is_own_name(name, {address.value for address in addresses})),
         ("phone", "phone" in kinds),
         ("email", "email" in kinds),
     )
@@ -137,11 +138,7 @@ def missing(name: str, addresses: Sequence[KnownAddress]) -> tuple[str, ...]:
 def has_own_name(connection: Connection, contact_id: int, name: str) -> bool:
     """Whether a person has told their name; else they are called by an address."""
     addresses = addresses_of(connection, [contact_id]).get(contact_id, ())
-    return _is_own(name, {address.value for address in addresses})
-
-
-def _is_own(name: str, values: Collection[str]) -> bool:
-    return bool(name) and not name.startswith("@") and name not in values
+    return is_own_name(name, {address.value for address in addresses})
 
 
 def recognition(told: Sequence[Any], threads: Sequence[Any]) -> Recognition | None:

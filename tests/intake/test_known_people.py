@@ -71,6 +71,22 @@ async def test_a_phone_typed_on_the_site_finds_who_once_shared_it(
     assert why == [{"by": "phone:+79161234567"}]
 
 
+@pytest.mark.parametrize("channel", ["form", "email"])
+async def test_who_was_known_by_an_address_alone_is_called_by_the_name_they_tell_later(
+    database_url: str, clock: ManualClock, channel: str
+) -> None:
+    async with a_database(database_url, clock) as database:
+        account = await an_account(database, channel, "main")
+        known = phone() if channel == "form" else email()
+        for name in ("", known.value, "Анна Петрова", "Анна"):
+            thread = f"{known.key} {name}" if channel == "form" else f"mail:{known.value}"
+            await file(database, account, a_message("Перезвоните", known, name=name, thread=thread))
+        person = await the(database, Contact)
+        found = await database.read(lambda c: find(c, "петрова", language="ru"))
+    assert person["name"] == "Анна Петрова"
+    assert [one.contact_id for one in found] == [person["id"]]
+
+
 async def test_two_who_fit_are_asked_about_and_never_joined_by_a_machine(
     database_url: str, clock: ManualClock
 ) -> None:
