@@ -29,6 +29,11 @@ def bare(words: str) -> str:
     return " ".join(_WORD.findall(fold(words)))
 
 
+def said(subject: str | None, words: str) -> str:
+    """What a message is found by: a letter by its subject too, which is what its lead is called."""
+    return f"{subject}\n{words}" if subject else words
+
+
 def index(tx: Transaction, entries: Sequence[tuple[int, str]]) -> None:
     """Make texts findable under the ids of their rows."""
     kept = fold if tx.is_sqlite else bare

@@ -88,7 +88,8 @@ def say(tx: Transaction, utterances: Sequence[Utterance]) -> list[Spoken]:
     tx.insert(Message, messages)
     tx.insert(Attachment, files)
     tx.insert(Delivery, deliveries)
-    search.index(tx, [(row["id"], row["text"]) for row in messages if not row["is_automatic"]])
+    said = [row for row in messages if not row["is_automatic"]]
+    search.index(tx, [(row["id"], search.said(row["subject"], row["text"])) for row in said])
     if deliveries:
         tx.hint("deliveries")
     return spoken

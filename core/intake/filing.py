@@ -418,7 +418,8 @@ class _File:
         tx.insert_ignoring(LetterId, self.letters)
         edits = list(self.edits.values())
         tx.update(Message, edits)
-        search.index(tx, [(row["id"], row["text"]) for row in self.messages if row["content"] != "sticker"])
+        said = [row for row in self.messages if row["content"] != "sticker"]
+        search.index(tx, [(row["id"], search.said(row["subject"], row["text"])) for row in said])
         search.reindex(tx, [(row["id"], row["text"]) for row in edits])
         if any(row["state"] == FileState.WAITING for row in self.attachments):
             tx.hint("files")

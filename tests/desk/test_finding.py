@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
 from sqlalchemy import text
 
+from core.channel import InboundMessage
 from core.clock import ManualClock
 from core.database import Transaction
 from core.desk.finding import MOST, find, find_page
+from core.leads.answering import Draft, reply
 from tests.builders import a_database, a_lead, a_manager, a_message, an_account, email, file, phone, telegram
 
 
@@ -113,6 +116,23 @@ async def test_words_and_numbers_are_found_whatever_signs_stand_at_them(
         await a_lead(database, bot, "Другое", telegram(6))
         found = await database.read(lambda connection: find(connection, query, "RU", language="ru"))
     assert [one.lead.id if one.lead else None for one in found] == [lead_id]
+
+
+async def test_a_letter_is_found_by_its_subject_whoever_has_written_it(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        olga, mailbox = await a_manager(database), await an_account(database, "email", "line@example.com")
+        letter = a_message("Добрый день", email(), thread="mail:anna@example.org")
+        assert isinstance(letter.understood, InboundMessage)
+        letter = replace(letter, understood=replace(letter.understood, subject="Договор поставки"))
+        lead_id = (await file(database, mailbox, letter))[0].lead_id or 0
+        draft = Draft("Во вложении", subject="Счёт за кухню")
+        await database.transact(lambda tx: reply(tx, olga, lead_id, draft))
+        for query in ("договор поставки", "счет за кухню"):
+            (found,) = await database.read(partial(find, query=query, language="ru"))
+            assert found.lead is not None
+            assert (found.lead.id, found.by) == (lead_id, "text")
 
 
 async def test_every_page_follows_the_one_before_and_nothing_that_fits_is_kept_back(
