@@ -12,7 +12,7 @@ from core import search
 from core.contacts.emails import emails_in
 from core.contacts.model import Address, Contact
 from core.contacts.phones import phone_keys
-from core.conversations.model import Message
+from core.conversations.model import Conversation, Message
 from core.database import among
 from core.desk.board import Row, rows_of
 from core.desk.covering import address_keys
@@ -208,9 +208,14 @@ def _by_words(connection: Connection, text: str, by_lead: dict[int, str], by_con
     for row in connection.execute(select(Contact.id).where(among(Contact.id, ids))):
         by_contact.setdefault(row.id, "name")
     for said in connection.execute(
-        select(Message.lead_id).where(among(Message.id, ids), Message.lead_id.is_not(None))
+        select(Message.lead_id, Conversation.contact_id)
+        .join(Conversation, Conversation.id == Message.conversation_id)
+        .where(among(Message.id, ids))
     ):
-        by_lead.setdefault(said.lead_id or 0, "text")
+        if said.lead_id is not None:
+            by_lead.setdefault(said.lead_id, "text")
+        else:  # somebody known wrote, of whom the line opens no further lead
+            by_contact.setdefault(said.contact_id, "text")
 
 
 def _leads_of(connection: Connection, contact_ids: Sequence[int]) -> list[tuple[int, int]]:

@@ -252,12 +252,15 @@ async def test_with_attach_a_known_persons_message_joins_them_without_a_lead_and
         await database.transact(partial(close, lead_id=lead))
         await all_sent(database)
         filed = await file(database, bot, a_message("спасибо и за прошлый раз"))
+        (sought,) = await database.read(lambda c: find(c, "прошлый", language="ru"))
         found = await counted(database)
         message = (await every(database, Message))[-1]
         told = await every(database, Delivery, Delivery.state == "waiting")
     assert (filed[0].state, filed[0].lead_id) == ("filed", None)
     assert (found.leads, found.open_leads, found.messages) == (1, 0, 2)
     assert message["lead_id"] is None
+    assert sought.lead is not None
+    assert (sought.lead.id, sought.by) == (lead, "text")
     # Nobody must find out by chance that a customer wrote.
     assert [(row["notice"]["kind"], row["manager_id"], row["lead_id"]) for row in told] == [
         ("message", olga.id, lead)
