@@ -83,7 +83,7 @@ def contacts(connection: Connection, after: int) -> Rows:
     addresses: dict[int, list[dict[str, Any]]] = {}
     for row in connection.execute(
         select(Address.contact_id, Address.kind, Address.value, Address.username)
-        .where(among(Address.contact_id, [row.id for row in rows]))
+        .where(among(Address.contact_id, [row.id for row in rows]), Address.kind != "form")
         .order_by(Address.id)
     ):
         known = {"channel": row.kind, "value": row.value}
@@ -115,6 +115,7 @@ def messages(connection: Connection, after: int) -> Rows:
             Message.direction,
             Message.author,
             Message.author_name,
+            Message.subject,
             Message.text,
             Message.fields,
             Message.sent_at,
@@ -154,6 +155,7 @@ def messages(connection: Connection, after: int) -> Rows:
                 "attachments": files.get(row.id, []),
                 "at": row.sent_at.isoformat(),
                 "edited_at": row.edited_at.isoformat() if row.edited_at else None,
+                "subject": row.subject,
             },
         )
         for row in rows
@@ -244,7 +246,8 @@ PAGES: dict[str, tuple[Page, Sequence[str]]] = {
     "contacts": (contacts, "number name addresses client language created_at".split()),
     "messages": (
         messages,
-        "conversation lead channel direction author author_name content text fields attachments at edited_at".split(),
+        "conversation lead channel direction author author_name content text fields attachments at edited_at"
+        " subject".split(),
     ),
     "deliveries": (
         deliveries,
