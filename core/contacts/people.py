@@ -89,6 +89,7 @@ class Match(NamedTuple):
     person: Individual
     by: str | None
     candidates: tuple[int, ...] = ()  # several fit: a person should decide whether they are one
+    was: str | None = None  # what they were called until they told their name now
 
 
 class People:
@@ -251,6 +252,7 @@ class People:
             elif self._known_usernames.get(key) != _username(address):
                 self._known_usernames[key] = self._usernames[key] = _username(address)
         if sender.name and sender.name != person.name and not is_own_name(person.name, person.values):
+            match = replace(match, was=person.name)
             person.name = sender.name
             if not person.is_new:
                 self._renamed[person.id] = sender.name
@@ -292,7 +294,7 @@ def note_matches(tx: Transaction, matches: Sequence[tuple[int, Match]]) -> None:
                 "contact-recognised",
                 lead_id=lead_id or None,
                 contact_id=match.person.id,
-                details={"by": match.by},
+                details={"by": match.by} if match.was is None else {"by": match.by, "was": match.was},
             )
             for lead_id, match in matches
             if match.by not in (None, "conversation")

@@ -49,7 +49,10 @@ def separate(tx: Transaction, conversation_id: int, person: Person) -> Separated
     moved, shared = addresses_in(tx, thread)
     together = _same_person(tx, thread, [row for row in moved if row.is_exclusive])
     _refuse_if_alone(tx, old, together, [row.id for row in moved])
-    new = _introduce(tx, thread, moved + shared)
+    names = _names_learned(tx, thread)
+    new = _introduce(tx, thread, moved + shared, names[1] if names else "")
+    if names:
+        _call(tx, old, names[0])
     tx.connection.execute(
         update(Address).where(among(Address.id, [row.id for row in moved])).values(contact_id=new)
     )
@@ -64,6 +67,7 @@ def separate(tx: Transaction, conversation_id: int, person: Person) -> Separated
         "to": new,
         "copies": copies,
         "old_lead": thread.lead_id,
+        "name": names[1] if names else None,
         **undo,
     }
     for lead_id in {lead.lead_id, thread.lead_id} - {None}:
@@ -94,6 +98,8 @@ def rejoin(tx: Transaction, conversation_id: int, person: Person) -> None:
     if old == new:
         raise Refusal("refused-nothing-to-undo")
     brought = absorb(tx, old, new)
+    if (name := details.get("name")) is not None:
+        _call(tx, old, name)
     if (new_lead := details["new_lead"]) is not None:
         _close_duplicate(tx, new_lead, details["old_lead"], conversation_id, person)
     elif details["repeat"] is None:  # the lead stayed where it was, and nothing was opened beside it
@@ -168,19 +174,38 @@ def _refuse_if_alone(
         raise Refusal("refused-separate-alone")
 
 
-def _introduce(tx: Transaction, thread: Any, addresses: Sequence[Any]) -> int:
-    """A new contact, called as they called themselves in this conversation, else by an address."""
+def _names_learned(tx: Transaction, thread: Any) -> tuple[str, str] | None:
+    """What its person was called before this conversation told their name, and that name."""
+    lines = tx.connection.execute(
+        select(Journal.details, Contact.name)
+        .join(Contact, Contact.id == Journal.contact_id)
+        .where(
+            Journal.contact_id == thread.contact_id,
+            Journal.verb == "contact-recognised",
+            Journal.at == thread.created_at,
+        )
+    )
+    return next(((row.details["was"], row.name) for row in lines if "was" in row.details), None)
+
+
+def _call(tx: Transaction, contact_id: int, name: str) -> None:
+    tx.update(Contact, [{"id": contact_id, "name": name}])
+    search.reindex(tx, [(contact_id, name)])
+
+
+def _introduce(tx: Transaction, thread: Any, addresses: Sequence[Any], name: str) -> int:
+    """A new contact, called so, or as they called themselves in this conversation, else by an address."""
     named = tx.connection.execute(
         select(Message.author_name, Message.fields)
         .where(Message.conversation_id == thread.id, Message.direction == Direction.IN)
         .order_by(Message.id)
         .limit(1)
     ).first()
-    name = ""
     if named is not None:
         # In a letter's thread it is a third person who has an author's name.
         name = (
-            (named.author_name if thread.channel == "form" else None)
+            name
+            or (named.author_name if thread.channel == "form" else None)
             or (named.fields or {}).get("name")
             or ""
         )

@@ -16,6 +16,7 @@ from core.conversations.model import Conversation, Delivery
 from core.database import Database, Transaction
 from core.desk import joining, separating, work
 from core.desk.cards import Card, card
+from core.desk.finding import find
 from core.desk.history import Deed, history
 from core.errors import Refusal
 from core.leads import answering
@@ -227,6 +228,35 @@ async def test_somebody_else_gets_a_contact_with_the_lead_and_rejoining_undoes_i
     assert not again.recognition.is_separated
     assert set(before) <= set(after)
     assert twice.value.key == "refused-nothing-to-undo"
+
+
+@pytest.mark.parametrize("channel", ["form", "email"])
+async def test_a_name_that_was_told_by_somebody_else_goes_with_them_and_comes_back_with_them(
+    database_url: str, clock: ManualClock, channel: str
+) -> None:
+    async with a_database(database_url, clock) as database:
+        olga, form = await a_manager(database), await an_account(database, "form", "main")
+        account = form if channel == "form" else await an_account(database, "email", "line@x.org")
+        office = email("office@firma.ru")
+        await file(database, form, a_message("Перезвоните", office, phone(), name="", thread="a"))
+        clock.advance(timedelta(minutes=1))
+        filed = await file(database, account, a_message("Это Борис", office, name="Борис", thread="b"))
+        talk = (await the(database, Conversation, Conversation.thread == "b"))["id"]
+
+        async def names() -> list[str]:
+            return [row["name"] for row in await every(database, Contact, Contact.merged_to.is_(None))]
+
+        seen = [await names()]
+        clock.advance(timedelta(minutes=1))
+        apart = await database.transact(lambda tx: separating.separate(tx, talk, olga))
+        seen.append(await names())
+        found = await database.read(lambda c: find(c, "борис", language="ru"))
+        clock.advance(timedelta(minutes=1))
+        await database.transact(lambda tx: separating.rejoin(tx, talk, olga))
+        seen.append(await names())
+    assert filed[0].state == "filed"
+    assert seen == [["Борис"], ["office@firma.ru", "Борис"], ["Борис"]]
+    assert {one.contact_id for one in found} == {apart.contact_id}
 
 
 async def test_a_letter_we_began_teaches_nothing_about_who_answers_it(
