@@ -108,8 +108,13 @@ class People:
         self._renamed: dict[int, str] = {}
 
     def load(self, keys: Collection[str], contact_ids: Collection[int] = ()) -> None:
-        """Read and lock the contacts behind these keys and ids, following merges, with all their addresses."""
+        """Read and lock the contacts behind these keys and ids, following merges, with all their addresses.
+
+        What was loaded before is forgotten: it may have changed before we had the locks.
+        """
         tx = self._tx
+        self._by_id.clear()
+        self._by_key.clear()
         most = len(keys) + A_CROWD
         held = tx.ask(_HOLDERS, keys=keys, most=most + 1)
         if len(held) > most:  # thousands gave "no@no.ru": they are not all to be locked and read

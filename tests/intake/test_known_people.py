@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 from sqlalchemy import select, update
 
+from core.channel import Sender
 from core.clock import ManualClock
 from core.contacts.model import Address, Contact
 from core.contacts.people import A_CROWD, MOST_TYPED, SHARED_BY, People
@@ -151,6 +152,24 @@ async def test_an_address_that_everybody_gives_costs_no_more_the_more_people_gav
     assert (len(held), len(read)) == (len(people), SHARED_BY + 1)
     assert len({one.lead_id for one in filed}) == 1
     assert len(theirs) == MOST_TYPED
+
+
+async def test_two_who_share_a_telephone_are_two_also_when_they_are_looked_up_again(
+    database_url: str, clock: ManualClock
+) -> None:
+    """As it is done when a conversation of the batch has passed to somebody else meanwhile."""
+
+    def recognised(tx: Transaction) -> object:
+        found = People(tx)
+        for _ in range(2):
+            found.load({phone().key})
+        return found.recognise(Sender((phone(),), "Анна"), None)
+
+    async with a_database(database_url, clock) as database:
+        bot = await an_account(database)
+        await file(database, bot, *(a_message("мы", telegram(user), phone()) for user in (1, 2)))
+        both = tuple(row["id"] for row in await every(database, Contact))
+        assert await database.transact(recognised) == both
 
 
 async def test_equal_numbers_of_two_networks_or_two_bots_are_two_people(
