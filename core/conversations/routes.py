@@ -48,7 +48,7 @@ _UNANSWERED = (
 _EMAILS = (
     select(Address.contact_id, Address.value, Address.is_proved)
     .where(among(Address.contact_id, "contacts"), Address.kind == "email", Address.closed_at.is_(None))
-    .order_by(Address.id.desc())
+    .order_by(Address.id)
 )
 _TAKEN = select(
     Conversation.id,
@@ -106,23 +106,33 @@ def routes(connection: Connection, conversation_ids: Collection[int]) -> dict[in
     return found
 
 
+def leads_on(route: Route | None, conversation_id: int) -> bool:
+    """Whether this is the way back for that conversation.
+
+    Another conversation that is closed is only for want of a better: whoever fills in a form after a letter to them
+    came back, or after they have blocked the bot, may have left an e-mail that works.
+    """
+    return route is not None and (route.closed_why is None or route.conversation_id == conversation_id)
+
+
 def open_routes(
     tx: Transaction, conversation_ids: Collection[int], *, is_automatic: bool = True
 ) -> dict[int, Route]:
-    """Like `routes`; where there is none but the person left an e-mail and the line has a mailbox, one is opened.
+    """Like `routes`; where none leads on but the person left an e-mail and the line has a mailbox, one is opened.
 
     What is written by itself goes to no more than `TYPED_AT_MOST` new addresses an hour that nobody has proved to
     be theirs: beyond it the route is closed, for the reason `TOO_MANY_TYPED`, and nothing is opened. A manager who
     answers (`is_automatic=False`) has read the enquiry.
     """
     found = routes(tx.connection, conversation_ids)
-    missing = [id for id in conversation_ids if id not in found]
+    missing = [id for id in conversation_ids if not leads_on(found.get(id), id)]
     if not missing:
         return found
     mailboxes = {row.line_id: row.id for row in tx.ask(MAILBOXES)}
     if not mailboxes:
         return found
     rows = tx.ask(_UNANSWERED, conversations=missing)
+    # The latest of each.
     emails = {held.contact_id: held for held in tx.ask(_EMAILS, contacts={row.contact_id for row in rows})}
     threads = [f"mail:{held.value}" for held in emails.values()]
     taken = {(known.account_id, known.thread): known for known in tx.ask(_TAKEN, threads=threads)}

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, or_, select
 
 from core.contacts.model import Address, Contact
 from core.conversations.model import SPOKEN, Conversation, Message
-from core.conversations.routes import routes
+from core.conversations.routes import leads_on, routes
 from core.database import Transaction, among
 from core.desk.messages import copies_of
 from core.errors import Refusal
@@ -139,10 +139,11 @@ def answer_envelope(connection: Connection, lead_id: int, conversation_id: int |
     if conversation_id is None:
         return None
     route = routes(connection, [conversation_id]).get(conversation_id)
-    if route is not None:
-        return _envelope(connection, route.conversation_id) if route.channel == "email" else None
-    known = letter_addresses(connection, lead_id)
-    return written_envelope(connection, lead_id, known[0]) if known else None
+    if not leads_on(route, conversation_id) and (known := letter_addresses(connection, lead_id)):
+        return written_envelope(connection, lead_id, known[0])
+    if route is None or route.channel != "email":
+        return None
+    return _envelope(connection, route.conversation_id)
 
 
 def written_envelope(connection: Connection, lead_id: int, address: str) -> Envelope:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, and_, bindparam, select
 from core.contacts.model import Address, Contact
 from core.contacts.people import is_own_name
 from core.conversations.model import Conversation
-from core.conversations.routes import routes
+from core.conversations.routes import leads_on, routes
 from core.database import among, ask
 from core.journal import Journal
 from core.leads.model import Lead
@@ -219,12 +219,12 @@ def way(
         return Way(None, None, "excluded" if is_excluded else "no-conversation")
     asked = threads[0]
     route = routes(connection, [asked.id]).get(asked.id)
-    if route is not None:
-        return Way(route.conversation_id, route.channel, "excluded" if is_excluded else route.closed_why)
     if is_excluded:
-        return Way(asked.id, asked.channel, "excluded")
-    if not any(address.kind == "email" and address.closed_at is None for address in addresses):
-        return Way(asked.id, asked.channel, "one-way")
-    if mailbox_of(connection, line_id) is None:
-        return Way(asked.id, asked.channel, "no-mailbox")
-    return Way(asked.id, "email", None)
+        last = route or asked
+        return Way(route.conversation_id if route else asked.id, last.channel, "excluded")
+    has_email = any(address.kind == "email" and address.closed_at is None for address in addresses)
+    if not leads_on(route, asked.id) and has_email and mailbox_of(connection, line_id) is not None:
+        return Way(asked.id, "email", None)
+    if route is not None:
+        return Way(route.conversation_id, route.channel, route.closed_why)
+    return Way(asked.id, asked.channel, "no-mailbox" if has_email else "one-way")

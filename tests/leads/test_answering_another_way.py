@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
@@ -12,6 +12,7 @@ import pytest
 
 from bot.screens.cards import shown_as
 from core.automation.model import Timer
+from core.channel import Bounce, InboundMessage, Kind, Sent
 from core.clock import ManualClock
 from core.conversations import deliveries
 from core.conversations.model import Conversation, Delivery, Message
@@ -19,6 +20,7 @@ from core.conversations.shown import ShownMessage, look_up, remember
 from core.database import Database
 from core.desk import joining, separating, work
 from core.desk.cards import card
+from core.desk.letters import answer_envelope
 from core.leads.answering import Draft, Reply, reply
 from core.leads.model import Lead
 from core.lines.accounts import AccountRef
@@ -278,3 +280,43 @@ async def test_whoever_waits_for_an_answer_in_one_lead_is_not_asked_in_another(
         run = await the(database, Timer)
     assert waiting == []
     assert (run["state"], run["reason"]) == ("skipped", "customer-wrote")
+
+
+@pytest.mark.parametrize("before", ["a letter came back", "the bot was blocked"])
+async def test_whoever_cannot_be_reached_any_more_and_leaves_an_e_mail_on_the_site_is_answered_there(
+    database_url: str, clock: ManualClock, before: str
+) -> None:
+    async with a_database(database_url, clock) as database:
+        olga, form = await a_manager(database), await an_account(database, "form", "main")
+        mailbox, bot = await an_account(database, "email", "line@x.org"), await an_account(database)
+        if before == "the bot was blocked":
+            await file(database, bot, a_message("Вопрос", telegram(), phone()))
+            await file(database, bot, a_message("", telegram(), kind=Kind.BLOCKED, at=clock.now()))
+        else:
+            await file(
+                database, form, a_message("Вопрос", email("anna@gmial.com"), phone(), thread=FORM_THREAD)
+            )
+            claimed = await database.transact(lambda tx: deliveries.claim(tx, 5, None))
+            sent = [(one, Sent(("<1@x.org>",))) for one in claimed if one.notice is None]
+            await database.transact(lambda tx: deliveries.settle(tx, sent))
+            report = a_message("Delivery failed", email("mailer-daemon@gmial.com"), kind=Kind.BOUNCE)
+            assert isinstance(report.understood, InboundMessage)
+            dead = Bounce((("anna@gmial.com", "5.1.1", True),), "<1@x.org>")
+            report = replace(report, understood=replace(report.understood, bounce=dead))
+            await file(database, mailbox, report)
+        clock.advance(timedelta(minutes=10))
+        again = a_message("Вопрос", email("anna@gmail.com"), phone(), thread=FORM_THREAD, at=clock.now())
+        (filed,) = await file(database, form, again)
+        lead_id = filed.lead_id or 0
+        shown = await database.read(
+            lambda connection: card(connection, lead_id, now=clock.now(), language_default="ru")
+        )
+        talk = await the(database, Conversation, Conversation.channel == "form")
+        envelope = await database.read(lambda c: answer_envelope(c, lead_id, talk["id"]))
+        await database.transact(partial(reply, person=olga, lead_id=lead_id, draft=Draft("500 рублей")))
+        answer = await the(database, Message, Message.text == "500 рублей")
+        went = await the(database, Conversation, Conversation.id == answer["conversation_id"])
+    assert shown is not None
+    assert (shown.way.channel, shown.way.why_not) == ("email", None)
+    assert envelope is not None
+    assert (envelope.to, went["thread"]) == ("anna@gmail.com", "mail:anna@gmail.com")
