@@ -320,3 +320,21 @@ async def test_whoever_cannot_be_reached_any_more_and_leaves_an_e_mail_on_the_si
     assert (shown.way.channel, shown.way.why_not) == ("email", None)
     assert envelope is not None
     assert (envelope.to, went["thread"]) == ("anna@gmail.com", "mail:anna@gmail.com")
+
+
+async def test_a_letter_goes_to_the_address_that_is_shown_the_one_left_last(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        olga, form = await a_manager(database), await an_account(database, "form", "main")
+        for address in ("old@example.org", "new@example.org"):
+            enquiry = a_message("Вопрос", email(address), phone(), thread=FORM_THREAD, at=clock.now())
+            lead_id = (await file(database, form, enquiry))[0].lead_id or 0
+            clock.advance(timedelta(minutes=1))
+        await an_account(database, "email", "line@x.org")  # until now the line had no mailbox
+        talk = await the(database, Conversation, Conversation.channel == "form")
+        envelope = await database.read(lambda c: answer_envelope(c, lead_id, talk["id"]))
+        await database.transact(partial(reply, person=olga, lead_id=lead_id, draft=Draft("500 рублей")))
+        went = await the(database, Conversation, Conversation.channel == "email")
+    assert envelope is not None
+    assert (envelope.to, went["thread"]) == ("new@example.org", "mail:new@example.org")
