@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import Connection, text
 
@@ -29,9 +30,11 @@ def bare(words: str) -> str:
     return " ".join(_WORD.findall(fold(words)))
 
 
-def said(subject: str | None, words: str) -> str:
-    """What a message is found by: a letter by its subject too, which is what its lead is called."""
-    return f"{subject}\n{words}" if subject else words
+def said(words: str, subject: str | None, fields: Mapping[str, Any] | None) -> str:
+    """What a message is found by: besides its words its subject, which its lead is called by, and the firm it names."""
+    if not (subject or fields):
+        return words
+    return "\n".join(filter(None, (subject, (fields or {}).get("company"), words)))
 
 
 def index(tx: Transaction, entries: Sequence[tuple[int, str]]) -> None:

@@ -89,7 +89,7 @@ def say(tx: Transaction, utterances: Sequence[Utterance]) -> list[Spoken]:
     tx.insert(Attachment, files)
     tx.insert(Delivery, deliveries)
     said = [row for row in messages if not row["is_automatic"]]
-    search.index(tx, [(row["id"], search.said(row["subject"], row["text"])) for row in said])
+    search.index(tx, [(row["id"], search.said(row["text"], row["subject"], row["fields"])) for row in said])
     if deliveries:
         tx.hint("deliveries")
     return spoken

@@ -419,7 +419,9 @@ class _File:
         edits = list(self.edits.values())
         tx.update(Message, edits)
         said = [row for row in self.messages if row["content"] != "sticker"]
-        search.index(tx, [(row["id"], search.said(row["subject"], row["text"])) for row in said])
+        search.index(
+            tx, [(row["id"], search.said(row["text"], row["subject"], row["fields"])) for row in said]
+        )
         search.reindex(tx, [(row["id"], row["text"]) for row in edits])
         if any(row["state"] == FileState.WAITING for row in self.attachments):
             tx.hint("files")

@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 from sqlalchemy import text
 
+from channels.form.inbound import normalise
 from core.channel import InboundMessage
 from core.clock import ManualClock
 from core.database import Transaction
@@ -133,6 +134,17 @@ async def test_a_letter_is_found_by_its_subject_whoever_has_written_it(
             (found,) = await database.read(partial(find, query=query, language="ru"))
             assert found.lead is not None
             assert (found.lead.id, found.by) == (lead_id, "text")
+
+
+async def test_a_form_is_found_by_the_firm_that_it_names(database_url: str, clock: ManualClock) -> None:
+    async with a_database(database_url, clock) as database:
+        form = await an_account(database, "form", "main")
+        body = "Компания=ООО «Ромашка»&Телефон=8 916 123-45-67&Комментарий=Нужен расчёт".encode()
+        post = normalise(body, "application/x-www-form-urlencoded", clock.now())
+        (filed,) = await file(database, form, post)
+        (found,) = await database.read(partial(find, query="ромашка", language="ru"))
+    assert found.lead is not None
+    assert found.lead.id == filed.lead_id
 
 
 async def test_every_page_follows_the_one_before_and_nothing_that_fits_is_kept_back(
