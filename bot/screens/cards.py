@@ -32,6 +32,7 @@ _UNANSWERABLE = {
     "account-retired": "account-retired",
     "one-way": "no-way",
     "no-mailbox": "no-mailbox",
+    "email-of-another": "email-of-another",
     "no-conversation": "no-way",
 }
 WHOLE = 2  # messages that can be opened whole below a card or a notice

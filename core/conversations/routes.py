@@ -48,15 +48,9 @@ _UNANSWERED = (
 _EMAILS = (
     select(Address.contact_id, Address.value, Address.is_proved)
     .where(among(Address.contact_id, "contacts"), Address.kind == "email", Address.closed_at.is_(None))
-    .order_by(Address.id)
+    .order_by(Address.id.desc())
 )
-_TAKEN = select(
-    Conversation.id,
-    Conversation.account_id,
-    Conversation.thread,
-    Conversation.contact_id,
-    Conversation.closed_why,
-).where(among(Conversation.thread, "threads"))
+_TAKEN = select(Conversation.account_id, Conversation.thread).where(among(Conversation.thread, "threads"))
 _LATEST = (
     select(Conversation.channel, Conversation.last_in_at, Conversation.created_at)
     .where(Conversation.id > bindparam("after"))
@@ -132,22 +126,22 @@ def open_routes(
     if not mailboxes:
         return found
     rows = tx.ask(_UNANSWERED, conversations=missing)
-    # The latest of each.
-    emails = {held.contact_id: held for held in tx.ask(_EMAILS, contacts={row.contact_id for row in rows})}
-    threads = [f"mail:{held.value}" for held in emails.values()]
-    taken = {(known.account_id, known.thread): known for known in tx.ask(_TAKEN, threads=threads)}
+    emails: dict[int, list[Any]] = {}  # the latest first
+    for held in tx.ask(_EMAILS, contacts={row.contact_id for row in rows}):
+        emails.setdefault(held.contact_id, []).append(held)
+    threads = [f"mail:{held.value}" for ones in emails.values() for held in ones]
+    taken = {tuple(known) for known in tx.ask(_TAKEN, threads=threads)}
     begun: dict[tuple[int, str], int] = {}
     opened = []
     room = None  # for so many more addresses that were merely typed
     for row in rows:
-        email, account_id = emails.get(row.contact_id), mailboxes.get(row.line_id)
-        if email is None or account_id is None:
+        account_id = mailboxes.get(row.line_id)
+        if account_id is None:
             continue
-        key = (account_id, f"mail:{email.value}")
-        if (known := taken.get(key)) is not None:
-            # The mailbox already talks with this address, perhaps as another contact's: only one's own is used.
-            if known.contact_id == row.contact_id:
-                found[row.id] = Route(known.id, account_id, "email", row.contact_id, known.closed_why)
+        # Where the mailbox talks already, it does so with somebody else, or in vain.
+        ways = [((account_id, f"mail:{held.value}"), held) for held in emails.get(row.contact_id, ())]
+        key, email = next((way for way in ways if way[0] not in taken), (None, None))
+        if key is None or email is None:
             continue
         if key not in begun:
             if is_automatic and not email.is_proved:

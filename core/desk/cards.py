@@ -217,6 +217,8 @@ def card(
     )
     exclusion = _exclusion(connection, lead.contact_id, now)
     spoken, files = messages.counted(connection, lead_id)
+    has_email = any(address.kind == "email" for address in addresses)
+    letters_to = reachable(connection, lead_id) if has_email else ()
     return Card(
         id=lead.id,
         number=lead.number,
@@ -266,12 +268,10 @@ def card(
         recognition=recognition(told, threads),
         suggestions=suggestions(connection, told, lead.contact_id),
         notes=_notes(connection, told, words),
-        way=way(connection, lead.line_id, threads, addresses, is_excluded=exclusion is not None),
+        way=way(connection, lead.line_id, threads, addresses, letters_to, is_excluded=exclusion is not None),
         exclusion=exclusion,
         can_undo_exclusion=exclusion is not None and exclusion.contact_id == lead.contact_id,
-        letters_to=reachable(connection, lead_id)
-        if any(address.kind == "email" for address in addresses)
-        else (),
+        letters_to=letters_to,
         spoken=spoken,
         files=files,
     )

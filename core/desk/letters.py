@@ -139,7 +139,7 @@ def answer_envelope(connection: Connection, lead_id: int, conversation_id: int |
     if conversation_id is None:
         return None
     route = routes(connection, [conversation_id]).get(conversation_id)
-    if not leads_on(route, conversation_id) and (known := letter_addresses(connection, lead_id)):
+    if not leads_on(route, conversation_id) and (known := reachable(connection, lead_id)):
         return written_envelope(connection, lead_id, known[0])
     if route is None or route.channel != "email":
         return None

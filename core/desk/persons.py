@@ -80,8 +80,8 @@ class Way:
     """How the person can be answered. `why_not` is None when they can.
 
     `why_not`: "excluded", "blocked" or another closing reason of the conversation, "one-way" (a site form of
-    somebody who left no e-mail), "no-mailbox" (they left one, and the line has no mailbox), "no-conversation"
-    (entered by hand).
+    somebody who left no e-mail), "no-mailbox" (they left one, and the line has no mailbox), "email-of-another" (and
+    the mailbox talks under it with somebody else), "no-conversation" (entered by hand).
     """
 
     conversation_id: int | None
@@ -211,10 +211,14 @@ def way(
     line_id: int,
     threads: Sequence[Any],
     addresses: Sequence[KnownAddress],
+    letters_to: Collection[str],
     *,
     is_excluded: bool,
 ) -> Way:
-    """Where an answer would go, as `core.leads.answering` will find it, or why it could not."""
+    """Where an answer would go, as `core.leads.answering` will find it, or why it could not.
+
+    `letters_to` are those of the addresses to which a letter can go.
+    """
     if not threads:
         return Way(None, None, "excluded" if is_excluded else "no-conversation")
     asked = threads[0]
@@ -222,9 +226,11 @@ def way(
     if is_excluded:
         last = route or asked
         return Way(route.conversation_id if route else asked.id, last.channel, "excluded")
-    has_email = any(address.kind == "email" and address.closed_at is None for address in addresses)
-    if not leads_on(route, asked.id) and has_email and mailbox_of(connection, line_id) is not None:
+    if letters_to and not leads_on(route, asked.id):
         return Way(asked.id, "email", None)
     if route is not None:
         return Way(route.conversation_id, route.channel, route.closed_why)
-    return Way(asked.id, asked.channel, "no-mailbox" if has_email else "one-way")
+    if not any(address.kind == "email" and address.closed_at is None for address in addresses):
+        return Way(asked.id, asked.channel, "one-way")
+    why = "no-mailbox" if mailbox_of(connection, line_id) is None else "email-of-another"
+    return Way(asked.id, asked.channel, why)

@@ -17,10 +17,12 @@ from core.clock import ManualClock
 from core.conversations import deliveries
 from core.conversations.model import Conversation, Delivery, Message
 from core.conversations.shown import ShownMessage, look_up, remember
-from core.database import Database
+from core.database import Database, Transaction
 from core.desk import joining, separating, work
 from core.desk.cards import card
 from core.desk.letters import answer_envelope
+from core.desk.persons import Way
+from core.errors import Refusal
 from core.leads.answering import Draft, Reply, reply
 from core.leads.model import Lead
 from core.lines.accounts import AccountRef
@@ -327,14 +329,55 @@ async def test_a_letter_goes_to_the_address_that_is_shown_the_one_left_last(
 ) -> None:
     async with a_database(database_url, clock) as database:
         olga, form = await a_manager(database), await an_account(database, "form", "main")
-        for address in ("old@example.org", "new@example.org"):
-            enquiry = a_message("Вопрос", email(address), phone(), thread=FORM_THREAD, at=clock.now())
-            lead_id = (await file(database, form, enquiry))[0].lead_id or 0
-            clock.advance(timedelta(minutes=1))
+        lead_id = await a_lead(database, form, "Вопрос", email("old@example.org"), phone())
+        clock.advance(timedelta(minutes=1))
+        enquiry = a_message("Вопрос", phone(), email("new@example.org"), thread=FORM_THREAD, at=clock.now())
+        await file(database, form, enquiry)
         await an_account(database, "email", "line@x.org")  # until now the line had no mailbox
-        talk = await the(database, Conversation, Conversation.channel == "form")
+        talk = await the(database, Conversation, Conversation.thread == FORM_THREAD)
         envelope = await database.read(lambda c: answer_envelope(c, lead_id, talk["id"]))
         await database.transact(partial(reply, person=olga, lead_id=lead_id, draft=Draft("500 рублей")))
         went = await the(database, Conversation, Conversation.channel == "email")
     assert envelope is not None
     assert (envelope.to, went["thread"]) == ("new@example.org", "mail:new@example.org")
+
+
+async def test_a_card_promises_no_letter_to_an_address_under_which_we_talk_with_somebody_else(
+    database_url: str, clock: ManualClock
+) -> None:
+    """Anna and Boris share a mailbox and a manager has set Boris apart: its letters are with Anna."""
+    office = email("office@firma.ru")
+    thread = f"{office.key} борис"
+    async with a_database(database_url, clock) as database:
+        olga, form = await a_manager(database), await an_account(database, "form", "main")
+        mailbox = await an_account(database, "email", "line@x.org")
+        await file(database, mailbox, a_message("Анна", office, thread="mail:office@firma.ru"))
+        clock.advance(timedelta(minutes=1))
+        his = a_message("Борис", office, name="Борис", thread=thread, at=clock.now())
+        await file(database, form, his)
+        talk = await the(database, Conversation, Conversation.thread == thread)
+        apart = await database.transact(lambda tx: separating.separate(tx, talk["id"], olga))
+
+        async def way() -> Way:
+            shown = await database.read(
+                lambda c: card(c, apart.lead_id or 0, now=clock.now(), language_default="ru")
+            )
+            assert shown is not None
+            return shown.way
+
+        def answer(tx: Transaction) -> Reply:
+            return reply(tx, olga, apart.lead_id or 0, Draft("500 рублей"))
+
+        promised = [await way()]
+        with pytest.raises(Refusal, match="refused-no-way"):
+            await database.transact(answer)
+        clock.advance(timedelta(minutes=1))
+        own = a_message("Моя", email("boris@firma.ru"), office, name="Борис", thread=thread, at=clock.now())
+        await file(database, form, own)
+        # A later address that is shared hides none of his own.
+        promised.append(await way())
+        await database.transact(answer)
+        said = await the(database, Message, Message.text == "500 рублей")
+        went = await the(database, Conversation, Conversation.id == said["conversation_id"])
+    assert [one.why_not for one in promised] == ["email-of-another", None]
+    assert went["thread"] == "mail:boris@firma.ru"

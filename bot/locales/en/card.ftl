@@ -76,6 +76,7 @@ unanswerable-blocked = they have blocked the bot
 unanswerable-deactivated = their account is gone
 unanswerable-no-way = they left no address to answer to
 unanswerable-no-mailbox = the line has no mailbox
+unanswerable-email-of-another = another customer writes to us from their e-mail; if this is one person, merge the two
 unanswerable-account-retired = the bot or mailbox they wrote to is no longer connected
 unanswerable-bounced = letters to their address do not arrive
 unanswerable-not_found = their address is gone

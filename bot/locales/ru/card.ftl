@@ -78,6 +78,7 @@ unanswerable-blocked = он заблокировал бота
 unanswerable-deactivated = его аккаунт удалён
 unanswerable-no-way = он не оставил адреса, по которому можно ответить
 unanswerable-no-mailbox = у линии нет почтового ящика
+unanswerable-email-of-another = с его почты нам пишет другой клиент; если это один человек, объедините карточки
 unanswerable-account-retired = бот или ящик, куда он писал, больше не подключён
 unanswerable-bounced = письма на его адрес не доходят
 unanswerable-not_found = его адреса больше нет
