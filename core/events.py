@@ -52,7 +52,7 @@ class CustomerWrote:
     contact_id: int
     lead_id: int | None
     message_id: int
-    is_new_lead: bool
+    is_newcomer: bool  # nobody we knew before: nothing of theirs waits
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,7 @@ class Reactions:
         if left := [event for event in events if isinstance(event, StageLeft)]:
             timers.cancel_visits(tx, [event.visit_id for event in left], "stage-left")
             deliveries.cancel_on_leaving(tx, {event.lead_id for event in left})
-        if known := [event for event in wrote if not event.is_new_lead]:
+        if known := [event for event in wrote if not event.is_newcomer]:
             heard = {event.conversation_id for event in known}
             timers.cancel_on_answer(tx, heard)
             deliveries.cancel_on_answer(tx, heard)

@@ -434,7 +434,7 @@ class _File:
                     match.person.id,
                     lead.id if lead else None,
                     row["id"],
-                    bool(lead and lead.is_new),
+                    self.people.get(thread.contact_id).is_new,
                 )
             )
 

@@ -586,3 +586,23 @@ async def test_who_comes_back_by_the_button_and_writes_then_is_told_of_once(
             await file(database, bot, *batch)
         told = await every(database, Delivery, Delivery.manager_id == olga.id)
     assert [row["notice"]["text"] for row in told if row["notice"]["kind"] == "robot"] == ["Снова здесь"]
+
+
+async def test_whoever_comes_back_with_something_new_is_not_asked_how_the_last_time_was(
+    database_url: str, clock: ManualClock
+) -> None:
+    """A question that stops on an answer, after a week in a closing stage: on the third day they write again."""
+    async with a_database(database_url, clock) as database:
+        bot, olga = await an_account(database), await a_manager(database)
+        await no_robots(database)
+        week = timedelta(days=7)
+        await a_robot(database, "success", delay_seconds=int(week.total_seconds()), stops_on_answer=True)
+        lead = await a_lead(database, bot)
+        moves = [Move(lead, await stage_id(database, "success"), olga.actor)]
+        await database.transact(partial(enter_stages, moves=moves))
+        clock.advance(timedelta(days=3))
+        assert await a_lead(database, bot, "Всё сломалось, помогите") != lead
+        assert (await the(database, Timer))["state"] == "cancelled"
+        clock.advance(week)
+        await fire_due(database)
+        assert await said(database) == []
