@@ -57,6 +57,7 @@ _CAUSES = (
     "blocked",
     "deactivated",
     "not_found",
+    "shut",
     "account-retired",
     "too_large",
     "malformed",

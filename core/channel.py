@@ -231,6 +231,7 @@ class Cause(StrEnum):
     BLOCKED = "blocked"  # the person has blocked us
     DEACTIVATED = "deactivated"  # the account is gone
     NOT_FOUND = "not_found"  # no such chat, no such mailbox
+    SHUT = "shut"  # the person is there, and we may not write to them now: Telegram Business has its terms
     TOO_LARGE = "too_large"
     MALFORMED = "malformed"  # the network does not take this content
     ACCOUNT = "account"  # our own token or password is refused: nothing of this account goes out

@@ -116,3 +116,6 @@ class BusinessChat(Chat):
             raise ApiError(400, "Bad Request: BUSINESS_CONNECTION_NOT_ALLOWED")
         if self.customer.is_deactivated:
             raise forbidden("user is deactivated")
+        since = self.customer.world.now().timestamp() - 24 * 3600
+        if not any(one.sender is self.customer and one.date >= since for one in self.messages.values()):
+            raise bad_request("BUSINESS_PEER_USAGE_MISSING")

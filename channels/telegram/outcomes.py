@@ -120,8 +120,8 @@ _CAUSES = {
     "chat_id_invalid": Cause.NOT_FOUND,
     "thread not found": Cause.NOT_FOUND,
     "topic_": Cause.NOT_FOUND,
-    "business connection": Cause.NOT_FOUND,
-    "business_": Cause.NOT_FOUND,
+    "business connection": Cause.SHUT,  # the owner does not let us answer, or no more
+    "business_": Cause.SHUT,  # or the customer's last message is older than a day
     "too big": Cause.TOO_LARGE,
     "too large": Cause.TOO_LARGE,
     "too long": Cause.TOO_LARGE,

@@ -89,6 +89,17 @@ async def test_after_an_answer_that_was_refused_the_customer_waits_and_is_asked_
     assert asked.heard == ["500 рублей"]
 
 
+async def test_a_chat_that_takes_nothing_now_is_written_to_again(asked: Asked) -> None:
+    """A business account: a day after the customer's last message a bot may not write there, until they write again."""
+    shut = Refused(Cause.SHUT, "Bad Request: BUSINESS_PEER_USAGE_MISSING")
+    await asked.answer(shut)
+    assert await asked.waits_since() == (NOON, None)
+    *_, told = await every(asked.database, Delivery, Delivery.manager_id == asked.olga.id)
+    assert told["notice"]["cause"] == "shut"
+    await asked.answer()  # nobody is told that the customer is gone
+    assert asked.heard == ["500 рублей"]
+
+
 async def test_whoever_gets_a_refused_answer_after_all_waits_no_more_and_is_asked_after_a_day_of_silence(
     asked: Asked,
 ) -> None:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
+from core.clock import ManualClock
 from sandbox.accounts import Bot
 from sandbox.people import Person
 from sandbox.telegram import TelegramSandbox
@@ -78,3 +81,16 @@ async def test_a_connection_that_ended_is_told_and_takes_nothing(
     assert updates[-1]["business_connection"]["is_enabled"] is False
     refusal = await client.refusal("sendMessage", business_connection_id=connection.id, chat_id=777, text="x")
     assert refusal == (400, "Bad Request: BUSINESS_CONNECTION_NOT_ALLOWED")
+
+
+async def test_a_day_after_the_customers_last_message_a_bot_may_not_write_to_them(
+    telegram: TelegramSandbox, client: BotClient, bot: Bot, anna: Person, clock: ManualClock
+) -> None:
+    connection = telegram.business(telegram.person(900, "Владелец"), bot)
+    place = {"business_connection_id": connection.id, "chat_id": 777, "text": "?"}
+    missing = (400, "Bad Request: BUSINESS_PEER_USAGE_MISSING")
+    await anna.writes(connection, "раз")
+    clock.advance(timedelta(days=1))
+    await client.call("sendMessage", **place)
+    clock.advance(timedelta(seconds=1))
+    assert await client.refusal("sendMessage", **place) == missing

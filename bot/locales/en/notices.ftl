@@ -46,6 +46,7 @@ notice-unreachable = The bot cannot write to { $name }: they have not opened it,
 cause-blocked = The customer has blocked the bot.
 cause-deactivated = The customer’s account is gone.
 cause-not_found = There is no such chat or mailbox any more.
+cause-shut = In the chat of a business account the bot may write within a day of the customer’s last message, and as long as the owner allows it. Write to them from Telegram itself.
 cause-account-retired = The bot or mailbox the customer wrote to is no longer connected.
 cause-too_large = The file is too large.
 cause-malformed = The network does not take such content.
