@@ -165,7 +165,7 @@ def claim(
 
     The world is read again first: what has become pointless (the person is excluded, has blocked us, has
     answered meanwhile; a notice with nothing left to say; a confirmation older than `stale`; a follow-up that
-    its network has put off until the company's `hours` were over) is cancelled with its reason, and so are late
+    could not leave before the company's `hours` were over) is cancelled with its reason, and so are late
     notices of which one reader has too many. `paused` accounts wait.
     """
     _settle_abandoned(tx)

@@ -23,6 +23,7 @@ from core.staff.model import Manager
 log = structlog.get_logger("deliveries")
 
 LATEST = timedelta(days=1)  # a follow-up that could not leave for so long, leaves no more
+PROMPTLY = timedelta(minutes=1)  # nor one that could not so soon, once the company is closed
 
 _CONVERSATIONS = (
     select(
@@ -134,10 +135,11 @@ def prepare(
             prepared = _notice(tx, row, readers.get(row.manager_id), renderer)
         else:
             conversation, message = conversations[row.conversation_id], messages[row.message_id]
-            why = _why_cancel(row, conversation, excluded, wrote, tx.now - row.created_at, stale)
-            # What was put off until night cannot wait for the morning: in its lane answers come behind it.
-            if is_closed and row.attempts and (message.fields or {}).get("follow_up"):
-                why = why or "too-late"
+            latest = stale  # "we have your message" may not come later than this
+            if (message.fields or {}).get("follow_up"):
+                # A question may, but not at night, nor wait for the morning: in its lane answers come behind it.
+                latest = PROMPTLY if is_closed else LATEST
+            why = _why_cancel(row, conversation, excluded, wrote, tx.now - row.created_at, latest)
             prepared = why or _customer_message(
                 row,
                 conversation,
@@ -159,7 +161,7 @@ def _why_cancel(
     excluded: dict[int, int],
     wrote: Collection[int],
     age: timedelta,
-    stale: timedelta,
+    latest: timedelta,
 ) -> str | None:
     if conversation.contact_id in excluded:
         return "excluded"
@@ -169,8 +171,7 @@ def _why_cancel(
         return RETIRED
     if row.id in wrote:
         return "customer-wrote"
-    # A question after a silence may come a little later; "we have your message" may not.
-    if row.is_automatic and not row.external_ids and age > (LATEST if row.stops_on_answer else stale):
+    if row.is_automatic and not row.external_ids and age > latest:
         return "too-late"
     return None
 

@@ -18,7 +18,7 @@ from core.automation.model import Robot, Timer
 from core.automation.reactions import Policy
 from core.automation.silence import stop_follow_ups
 from core.automation.timers import correct_moments
-from core.channel import Kind, Postponed
+from core.channel import Kind, Postponed, Sent
 from core.clock import ManualClock
 from core.conversations import deliveries
 from core.conversations.model import Conversation, Delivery, Message
@@ -121,9 +121,10 @@ async def test_nobody_is_asked_at_night_nor_at_the_weekend(database_url: str, cl
         assert await story.waiting() == ["robot"]
 
 
+@pytest.mark.parametrize("is_tried", [True, False], ids=["put off", "behind what was put off"])
 @pytest.mark.parametrize(("away", "left"), [(timedelta(minutes=5), ["robot"]), (timedelta(hours=9), [])])
-async def test_what_the_network_puts_off_until_night_is_asked_no_more(
-    database_url: str, clock: ManualClock, away: timedelta, left: list[str]
+async def test_what_cannot_leave_until_night_is_asked_no_more(
+    database_url: str, clock: ManualClock, away: timedelta, left: list[str], is_tried: bool
 ) -> None:
     hours = read_hours("09:00-13:00", ZoneInfo("Europe/Moscow"))  # now it is noon there
     async with answered(database_url, clock, Policy(hours=hours)) as story:
@@ -134,10 +135,28 @@ async def test_what_the_network_puts_off_until_night_is_asked_no_more(
             tried = deliveries.claim(tx, 9, plainly, hours=hours)
             deliveries.settle(tx, [(one, Postponed("its server is away", away)) for one in tried])
 
-        await story.database.transact(try_to_send)
+        if is_tried:
+            await story.database.transact(try_to_send)
         clock.advance(away)
         claimed = await story.database.transact(lambda tx: deliveries.claim(tx, 9, plainly, hours=hours))
         assert ["robot" for one in claimed if one.message.follow_up] == left
+
+
+async def test_what_a_person_sends_all_the_same_at_night_goes_out_though_it_is_put_off(
+    database_url: str, clock: ManualClock
+) -> None:
+    hours = read_hours("09:00-13:00", ZoneInfo("Europe/Moscow"))
+    async with answered(database_url, clock, Policy(hours=hours)) as story:
+        clock.advance(DAY)
+        await fire_due(story.database, hours)
+        clock.advance(timedelta(hours=9))
+        assert not await story.database.transact(lambda tx: deliveries.claim(tx, 9, plainly, hours=hours))
+        asked = await the(story.database, Delivery, Delivery.state == "cancelled")
+        await story.database.transact(partial(send_again, person=story.olga, delivery_id=asked["id"]))
+        for outcome in (Postponed("its server is away", timedelta(minutes=5)), Sent(("1",))):
+            (one,) = await story.database.transact(lambda tx: deliveries.claim(tx, 9, plainly, hours=hours))
+            await story.database.transact(partial(deliveries.settle, results=[(one, outcome)]))
+            clock.advance(timedelta(minutes=5))
 
 
 @pytest.mark.parametrize(
