@@ -151,7 +151,12 @@ async def reply(_: CallbackQuery, tap: Tap, chat: Chat) -> None:
     named, talk = tap.id(0), tap.id(1) or None
     shown = await chat.card(await chat.read(lambda connection: lead_to_answer(connection, named, talk)))
     conversation = talk or shown.way.conversation_id
-    content = {"lead": shown.id, "conversation": conversation, "message": tap.id(2) or None}
+    content = {
+        "lead": shown.id,
+        "conversation": conversation,
+        "message": tap.id(2) or None,
+        "nobodys": shown.awaits_taking,
+    }
     about = ShownMessage(shown.id, conversation, tap.id(2) or None)
     lead_id = shown.id
     if await chat.read(lambda connection: answer_envelope(connection, lead_id, conversation)):

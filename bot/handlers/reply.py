@@ -85,7 +85,15 @@ async def answer(message: Message, chat: Chat, person: Person, staff_update_id: 
         return
     about = ShownMessage(content["lead"], content.get("conversation"), content.get("message"))
     try:
-        await _answer(chat, message, person, about, staff_update_id, letterhead(content))
+        await _answer(
+            chat,
+            message,
+            person,
+            about,
+            staff_update_id,
+            letterhead(content),
+            was_nobodys=bool(content.get("nobodys")),
+        )
     except Refusal as refusal:
         if refusal.key not in _MENDABLE:
             await refused(chat, message, person, about.lead_id or 0, refusal)
@@ -221,8 +229,13 @@ async def _answer(
     about: ShownMessage,
     staff_update_id: int,
     head: Letterhead | None = None,
+    *,
+    was_nobodys: bool = False,
 ) -> None:
-    """Put the answer on its way. The update ends in the same transaction: taken twice, it is sent once."""
+    """Put the answer on its way. The update ends in the same transaction: taken twice, it is sent once.
+
+    Where the lead `was_nobodys` when the answer was asked for, a colleague may have answered meanwhile: then none goes.
+    """
     lead_id = await chat.read(
         lambda connection: lead_to_answer(connection, about.lead_id or 0, about.conversation_id)
     )
@@ -240,7 +253,8 @@ async def _answer(
 
     def work_(tx: Transaction) -> tuple[Reply, Envelope | None]:
         letters.require_let_in(tx, draft.cc)
-        said = reply(tx, person, lead_id, draft, conversation, as_nobodys=before.awaits_taking)
+        as_nobodys = was_nobodys or before.awaits_taking
+        said = reply(tx, person, lead_id, draft, conversation, as_nobodys=as_nobodys)
         if before.awaits_taking:
             redraw_cards(tx, [lead_id])  # no tap draws one's own anew
         for update in parts:

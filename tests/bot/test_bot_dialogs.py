@@ -411,6 +411,28 @@ async def test_an_answer_that_a_colleague_was_quicker_than_is_refused_with_the_c
         assert all("цены" not in message.text for message in anna.chat(story.line))
 
 
+async def test_who_began_to_answer_a_lead_that_a_colleague_has_answered_since_is_told_and_decides(
+    story: Story,
+) -> None:
+    boris = await story.manager(101, "Борис")
+    anna, card = await a_lead(story)
+    his = await said_to(story, "/lead 1", boris)
+    await boris.taps(his, "Ответить")
+    await boris.sees(story.staff, "Следующее сообщение уйдёт клиенту")
+    await story.admin.writes(story.staff, "Сто тысяч", reply_to=card)
+    await anna.sees(story.line, "Сто тысяч")
+    sent = await boris.writes(story.staff, "Двести тысяч")
+    no = await story.answer(boris, sent)
+    assert no.text == "Лид № 1 уже ведёт Ирина."
+    now = await story.answer(boris, no)
+    assert "Сто тысяч" in now.text
+    await boris.taps(now, "Ответить")
+    await boris.sees(story.staff, "Следующее сообщение уйдёт клиенту", after=now)
+    await boris.writes(story.staff, "И ещё пять за доставку")
+    await anna.sees(story.line, "за доставку")
+    assert all("Двести" not in message.text for message in anna.chat(story.line))
+
+
 async def test_letters_are_spoken_of_only_where_there_is_a_mailbox(story: Story) -> None:
     shown = await said_to(story, "/help")
     assert "/write" not in shown.text
