@@ -218,7 +218,7 @@ class Notices:
         return Rendered(rich.screen((note, Button(words("button-card"), data(Action.OPEN, shown.id)))))
 
     def _answered_by(self, connection: Reading, notice: NoticeRow, words: Words) -> Rendered | None:
-        """A colleague has answered the reader's customer; a reply to it goes on from there."""
+        """A colleague has answered the reader's customer; the button goes on from there."""
         shown = self._card(connection, notice.lead_id, words)
         by = managers.by_id(connection, int(notice.facts.get("by") or 0))
         said = messages.message(connection, int(notice.facts.get("message_id") or 0), language=words.language)
@@ -230,7 +230,9 @@ class Notices:
             rich.line(f"📎 {file_line(words, file, label_of(said))}")
         if text := shortened(plain(said.text), _ANSWER):
             rich.line(text, Markup.QUOTE)
-        return Rendered(rich.screen((Button(words("button-card"), data(Action.OPEN, shown.id)),)))
+        reply = Button(words("button-reply"), data(Action.REPLY, shown.id, said.conversation_id))
+        opens = Button(words("button-card"), data(Action.OPEN, shown.id))
+        return Rendered(rich.screen((reply, opens) if shown.way.why_not is None else (opens,)))
 
     def _redrawn(
         self, connection: Reading, notice: NoticeRow, reader: Person, words: Words

@@ -28,7 +28,7 @@ OF_NOTICES = {
     "message": ShownAs.RELAY,
 }
 # Of what a colleague or the bot itself did; whoever replies to that speaks to them, so the customer shall not get it.
-ABOUT_US = ("lead-closed-by", "lead-moved-on", "lead-noted", "not-shown")
+ABOUT_US = ("answered-by", "lead-closed-by", "lead-moved-on", "lead-noted", "not-shown")
 
 
 _STILL_THEIRS = and_(
