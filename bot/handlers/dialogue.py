@@ -68,10 +68,13 @@ async def answered(chat: Chat) -> dict[str, Any] | None:
     await chat.state.clear()
     if isinstance(asked := content.get("asked"), int):
         await chat.strip(asked)
+    return content if is_fresh(chat, content) else None
+
+
+def is_fresh(chat: Chat, content: Mapping[str, Any]) -> bool:
+    """Whether the person still remembers what they were asked."""
     begun = content.get("at")
-    if not isinstance(begun, str) or chat.words.now - datetime.fromisoformat(begun) > FRESH:
-        return None
-    return content
+    return isinstance(begun, str) and chat.words.now - datetime.fromisoformat(begun) <= FRESH
 
 
 async def stands(chat: Chat, content: Mapping[str, Any]) -> None:

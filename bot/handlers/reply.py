@@ -19,7 +19,7 @@ from bot.dialogs import Writing
 from bot.handlers.asked import forwarded_from
 from bot.handlers.contents import draft_of, text_of, words_of
 from bot.handlers.deeds import Deed
-from bot.handlers.dialogue import answered, expect_album, leave, stands
+from bot.handlers.dialogue import answered, expect_album, is_fresh, leave, stands
 from bot.handlers.errors import Toast, refused, sentence
 from bot.handlers.filters import WORDS, On, ToQuestion, ToShown
 from bot.handlers.following import follow_answer
@@ -55,6 +55,8 @@ _MENDABLE = (
     "refused-reply-empty",
     "refused-subject",
 )
+# Words that the customer must not get: a reply to the card they are about may be meant as these.
+_FOR_COLLEAGUES = (Writing.note.state, Writing.comment.state)
 # No answer gets there, whatever is in it: told with what can be done instead.
 _DEAD_ENDS = ("refused-conversation-closed", "refused-excluded", "refused-no-way")
 
@@ -67,10 +69,11 @@ async def to_shown(
     replied = message.reply_to_message
     if replied is not None and replied.from_user is not None and replied.from_user.id == person.telegram_id:
         about = replace(about, message_id=None)  # an answer of their own: this one quotes nothing
-    if (
-        await chat.state.get_state() == Writing.answer.state
-        and (await chat.state.get_data()).get("lead") == about.lead_id
-    ):
+    meant, content = await chat.state.get_state(), await chat.state.get_data()
+    is_of_this = content.get("lead") == about.lead_id
+    if is_of_this and meant in _FOR_COLLEAGUES and is_fresh(chat, content):
+        raise Refusal("refused-for-colleagues")  # the question waits for another try
+    if is_of_this and meant == Writing.answer.state:
         await answered(chat)  # the question has its answer so, too
     else:
         await leave(chat)

@@ -101,6 +101,27 @@ async def test_who_answers_the_card_instead_of_the_question_has_answered(story: 
     assert "Отменено" not in question.text
 
 
+@pytest.mark.parametrize("asked", ["Заметка", "В отказ"])
+async def test_who_replies_to_the_card_while_words_for_colleagues_are_waited_for_is_asked_for_whom(
+    story: Story, asked: str
+) -> None:
+    anna, card = await a_lead(story)
+    await story.admin.taps(card, asked)
+    if asked == "В отказ":
+        await story.telegram.until(lambda: "почему отказ" in card.text)
+        await story.admin.taps(card, "С комментарием…")
+        await story.telegram.until(lambda: "напишите комментарий" in card.text)
+        await story.admin.taps(card, "Спам")
+    question = await story.admin.sees(story.staff, "Напишите")
+    sent = await story.admin.writes(story.staff, "скидку ей не давать", reply_to=card)
+    assert "Никому не ушло: вы начали писать для коллег" in (await story.answer(story.admin, sent)).text
+    assert buttons_of(question) == ["Отмена"]
+    await story.admin.taps(question, "Отмена")
+    await story.admin.writes(story.staff, "Скидок у нас нет", reply_to=card)
+    await anna.sees(story.line, "Скидок у нас нет")
+    assert all("не давать" not in message.text for message in anna.chat(story.line))
+
+
 async def notes(story: Story, verb: str = "note") -> int:
     rows = await story.program.db.read(
         lambda connection: connection.execute(select(Journal.id).where(Journal.verb == verb)).all()

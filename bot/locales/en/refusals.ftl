@@ -58,6 +58,7 @@ refused-button-old = This button is from an older version. Open the card again: 
 refused-dialogs-down = The bot cannot remember an unfinished dialog right now. Reply to the card itself, that works.
 refused-file-too-large = The file is larger than 20 MB, Telegram does not let it through. Send a link instead.
 refused-file-unavailable = The file could not be fetched from Telegram. Please send it once more.
+refused-for-colleagues = This went to nobody: you had begun to write for colleagues, and a reply to a card or a message goes to the customer. For colleagues, send it as a plain message. For the customer, tap Cancel below the question and reply once more.
 refused-words = Files and voice messages are not kept here. Please write it as text.
 refused-content = This cannot be sent to a customer. Text, photos, videos, voice messages and files can.
 refused-gone = This is gone.
