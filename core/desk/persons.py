@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, select
+from sqlalchemy import Connection, bindparam, select
 
 from core.contacts.model import Address, Contact
 from core.contacts.people import is_own_name
-from core.conversations.model import Conversation
+from core.conversations.model import Conversation, Message
 from core.conversations.routes import leads_on, routes
 from core.database import among, ask
 from core.journal import Journal
-from core.leads.model import Lead
+from core.leads.model import Lead, LeadOutcome
 from core.lines.accounts import mailbox_of
 
 _APART = ("told-apart", "told-apart-undone", "contact-separated")
@@ -34,11 +34,16 @@ _ADDRESSES = (
     .where(among(Address.contact_id, "contacts"), Address.kind != "form")
     .order_by(Address.id)
 )
-_CONVERSATIONS = (
+_OF_PERSON = (
     select(Conversation.id, Conversation.channel, Conversation.created_at, Conversation.contact_id)
-    .join(Lead, and_(Lead.id == Conversation.lead_id, Lead.contact_id == Conversation.contact_id))
+    .join(Lead, Lead.contact_id == Conversation.contact_id)
     .where(Lead.id == bindparam("lead"))
     .order_by(Conversation.last_in_at.desc().nulls_last(), Conversation.id.desc())
+)
+_CONVERSATIONS = _OF_PERSON.where(Conversation.lead_id == Lead.id)
+_SPOKEN_IN = _OF_PERSON.where(
+    Lead.outcome == LeadOutcome.OPEN,
+    Conversation.id.in_(select(Message.conversation_id).where(Message.lead_id == bindparam("lead"))),
 )
 
 
@@ -120,8 +125,11 @@ def survivors(connection: Connection, contact_ids: Collection[int]) -> dict[int,
 
 
 def conversations(connection: Connection, lead_id: int) -> Sequence[Any]:
-    """The conversations of a lead; the one an answer goes to first."""
-    return ask(connection, _CONVERSATIONS, lead=lead_id)
+    """The conversations of a lead; the one an answer goes to first.
+
+    One that was opened again may have none, because its customer goes on in a later lead: then those it was spoken in.
+    """
+    return ask(connection, _CONVERSATIONS, lead=lead_id) or ask(connection, _SPOKEN_IN, lead=lead_id)
 
 
 def missing(name: str, addresses: Sequence[KnownAddress]) -> tuple[str, ...]:

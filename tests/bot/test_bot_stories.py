@@ -420,6 +420,29 @@ async def test_junk_with_a_comment_is_remembered_when_the_person_comes_back(stor
     await story.admin.sees(story.staff, "Лид № 2 теперь ваш")
 
 
+async def test_a_lead_opened_again_beside_a_later_one_is_answered_where_its_customer_writes(
+    story: Story,
+) -> None:
+    anna = a_customer(story)
+    await anna.writes(story.line, "Сколько стоит сайт?")
+    card = await story.admin.sees(story.staff, "Новый лид № 1")
+    await story.admin.taps(card, "В отказ")
+    await story.telegram.until(lambda: "почему отказ" in card.text)
+    await story.admin.taps(card, "Спам")
+    await story.telegram.until(lambda: "Закрыт" in card.text)
+    await anna.writes(story.line, "Я не спам!")
+    later = await story.admin.sees(story.staff, "Повторный лид № 2")
+    await story.admin.taps(card, "Открыть снова")
+    await story.telegram.until(lambda: "Закрыт" not in card.text)
+    assert "Ответить нельзя" not in card.text
+    await story.admin.taps(card, "Ответить")
+    await story.admin.sees(story.staff, "Кому: Анна, лид № 1")
+    await story.admin.writes(story.staff, "Простите нас. Сто тысяч.")
+    await anna.sees(story.line, "Сто тысяч")
+    await story.admin.writes(story.staff, "Ответили в первом", reply_to=later)
+    await anna.sees(story.line, "Ответили в первом")
+
+
 async def test_a_note_and_handing_over(story: Story) -> None:
     boris = await story.manager(101, "Борис")
     await story.answer(story.admin, await story.admin.writes(story.staff, "/away"))
