@@ -150,27 +150,21 @@ def has_own_name(connection: Connection, contact_id: int, name: str) -> bool:
 
 
 def recognition(told: Sequence[Any], threads: Sequence[Any]) -> Recognition | None:
-    """The latest time somebody was known by an address, and whether that has been undone since."""
-    known = next((line for line in told if line.verb == "contact-recognised"), None)
-    if known is None:
-        return None
-    undone = next((line for line in told if line.verb in ("contact-separated", "contact-rejoined")), None)
-    if undone is not None and undone.verb == "contact-separated" and undone.id > known.id:
-        conversation_id = int(undone.details["conversation"])
-    elif threads:
+    """The latest time somebody was known by an address, or that this was undone: also in the lead opened thereby."""
+    verbs = ("contact-recognised", "contact-separated", "contact-rejoined")
+    known = next((line for line in told if line.verb == verbs[0]), None)
+    latest = next((line for line in told if line.verb in verbs), None)
+    if latest is not None and latest.verb == "contact-separated":
+        by, conversation_id = known or latest, int(latest.details["conversation"])
+    elif known is not None and threads:
         # The conversation that began in the same transaction is the one whose person was recognised then.
         begun = [conversation for conversation in threads if conversation.created_at == known.at]
-        conversation_id = (begun or threads)[0].id
+        by, conversation_id = known, (begun or threads)[0].id
     else:
         return None
-    kind, _, rest = known.details["by"].partition(":")
-    return Recognition(
-        known.at,
-        kind,
-        rest.rsplit(":", 1)[-1],
-        conversation_id,
-        is_separated=undone is not None and undone.verb == "contact-separated" and undone.id > known.id,
-    )
+    kind, _, rest = str(by.details.get("by", "")).partition(":")
+    is_separated = latest is not None and latest.verb == "contact-separated"
+    return Recognition(by.at, kind, rest.rsplit(":", 1)[-1], conversation_id, is_separated)
 
 
 def suggestions(connection: Connection, told: Sequence[Any], contact_id: int) -> tuple[Suggestion, ...]:

@@ -134,6 +134,20 @@ async def test_another_name_in_a_second_form_is_seen_and_can_be_made_another_per
     assert "Новый лид № 2" not in story.read(story.admin)  # who set them apart has the card before them
 
 
+async def test_who_was_made_another_person_is_rejoined_from_the_card_that_shows_it(story: Story) -> None:
+    await from_the_site(story, name="Иван", phone="8 916 123-45-67", message="Нужна кухня")
+    await story.admin.sees(story.staff, "Новый лид № 1")
+    await from_the_site(story, name="Ольга", phone="+7 916 123-45-67", message="Ещё раз")
+    again = await story.admin.sees(story.staff, "Ещё раз")
+    await story.admin.taps(again, "Это другой человек")
+    await story.telegram.until(lambda: "Лид № 2" in again.text)
+    assert (await story.admin.taps(again, "Всё-таки тот же")).text == "Снова один человек."
+    await story.telegram.until(lambda: "Повтор" in again.text)  # its own lead is closed as a duplicate
+    assert not any("Всё-таки" in label for row in rows_of(again) for label in row)
+    first = await story.answer(story.admin, await story.admin.writes(story.staff, "/lead 1"))
+    assert "Ещё раз" in first.text
+
+
 async def test_the_same_name_in_a_second_form_goes_on_without_a_question(story: Story) -> None:
     await from_the_site(story, name="Иван", phone="8 916 123-45-67", message="Нужна кухня")
     await story.admin.sees(story.staff, "Новый лид № 1")
