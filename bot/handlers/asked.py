@@ -5,9 +5,10 @@ A button holds ids and never words; the message that its screen replies to has t
 
 from __future__ import annotations
 
-from aiogram.types import CallbackQuery, Message, MessageOriginUser
+from aiogram.types import CallbackQuery, Message, MessageOriginHiddenUser, MessageOriginUser
 
 from bot.handlers.contents import text_of
+from core.errors import Refusal
 
 
 def asked_by(callback: CallbackQuery) -> str:
@@ -27,10 +28,19 @@ def asked_in(callback: CallbackQuery) -> int | None:
 def forwarded_from(message: Message) -> int | None:
     """Whose message this was before it was forwarded; what somebody forwards of their own is as if just written."""
     origin = message.forward_origin
-    if not isinstance(origin, MessageOriginUser):
-        return None
+    if not isinstance(origin, MessageOriginUser) or origin.sender_user.is_bot:
+        return None  # a bot is nobody's enquiry: ours merely passes customers' words on
     is_own = message.from_user is not None and message.from_user.id == origin.sender_user.id
     return None if is_own else origin.sender_user.id
+
+
+def require_author(message: Message) -> None:
+    """Raise Refusal when somebody is meant by a forwarded message that does not say whose it was."""
+    origin = message.forward_origin
+    if isinstance(origin, MessageOriginHiddenUser):
+        raise Refusal("refused-forward-hidden")
+    if isinstance(origin, MessageOriginUser) and origin.sender_user.is_bot:
+        raise Refusal("refused-forward-bot")
 
 
 def meant_by(message: Message) -> str:

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 from aiogram import Router
 from aiogram.filters import BaseFilter, Command, CommandObject
-from aiogram.types import CallbackQuery, Message, MessageOriginHiddenUser, TelegramObject
+from aiogram.types import CallbackQuery, Message, TelegramObject
 
 from bot.callbacks import Action, Tap
 from bot.chat import Chat
 from bot.dialogs import Writing
-from bot.handlers.asked import asked_by, asked_in, forwarded_from, meant_by
+from bot.handlers.asked import asked_by, asked_in, forwarded_from, meant_by, require_author
 from bot.handlers.contents import text_of
 from bot.handlers.deeds import Deed
 from bot.handlers.dialogue import answered, ask, leave
@@ -68,9 +68,7 @@ async def exclude(message: Message, command: CommandObject, chat: Chat, person: 
 async def exclude_answered(message: Message, chat: Chat, person: Person, deed: Deed) -> None:
     """Lines for the list, or a forwarded message of the person themselves."""
     await answered(chat)
-    if isinstance(message.forward_origin, MessageOriginHiddenUser):
-        await chat.say(chat.words("exclude-hidden"), reply_to=message.message_id)
-        return
+    require_author(message)
     if (author := forwarded_from(message)) is not None:
         pattern = Pattern("telegram", str(author))
         results = await deed(lambda tx: exclusions.add_pattern(tx, person, pattern))
@@ -102,6 +100,7 @@ async def include(message: Message, command: CommandObject, chat: Chat, person: 
 async def include_answered(message: Message, chat: Chat, person: Person, deed: Deed) -> None:
     """What comes off the list, or a forwarded message of the person themselves."""
     await answered(chat)
+    require_author(message)
     await _include(chat, message, person, deed, meant_by(message))
 
 
@@ -119,9 +118,7 @@ async def check(message: Message, command: CommandObject, chat: Chat) -> None:
 async def check_answered(message: Message, chat: Chat) -> None:
     """Whom to try, or a forwarded message of theirs."""
     await answered(chat)
-    if isinstance(message.forward_origin, MessageOriginHiddenUser):
-        await chat.say(chat.words("exclude-hidden"), reply_to=message.message_id)
-        return
+    require_author(message)
     await _check(chat, message, meant_by(message))
 
 

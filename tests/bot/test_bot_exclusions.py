@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sandbox.messages import Message
 from tests.bot.programs import Story
 
@@ -140,3 +142,24 @@ async def test_a_list_that_an_admin_forwards_of_their_own_is_read_as_written(sto
     results = await story.answer(story.admin, await story.admin.forwards(listed, story.staff))
     assert "spam@one.example в списке" in results.text
     assert "spam@two.example в списке" in results.text
+
+
+@pytest.mark.parametrize("command", ["/exclude", "/check", "/include"])
+async def test_words_that_the_bot_has_passed_on_do_not_say_who_is_meant_when_they_are_forwarded(
+    story: Story, command: str
+) -> None:
+    spammer = story.telegram.person(777, "Купи слона", username="slon")
+    shy = story.telegram.person(778, "Тихоня", hides_forwards=True)
+    await spammer.writes(story.line, "Звоните +7 916 123-45-67")
+    card = await story.admin.sees(story.staff, "Новый лид № 1")
+    theirs = await shy.writes(story.line, "Это я")
+    await story.admin.sees(story.staff, "Новый лид № 2")
+    await said(story, command)
+    no = await story.answer(story.admin, await story.admin.forwards(card, story.staff))
+    assert no.text.startswith("Это переслано от бота")
+    await said(story, command)
+    no = await story.answer(story.admin, await story.admin.forwards(theirs, story.staff))
+    assert "скрыл свой аккаунт" in no.text
+    assert "Список пуст" in (await said(story, "/exclusions")).text
+    plain = await story.answer(story.admin, await story.admin.forwards(card, story.staff))
+    assert not any("Исключить отправителя" in b.text for row in plain.buttons for b in row)

@@ -28,7 +28,6 @@ exclude-open-leads = { $count ->
   }
 exclude-how = Who should be kept out? Send a phone, an e-mail, a @domain, a @username or a Telegram id, one per line. A comment may follow after “;”, and an end: “until 2026-12-31” or “for 30 days”. Or simply forward a message of that person here.
 exclude-example = +44 20 7946 0123; spam for 30 days
-exclude-hidden = This person hides their account in forwards, so their id is unknown. Exclude them from the lead’s card.
 exclude-lifted = { $pattern } is off the list, messages come in again.
 exclude-lifted-only = { $pattern } is off the list.
 exclude-still = But messages are still stopped by { $patterns }.
