@@ -98,20 +98,27 @@ class Chat:
         return await self.show(Screen(text), reply_to=reply_to)
 
     async def redraw(
-        self, callback: CallbackQuery, screen: Screen, about: ShownMessage | None = None
+        self,
+        callback: CallbackQuery,
+        screen: Screen,
+        about: ShownMessage | None = None,
+        *,
+        asks: bool = False,
     ) -> None:
         """Draw a screen in place of the one whose button was tapped; below it where that is not possible.
 
+        One that `asks` is answered by its buttons: who replies to it answers us and not the customer.
         What the message shows from now on is remembered first and edits on their way are waited for, so that a
         card which others have changed is not drawn over what its reader has opened meanwhile.
         """
         message = callback.message
+        shows = ShownMessage(None) if asks else about
         if message is None or isinstance(message, InaccessibleMessage):
-            await self.show(screen, about)
+            await self.show(screen, shows)
             return
         screen = _fitting(screen)
-        if about is not None:
-            await self.remember([message.message_id], about)
+        if about is not None and shows is not None:
+            await self.remember([message.message_id], shows)
             await self._others_have_drawn(about)
         try:
             if message.text is not None:
@@ -137,7 +144,7 @@ class Chat:
                 )
             else:  # a card under a picture may say no more than 1024 units
                 await self.strip(message.message_id)
-                await self.show(screen, about)
+                await self.show(screen, shows)
                 if about is not None:  # the card is below now; this one stays without buttons
                     await self.remember([message.message_id], replace(about, screen=None))
                 return
@@ -145,7 +152,7 @@ class Chat:
             if "is not modified" in error.message:
                 return
             log.info("a screen cannot be drawn in place", why=error.message)
-            await self.show(screen, about)
+            await self.show(screen, shows)
 
     async def rekey(self, callback: CallbackQuery, buttons: Sequence[tuple[Button, ...]]) -> None:
         """Change only the buttons under the tapped message."""

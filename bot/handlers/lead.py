@@ -63,7 +63,7 @@ async def choose_stage(callback: CallbackQuery, tap: Tap, chat: Chat) -> None:
     """Where to."""
     shown = await _open_card(chat, tap)
     known = await chat.read(lambda connection: stages(connection, shown.stage.pipeline_id))
-    await chat.redraw(callback, stage_choice(chat.words, shown, known), shown_about(shown))
+    await chat.redraw(callback, stage_choice(chat.words, shown, known), shown_about(shown), asks=True)
 
 
 @router.callback_query(On(Action.MOVE))
@@ -82,7 +82,8 @@ async def choose_colleague(callback: CallbackQuery, tap: Tap, chat: Chat, person
     """Whom to."""
     shown = await _open_card(chat, tap)
     people = await chat.read(managers.active)
-    await chat.redraw(callback, colleague_choice(chat.words, shown, people, person), shown_about(shown))
+    screen = colleague_choice(chat.words, shown, people, person)
+    await chat.redraw(callback, screen, shown_about(shown), asks=True)
 
 
 @router.callback_query(On(Action.HAND_OVER))
@@ -105,7 +106,7 @@ async def choose_reason(callback: CallbackQuery, tap: Tap, chat: Chat) -> None:
     known = await chat.read(lambda connection: reasons(connection, shown.stage.pipeline_id))
     commented = tap.action is Action.REASONS_COMMENTED
     screen = reason_choice(chat.words, shown, known, commented=commented)
-    await chat.redraw(callback, screen, shown_about(shown))
+    await chat.redraw(callback, screen, shown_about(shown), asks=True)
 
 
 @router.callback_query(On(Action.JUNK))

@@ -89,7 +89,7 @@ async def ask_exclusion(callback: CallbackQuery, tap: Tap, chat: Chat, person: P
     """What excluding this person would mean, before it is done."""
     managers.require_admin(person)
     shown = await chat.card(tap.id(0))
-    await chat.redraw(callback, exclusion_question(chat.words, shown), shown_about(shown))
+    await chat.redraw(callback, exclusion_question(chat.words, shown), shown_about(shown), asks=True)
 
 
 @router.callback_query(On(Action.EXCLUDE_SURELY))

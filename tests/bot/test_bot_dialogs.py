@@ -122,6 +122,32 @@ async def test_who_replies_to_the_card_while_words_for_colleagues_are_waited_for
     assert all("не давать" not in message.text for message in anna.chat(story.line))
 
 
+@pytest.mark.parametrize(
+    ("button", "asked", "reply"),
+    [
+        ("В отказ", "почему отказ", "торгуется без денег"),
+        ("Передать", "кому передать", "Борису"),
+        ("Стадия", "куда перевести", "в работу"),
+        ("Исключить", "Исключить: Анна?", "да"),
+    ],
+)
+async def test_what_replies_to_a_question_below_a_card_is_no_word_to_the_customer(
+    story: Story, button: str, asked: str, reply: str
+) -> None:
+    anna, card = await a_lead(story)
+    await story.admin.taps(card, button)
+    await story.telegram.until(lambda: asked in card.text)
+    await story.all_handled()
+    sent = await story.admin.writes(story.staff, reply, reply_to=card)
+    assert "никому не ушёл" in (await story.answer(story.admin, sent)).text
+    await story.admin.taps(card, "Назад")
+    await story.telegram.until(lambda: "сколько стоит сайт" in card.text)
+    await story.all_handled()
+    await story.admin.writes(story.staff, "Сто тысяч", reply_to=card)
+    await anna.sees(story.line, "Сто тысяч")
+    assert reply not in [message.text for message in anna.chat(story.line)]
+
+
 async def notes(story: Story, verb: str = "note") -> int:
     rows = await story.program.db.read(
         lambda connection: connection.execute(select(Journal.id).where(Journal.verb == verb)).all()
