@@ -257,6 +257,21 @@ async def test_a_lead_opened_again_keeps_to_where_its_customer_wrote_in_it(
         assert [row["lead_id"] for row in rows] == [story.old, story.new]
 
 
+async def test_a_lead_opened_again_beside_a_later_one_is_answered_where_it_was_spoken_in(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with returned(database_url, clock) as story:
+        await file(story.database, story.bot, a_message("И в Телеграме", telegram(), at=clock.now()))
+        await story.database.transact(partial(work.reopen, lead_id=story.old, person=story.olga))
+        shown = await story.database.read(
+            lambda connection: card(connection, story.old, now=clock.now(), language_default="ru")
+        )
+        talk = await the(story.database, Conversation, Conversation.channel == "telegram")
+        assert talk["lead_id"] == story.new
+        assert shown is not None
+        assert (shown.way.conversation_id, shown.way.why_not) == (talk["id"], None)
+
+
 async def test_whoever_waits_for_an_answer_in_one_lead_is_not_asked_in_another(
     database_url: str, clock: ManualClock
 ) -> None:
