@@ -1,7 +1,8 @@
 """Answers to customers, notes, comments: what a manager writes, and whom it is for.
 
-In this order: a reply to a message of ours that shows a lead is an answer to its customer; what a dialog waits
-for is for the dialog; anything else goes to nobody, and the manager is told so.
+In this order: a reply to a message of ours that shows a lead is an answer to its customer, unless words that no
+customer shall get are waited for; what a dialog waits for is for the dialog; anything else goes to nobody, and the
+manager is told so.
 """
 
 from __future__ import annotations
@@ -55,8 +56,14 @@ _MENDABLE = (
     "refused-reply-empty",
     "refused-subject",
 )
-# Words that the customer must not get: a reply to the card they are about may be meant as these.
-_FOR_COLLEAGUES = (Writing.note.state, Writing.comment.state)
+# Words that no customer shall get: a reply to the card of whom they are about may be meant as these.
+_NOT_FOR_CUSTOMERS = (
+    Writing.note.state,
+    Writing.comment.state,
+    Writing.exclusion.state,
+    Writing.inclusion.state,
+    Writing.check.state,
+)
 # No answer gets there, whatever is in it: told with what can be done instead.
 _DEAD_ENDS = ("refused-conversation-closed", "refused-excluded", "refused-no-way")
 
@@ -70,9 +77,9 @@ async def to_shown(
     if replied is not None and replied.from_user is not None and replied.from_user.id == person.telegram_id:
         about = replace(about, message_id=None)  # an answer of their own: this one quotes nothing
     meant, content = await chat.state.get_state(), await chat.state.get_data()
-    is_of_this = content.get("lead") == about.lead_id
-    if is_of_this and meant in _FOR_COLLEAGUES and is_fresh(chat, content):
-        raise Refusal("refused-for-colleagues")  # the question waits for another try
+    is_of_this = content.get("lead", about.lead_id) == about.lead_id
+    if is_of_this and meant in _NOT_FOR_CUSTOMERS and is_fresh(chat, content):
+        raise Refusal("refused-for-whom")  # the question waits for another try
     if is_of_this and meant == Writing.answer.state:
         await answered(chat)  # the question has its answer so, too
     else:

@@ -101,20 +101,23 @@ async def test_who_answers_the_card_instead_of_the_question_has_answered(story: 
     assert "Отменено" not in question.text
 
 
-@pytest.mark.parametrize("asked", ["Заметка", "В отказ"])
-async def test_who_replies_to_the_card_while_words_for_colleagues_are_waited_for_is_asked_for_whom(
+@pytest.mark.parametrize("asked", ["Заметка", "В отказ", "/exclude", "/check"])
+async def test_who_replies_to_the_card_while_words_for_no_customer_are_waited_for_is_asked_for_whom(
     story: Story, asked: str
 ) -> None:
     anna, card = await a_lead(story)
-    await story.admin.taps(card, asked)
+    if asked.startswith("/"):
+        await story.admin.writes(story.staff, asked)
+    else:
+        await story.admin.taps(card, asked)
     if asked == "В отказ":
         await story.telegram.until(lambda: "почему отказ" in card.text)
         await story.admin.taps(card, "С комментарием…")
         await story.telegram.until(lambda: "напишите комментарий" in card.text)
         await story.admin.taps(card, "Спам")
-    question = await story.admin.sees(story.staff, "Напишите")
+    question = await story.admin.sees(story.staff, "Пришлите" if asked.startswith("/") else "Напишите")
     sent = await story.admin.writes(story.staff, "скидку ей не давать", reply_to=card)
-    assert "Никому не ушло: вы начали писать для коллег" in (await story.answer(story.admin, sent)).text
+    assert "Никому не ушло: вы ещё не ответили на мой вопрос" in (await story.answer(story.admin, sent)).text
     assert buttons_of(question) == ["Отмена"]
     await story.admin.taps(question, "Отмена")
     await story.admin.writes(story.staff, "Скидок у нас нет", reply_to=card)
