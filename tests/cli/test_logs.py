@@ -39,3 +39,32 @@ def test_a_warning_names_its_kind_and_place_and_no_words_of_people(log_format: s
     if log_format == "json":
         told = json.loads(line)
         assert (told["kind"], told["where"]) == ("RuntimeWarning", "<string>:16")
+
+
+FAILURE = """
+import logging, sys
+import structlog
+from openlines import logs
+
+logs.set_up(sys.argv[1])
+
+def answer(text, token):
+    raise RuntimeError("nobody expected that")
+
+for log in (structlog.get_logger("http"), logging.getLogger("aiohttp.server")):
+    try:
+        answer("Пароль" + " Анны", token="110201543" + ":AAH")
+    except RuntimeError:
+        log.exception("a request failed")
+"""
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_a_failure_is_told_with_its_place_and_without_what_was_in_hand(log_format: str) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", FAILURE, log_format], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert ran.stderr.count("nobody expected that") == 2
+    assert "answer" in ran.stderr
+    assert "Анны" not in ran.stderr
+    assert "AAH" not in ran.stderr
