@@ -257,7 +257,7 @@ class People:
             elif self._known_usernames.get(key) != _username(address):
                 self._known_usernames[key] = self._usernames[key] = _username(address)
         if sender.name and sender.name != person.name and not is_own_name(person.name, person.values):
-            match = replace(match, was=person.name)
+            match = match._replace(was=person.name)
             person.name = sender.name
             if not person.is_new:
                 self._renamed[person.id] = sender.name
