@@ -64,12 +64,17 @@ FOLLOW_UP = {
 def ensure_line(tx: Transaction, *, language: str, timezone: str) -> int:
     """Make the line `main` with everything it needs, once; returns its id.
 
-    `language` is what customers are answered in when they do not tell theirs; `timezone` an IANA name.
+    `language` is what customers are answered in when they do not tell theirs; `timezone` an IANA name. Both are as
+    they are said last.
     """
     tx.lock_keys(["preset"])
-    known = tx.connection.execute(select(Line.id).where(Line.name == "main")).scalar_one_or_none()
+    known = tx.connection.execute(
+        select(Line.id, Line.language, Line.timezone).where(Line.name == "main")
+    ).one_or_none()
     if known is not None:
-        return int(known)
+        if (known.language, known.timezone) != (language, timezone):
+            tx.update(Line, [{"id": known.id, "language": language, "timezone": timezone}])
+        return int(known.id)
     pipeline_id, line_id = tx.new_id(), tx.new_id()
     tx.insert(Pipeline, [{"id": pipeline_id, "name": "leads", "title": {"ru": "Лиды", "en": "Leads"}}])
     stages = {name: tx.new_id() for name, *_ in STAGES}

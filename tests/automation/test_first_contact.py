@@ -11,6 +11,7 @@ from sqlalchemy import update
 from bot.screens.conversation import shown_text
 from bot.texts import Texts
 from channels.telegram.inbound import normalise
+from core.automation.preset import ensure_line
 from core.channel import Received
 from core.clock import ManualClock
 from core.conversations.model import Delivery, Message
@@ -87,6 +88,19 @@ async def test_who_writes_before_we_have_seen_them_come_is_confirmed_and_not_gre
         assert len(texts) == 1
         assert "Мы получили" in texts[0]
         assert await told(database, olga) == [("new-lead", False)]
+
+
+async def test_who_tells_no_language_is_answered_in_the_one_that_the_settings_name_now(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot = await an_account(database)
+        await file(database, bot, a_message("+7 900 123-45-67"))
+        await database.transact(partial(ensure_line, language="en", timezone="Europe/London"))
+        await file(database, bot, a_message("42", telegram("778")))
+        first, then = await said(database)
+    assert "Мы получили" in first
+    assert "We have your message" in then
 
 
 async def test_every_link_somebody_comes_by_is_seen_and_the_first_one_is_the_source(
