@@ -410,8 +410,8 @@ class _File:
         tx = self.tx
         self.gate.write()
         self.people.write()
+        self.leads.write()  # before the conversations: so does what has arrived take hold of them
         self.threads.write()
-        self.leads.write()
         tx.insert(Message, self.messages)
         tx.insert(MessageVersion, self.versions)
         tx.insert(Attachment, self.attachments)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import event
+from sqlalchemy.util import await_only
 
 from core.automation.reactions import Reactions
 from core.channel import Cause, Moved, OutboundMessage, Outcome, Postponed, Refused, Screen, Sent, Uncertain
@@ -21,10 +22,13 @@ from core.conversations.deliveries import GIVE_UP, LEASE
 from core.conversations.model import Conversation, Delivery, Message
 from core.conversations.notices import notify
 from core.conversations.outbound import Utterance, say
+from core.conversations.outcomes import hold_concerned
 from core.conversations.preparing import NoticeRow, Rendered
 from core.database import Database, Reading, Transaction
 from core.desk.exclusions import add
 from core.errors import Refusal
+from core.intake.booking import Parcel
+from core.intake.filing import file_batch
 from core.leads.answering import Draft, reply, send_again
 from core.lines.accounts import AccountRef
 from core.lines.model import Account
@@ -42,7 +46,7 @@ from tests.builders import (
     phone,
     telegram,
 )
-from tests.looking import all_sent, engines, every, the
+from tests.looking import all_sent, engines, every, the, until_one_waits
 from tests.posting import Network, at_work, clock_sleepers, pass_time, plainly, quiet, until
 
 
@@ -604,6 +608,40 @@ async def test_six_workers_of_two_processes_send_each_message_once_and_in_order(
         rows = await every(one, Delivery, Delivery.message_id.is_not(None))
     assert Counter(row["state"] for row in rows) == {"sent": 240}
     assert all(network.said_to(f"{user}") == ["0", "1", "2", "3", "4"] for user in range(40))
+
+
+async def test_whoever_writes_as_an_answer_arrives_embraces_with_nobody(
+    postgres_url: str, clock: ManualClock
+) -> None:
+    """What has arrived takes hold of the lead first, then of the conversation: so does what comes in."""
+    async with a_database(postgres_url, clock) as one, Database.opened(postgres_url, clock=clock) as other:
+        bot, olga = await an_account(one), await a_manager(one)
+        lead = await a_lead(one, bot)
+        await all_sent(one)
+        await answer(one, olga, lead)
+        (sent,) = await one.transact(lambda tx: deliveries.claim(tx, 9, None))
+        results = [(sent, Sent(("1",)))]
+        held, go_on = asyncio.Event(), asyncio.Event()
+        runs: list[str] = []
+
+        def arrives(tx: Transaction) -> None:
+            runs.append("arrives")
+            hold_concerned(tx, results)
+            held.set()
+            await_only(go_on.wait())
+            deliveries.settle(tx, results)
+
+        def comes_in(tx: Transaction) -> None:
+            runs.append("comes in")
+            file_batch(tx, bot, [Parcel.of(a_message("А завтра?"))])
+
+        arriving = asyncio.create_task(one.transact(arrives))
+        await held.wait()
+        coming = asyncio.create_task(other.transact(comes_in))
+        await until_one_waits(one)
+        go_on.set()
+        await asyncio.gather(arriving, coming)
+    assert runs == ["arrives", "comes in"]
 
 
 async def test_stopping_settles_what_is_on_the_network_and_begins_nothing_new(
