@@ -153,8 +153,8 @@ class Timelapse:
             target = min(until, self._clock.now() + LEAP)
             if due is not None:
                 target = min(target, due if due > self._clock.now() else self._clock.now() + _BEHIND)
-            await self._heard()
             self._advance(target)
+            await self._heard()
             await self.settle()
 
     # --- how ---------------------------------------------------------------------------------------

@@ -88,7 +88,7 @@ class Polling:
                 if isinstance(reply, Answered) and isinstance(reply.result, list):
                     asked, offset = offset, await self._file(reply.result, offset)
                     now, failing_since = self._clock.now(), None
-                    is_due = told_alive is None or now - told_alive >= self._alive_every
+                    is_due = told_alive is None or not reply.result or now - told_alive >= self._alive_every
                     if is_due and len(reply.result) < PAGE:
                         await self._trouble(self._account, None)
                         told_alive = now

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, exists, func, select, text, update
+from sqlalchemy import Connection, bindparam, exists, func, or_, select, text, update
 
 from core.automation.model import Robot, Start, Timer, TimerState
 from core.automation.robots import FAILED, Run, already_said, perform, robots_by_id
@@ -15,18 +15,18 @@ from core.conversations.deliveries import AHEAD, forget_called_off
 from core.conversations.model import Conversation
 from core.database import BATCH, Transaction, among, ask
 from core.leads.model import Lead
-from core.lines.accounts import IN_USE, SILENT
+from core.lines.accounts import IN_USE
 from core.lines.hours import ALWAYS, Hours
 from core.lines.model import Account
 
 _WAITING = text("timer.state = 'waiting'")  # a constant, so that the partial indexes serve it
 _OF_VISITS = select(Timer.visit_id, Timer.robot_id, Timer.id).where(among(Timer.visit_id, "visits"), _WAITING)
-# Where nothing is heard of the network an answer may lie there: whether the customer is silent nobody knows yet.
+# Until its network has been heard, an answer may lie there: whether the customer was silent nobody knows yet.
 _UNHEARD = exists().where(
     Conversation.id == Timer.conversation_id,
     Account.id == Conversation.account_id,
     IN_USE,
-    Account.last_seen_at < bindparam("heard"),
+    Account.last_seen_at < Timer.due_at,
 )
 _MAY_FIRE = ~(Timer.stops_on_answer & _UNHEARD)
 _DUE = (
@@ -72,7 +72,12 @@ _FREE = (
     .where(among(Lead.id, "leads"))
     .with_for_update(of=(Contact, Lead), skip_locked=True, key_share=True)
 )
-_NEXT = select(Timer.due_at).where(_WAITING, _MAY_FIRE).order_by(Timer.due_at).limit(1)
+_NEXT = (
+    select(Timer.due_at)
+    .where(_WAITING, or_(Timer.due_at > bindparam("now"), _MAY_FIRE))
+    .order_by(Timer.due_at)
+    .limit(1)
+)
 
 
 class Appointment(NamedTuple):
@@ -208,7 +213,7 @@ def cancel_contacts(
 
 def due(tx: Transaction, limit: int = BATCH) -> list[int]:
     """The timers that `fire` would take now, for whoever takes them one by one."""
-    return [row.id for row in tx.ask(_DUE, now=tx.now, heard=tx.now - SILENT, limit=limit)]
+    return [row.id for row in tx.ask(_DUE, now=tx.now, limit=limit)]
 
 
 def in_hours(action: str, moment: datetime, hours: Hours) -> datetime:
@@ -220,15 +225,14 @@ def fire(tx: Transaction, limit: int = BATCH, *, only: int | None = None, hours:
     """Fire what is due: look at the world again, act and settle in this one transaction. Returns how many.
 
     What would be said outside of `hours` is put off until they begin. What waits for a customer's silence waits until
-    their network has been heard: after an outage their answer comes first. `only` fires one timer alone, if it is due
-    still. A timer held by somebody else (its lead is being worked on this instant) is passed over, never waited for:
-    waiting would embrace with whoever holds the lead and is cancelling its timers.
+    their network has been heard since it fell due: after a stop or an outage their answer comes first. `only` fires one
+    timer alone, if it is due still. A timer held by somebody else (its lead is being worked on this instant) is passed
+    over, never waited for: waiting would embrace with whoever holds the lead and is cancelling its timers.
     """
-    heard = tx.now - SILENT
     if only is None:
-        rows = tx.ask(_DUE, now=tx.now, heard=heard, limit=limit)
+        rows = tx.ask(_DUE, now=tx.now, limit=limit)
     else:
-        rows = tx.ask(_ONE, now=tx.now, heard=heard, only=only, limit=1)
+        rows = tx.ask(_ONE, now=tx.now, only=only, limit=1)
     if not rows:
         return 0
     if not tx.is_sqlite:
@@ -303,7 +307,7 @@ def correct_moments(tx: Transaction, hours: Hours = ALWAYS) -> int:
 
 def next_due(connection: Connection, now: datetime) -> datetime | None:
     """When the earliest waiting timer is due, of those that wait for nothing else."""
-    rows = ask(connection, _NEXT, heard=now - SILENT)
+    rows = ask(connection, _NEXT, now=now)
     return rows[0].due_at if rows else None
 
 

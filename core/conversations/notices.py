@@ -164,6 +164,7 @@ def tell_trouble(tx: Transaction, account_id: int, why: str | None, part: str | 
             return
         part = WHOLE
     if why is None:
+        tx.hint("timers")  # what waits for a silence there can be done now
         if note_alive(tx, account_id, part):
             _hasten(tx, account_id)
             notify_admins(tx, "account-well", account_id=account_id, part=part)

@@ -17,7 +17,7 @@ from sqlalchemy import RowMapping, select, update
 from core.automation.model import Robot, Timer
 from core.automation.reactions import Policy
 from core.automation.silence import stop_follow_ups
-from core.automation.timers import correct_moments
+from core.automation.timers import correct_moments, next_due
 from core.channel import Kind, Postponed, Sent
 from core.clock import ManualClock
 from core.conversations import deliveries
@@ -27,7 +27,7 @@ from core.desk.exclusions import add
 from core.desk.work import called
 from core.leads.answering import Draft, reply, send_again
 from core.leads.stages import Move, enter_stages
-from core.lines.accounts import SILENT, AccountRef, note_alive
+from core.lines.accounts import AccountRef, note_alive
 from core.lines.hours import read_hours
 from core.staff.managers import Person
 from core.worker import fire_due
@@ -368,15 +368,18 @@ async def test_who_has_written_before_our_answer_arrives_is_not_waited_for_in_si
         assert [row["reason"] for row in await every(story.database, Timer)] == ["customer-wrote"]
 
 
+@pytest.mark.parametrize("away", [timedelta(seconds=10), DAY])
 @pytest.mark.parametrize("comes", ["nothing", "the answer"])
 async def test_nobody_is_silent_as_long_as_their_network_has_not_been_heard(
-    database_url: str, clock: ManualClock, comes: str
+    database_url: str, clock: ManualClock, comes: str, away: timedelta
 ) -> None:
     """The program, or the network, was away: what the customer has written meanwhile lies there and comes first."""
     async with answered(database_url, clock) as story:
+        clock.advance(DAY - timedelta(seconds=5))
         await story.database.transact(partial(note_alive, account_id=story.bot.id))
-        clock.advance(DAY + SILENT)
+        clock.advance(away)
         assert await fire_due(story.database) == 0
+        assert await story.database.read(partial(next_due, now=clock.now())) is None
         if comes == "the answer":
             await happen(story, "writes")
         await story.database.transact(partial(note_alive, account_id=story.bot.id))
