@@ -16,7 +16,7 @@ from core.database import Transaction, among
 from core.desk.covering import Covered, covered_contacts, describe
 from core.desk.exclusions import Wanted, enlist, take_off
 from core.desk.telling import tell_closed, tell_reopened
-from core.desk.work import failure_stage, lead_of
+from core.desk.work import failure_stage, lead_of, stay_with_staff
 from core.errors import Refusal
 from core.events import ContactClosed
 from core.exclusions.model import Exclusion
@@ -123,13 +123,15 @@ def undo_exclude_person(tx: Transaction, person: Person, lead_id: int) -> tuple[
     lock_contacts(tx, [lead.contact_id])
     closed = {id_ for details in done for id_ in details["leads"]}
     junked = tx.connection.execute(
-        select(Lead.id, Lead.number)
+        select(Lead.id, Lead.number, Lead.responsible_id)
         .where(among(Lead.id, closed), Lead.outcome == LeadOutcome.FAILURE)
         .order_by(Lead.id)
     ).all()
     for row in junked:
         stages.reopen(tx, row.id, person.actor)
         wait_again(tx, row.id)
+        if row.responsible_id is not None:  # nobody's before stays nobody's
+            stay_with_staff(tx, row, person)
     tell_reopened(tx, [row.id for row in junked], person)
     redraw_cards(tx, [row.id for row in junked], but_of=person.id)
     journal.note(

@@ -138,12 +138,20 @@ def reopen(tx: Transaction, lead_id: int, person: Person, *, seen: int | None = 
     )
     stages.reopen(tx, lead_id, person.actor)
     wait_again(tx, lead_id)
-    if not _works_here(tx, lead.responsible_id):
-        tx.connection.execute(
-            update(Lead).where(Lead.id == lead_id).values(responsible_id=person.id, taken_at=tx.now)
-        )
+    stay_with_staff(tx, lead, person)
     tell_reopened(tx, [lead_id], person)
     redraw_cards(tx, [lead_id], but_of=person.id)
+
+
+def stay_with_staff(tx: Transaction, lead: Any, person: Person) -> None:
+    """A lead that is open again stays with its responsible while they work here, else it becomes this person's.
+
+    `lead` has its `id` and `responsible_id`.
+    """
+    if not _works_here(tx, lead.responsible_id):
+        tx.connection.execute(
+            update(Lead).where(Lead.id == lead.id).values(responsible_id=person.id, taken_at=tx.now)
+        )
 
 
 def cancel_timer(tx: Transaction, timer_id: int, person: Person) -> None:

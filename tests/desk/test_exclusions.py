@@ -19,8 +19,9 @@ from core.desk.exclusions import Added, Already, Malformed, Wanted, add, lift, r
 from core.desk.person_exclusion import exclude_person, undo_exclude_person
 from core.desk.stopped import stopped
 from core.errors import Refusal
-from core.leads import answering
+from core.leads import answering, assignment
 from core.leads.answering import Draft
+from core.staff import managers
 from tests.builders import (
     NOON,
     a_database,
@@ -239,6 +240,22 @@ async def test_a_person_shut_out_from_the_card_is_let_in_again_exactly_as_they_w
     assert [entry.comment for entry in left.entries] == ["раньше"], "what was there before stays there"
     assert twice.value.key == "refused-nothing-to-undo"
     assert olga.name != boss.name
+
+
+async def test_who_is_let_in_again_is_not_left_to_a_manager_who_has_gone_meanwhile(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with a_database(database_url, clock) as database:
+        boss, olga = await an_admin(database), await a_manager(database)
+        lead_id = await a_lead(database, await an_account(database))
+        await database.transact(lambda tx: assignment.take(tx, lead_id, olga))
+        await database.transact(lambda tx: exclude_person(tx, boss, lead_id))
+        await database.transact(lambda tx: managers.remove(tx, boss, olga.id))
+        await database.transact(lambda tx: undo_exclude_person(tx, boss, lead_id))
+        opened = await read(database, lead_id)
+    assert opened.outcome == "open"
+    assert opened.responsible is not None
+    assert opened.responsible.id == boss.id
 
 
 async def test_undoing_an_exclusion_leaves_alone_what_a_colleague_closed_otherwise(
