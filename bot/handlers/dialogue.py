@@ -67,7 +67,12 @@ async def answered(chat: Chat) -> dict[str, Any] | None:
     content = await chat.state.get_data()
     await chat.state.clear()
     if isinstance(asked := content.get("asked"), int):
-        await chat.strip(asked)
+        try:  # its button is not worth the answer, which would be lost if the update were tried again now
+            await chat.bot.edit_message_reply_markup(
+                chat_id=chat.id, message_id=asked, request_timeout=_QUICK
+            )
+        except TelegramAPIError as error:
+            log.info("a question that is answered keeps its button", why=error.message)
     return content if is_fresh(chat, content) else None
 
 

@@ -13,7 +13,7 @@ from bot.screens.exclusions import person_excluded
 from bot.texts import Texts
 from core.desk.person_exclusion import PersonExcluded
 from core.journal import Journal
-from sandbox.faults import Fault, Gateway, HangUp, Refuse
+from sandbox.faults import Fault, Gateway, HangUp, Refuse, too_many_requests
 from sandbox.messages import Message
 from sandbox.people import Person
 from tests.bot.programs import Story, a_story
@@ -178,6 +178,22 @@ async def test_a_note_whose_confirmation_meets_trouble_is_written_once_and_confi
     assert "Записано" in (await story.answer(story.admin, sent)).text
     assert await notes(story) == 1
     assert "никому не ушло" not in story.read(story.admin)
+
+
+@pytest.mark.parametrize(
+    ("fault", "times"), [(HangUp(), 4), (too_many_requests(40), 1)], ids=["cut off", "told to wait"]
+)
+async def test_a_question_that_keeps_its_button_costs_no_answer(
+    story: Story, fault: Fault, times: int
+) -> None:
+    anna, card = await a_lead(story)
+    await story.admin.taps(card, "Ответить")
+    question = await story.admin.sees(story.staff, "Следующее сообщение уйдёт клиенту")
+    breaks(story, "editMessageReplyMarkup", times, fault)
+    await story.admin.writes(story.staff, "Сто тысяч")
+    await anna.sees(story.line, "Сто тысяч")
+    await story.all_handled()
+    assert (await story.admin.taps(question, "Отмена")).text == "Этот вопрос уже закрыт."
 
 
 async def test_a_note_that_cannot_be_confirmed_at_all_is_not_taken_for_something_else(story: Story) -> None:
