@@ -327,7 +327,7 @@ def _why_not(
         return "excluded"
     if run.robot.action != "message":
         return "already-said" if is_said else None
-    if route is None:
+    if route is None or route.contact_id != fact.contact_id:  # set apart since: it is somebody else's
         return "no-way"
     if route.closed_why is not None:
         return route.closed_why

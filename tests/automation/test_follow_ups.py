@@ -20,6 +20,7 @@ from core.automation.silence import stop_follow_ups
 from core.automation.timers import correct_moments, next_due
 from core.channel import Kind, Postponed, Sent
 from core.clock import ManualClock
+from core.contacts.model import Contact
 from core.conversations import deliveries
 from core.conversations.model import Conversation, Delivery, Message
 from core.database import Database, Transaction
@@ -385,6 +386,20 @@ async def test_nobody_is_silent_as_long_as_their_network_has_not_been_heard(
         await story.database.transact(partial(note_alive, account_id=story.bot.id))
         assert await fire_due(story.database) == (1 if comes == "nothing" else 0)
         assert await story.waiting() == (["robot"] if comes == "nothing" else [])
+
+
+async def test_nothing_about_a_lead_is_said_to_somebody_else_whatever_has_become_of_the_conversation(
+    database_url: str, clock: ManualClock
+) -> None:
+    async with answered(database_url, clock) as story:
+        await file(story.database, story.bot, a_message("другой", telegram("778"), name="Борис"))
+        await all_sent(story.database)
+        boris = await the(story.database, Contact, Contact.name == "Борис")
+        theirs = update(Conversation).where(Conversation.thread == "777").values(contact_id=boris["id"])
+        await story.database.transact(lambda tx: tx.connection.execute(theirs))
+        clock.advance(DAY)
+        await fire_due(story.database)
+        assert await story.waiting() == []
 
 
 async def test_a_block_in_one_network_calls_nothing_off_in_another(
