@@ -102,6 +102,20 @@ async def test_a_key_taken_meanwhile_is_tried_twice_more_and_the_second_look_see
     assert runs == 3
 
 
+@pytest.mark.parametrize("how", ["transact", "read"])
+async def test_what_fails_is_told_without_what_was_written(database_url: str, how: str) -> None:
+    written = "сколько стоит"
+
+    def ask(connection: Connection) -> None:
+        connection.execute(text("SELECT * FROM nowhere WHERE text = :said"), {"said": written})
+
+    async with Database.opened(database_url) as database:
+        with pytest.raises(DBAPIError, match="nowhere") as failed:
+            await (database.read(ask) if how == "read" else database.transact(lambda tx: ask(tx.connection)))
+    assert written not in str(failed.value)
+    assert written not in str(failed.value.__cause__)
+
+
 async def test_other_broken_rules_of_the_schema_are_bugs_and_not_tried_again(database_url: str) -> None:
     runs = 0
 
