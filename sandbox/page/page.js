@@ -74,7 +74,7 @@ const told = {
   message({ phone, message }) { world.phones.get(phone)?.receive(message); },
   gone({ phone, id }) { world.phones.get(phone)?.remove(id); },
   taken({ phone, ids }) { world.phones.get(phone)?.taken(ids); },
-  commands({ phone, commands }) { const known = world.phones.get(phone); if (known) known.commands = commands; },
+  commands({ phone, commands }) { const known = world.phones.get(phone); if (known) known.offer(commands); },
   phone(about) { world.phones.get(about.key)?.changed(about); },
   action({ phone, action }) { world.phones.get(phone)?.action(action); },
   clock({ now }) { world.clock.set(now); ticks(); },

@@ -46,6 +46,9 @@ export class Phone {
     this.drawFoot(); this.drawTitle();
   }
 
+  // The bot's menu may come while somebody is typing a command already.
+  offer(commands) { this.commands = commands; this.suggest(); }
+
   load(messages, commands) {
     this.messages = new Map(messages.map((message) => [message.id, message]));
     this.commands = commands; this.redraw();
@@ -215,7 +218,7 @@ export class Phone {
     const above = about ? el("div", { class: "about" }, el("span", { class: "quote" }, el("b", {}, this.editing ? say("editing") : about.mine ? say("you") : this.botName()), el("span", {}, about.text || kindName(about.kind))),
       el("button", { type: "button", title: say("cancel"), "aria-label": say("cancel"), onclick: () => this.drop() }, "×")) : "";
     redrawn(this.foot, () => this.foot.replaceChildren(above, line));
-    this.grow();
+    this.grow(); this.suggest();
   }
 
   grow() { if (!this.input) return; this.input.style.height = "auto"; this.input.style.height = `${Math.min(120, Math.max(38, this.input.scrollHeight))}px`; }
