@@ -125,6 +125,27 @@ async def test_who_replies_to_the_card_while_words_for_no_customer_are_waited_fo
     assert all("не давать" not in message.text for message in anna.chat(story.line))
 
 
+async def test_a_note_on_an_old_lead_that_replies_to_its_card_is_asked_for_whom_it_is(
+    story: Story,
+) -> None:
+    anna, card = await a_lead(story)
+    await story.admin.taps(card, "В отказ")
+    await story.telegram.until(lambda: "почему отказ" in card.text)
+    await story.admin.taps(card, "Спам")
+    await story.telegram.until(lambda: "Закрыт" in card.text)
+    await anna.writes(story.line, "Я передумала")
+    await story.admin.sees(story.staff, "лид № 2")
+    old = await said_to(story, "/lead 1")
+    await story.admin.taps(old, "Заметка")
+    question = await story.admin.sees(story.staff, "Напишите заметку к лиду № 1")
+    sent = await story.admin.writes(story.staff, "скидку ей не давать", reply_to=old)
+    assert "Никому не ушло: вы ещё не ответили на мой вопрос" in (await story.answer(story.admin, sent)).text
+    assert buttons_of(question) == ["Отмена"]
+    await story.admin.writes(story.staff, "Без скидок")
+    await story.admin.sees(story.staff, "Записано")
+    assert all("не давать" not in message.text for message in anna.chat(story.line))
+
+
 @pytest.mark.parametrize(
     ("button", "asked", "reply"),
     [
