@@ -16,6 +16,7 @@ from core.conversations.model import Conversation, Delivery, Direction, Message
 from core.database import Transaction, among
 from core.desk.evidence import addresses_in, holds
 from core.desk.joining import absorb
+from core.desk.persons import has_own_name
 from core.desk.work import failure_stage, require_staff
 from core.errors import Refusal
 from core.journal import Journal
@@ -98,7 +99,9 @@ def rejoin(tx: Transaction, conversation_id: int, person: Person) -> None:
     if old == new:
         raise Refusal("refused-nothing-to-undo")
     brought = absorb(tx, old, new)
-    if (name := details.get("name")) is not None:
+    called = tx.connection.execute(select(Contact.name).where(Contact.id == old)).scalar_one()
+    # Who has told a name of their own meanwhile keeps it.
+    if (name := details.get("name")) is not None and not has_own_name(tx.connection, old, called):
         _call(tx, old, name)
     if (new_lead := details["new_lead"]) is not None:
         _close_duplicate(tx, new_lead, details["old_lead"], conversation_id, person)

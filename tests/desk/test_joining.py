@@ -259,6 +259,24 @@ async def test_a_name_that_was_told_by_somebody_else_goes_with_them_and_comes_ba
     assert {one.contact_id for one in found} == {apart.contact_id}
 
 
+async def test_a_name_that_comes_back_takes_nobodys_own_name(database_url: str, clock: ManualClock) -> None:
+    async with a_database(database_url, clock) as database:
+        olga, form = await a_manager(database), await an_account(database, "form", "main")
+        office = email("office@firma.ru")
+        await file(database, form, a_message("Перезвоните", office, phone(), name="", thread="a"))
+        clock.advance(timedelta(minutes=1))
+        await file(database, form, a_message("Это Борис", office, name="Борис", thread="b"))
+        talk = (await the(database, Conversation, Conversation.thread == "b"))["id"]
+        clock.advance(timedelta(minutes=1))
+        await database.transact(lambda tx: separating.separate(tx, talk, olga))
+        clock.advance(timedelta(minutes=1))
+        await file(database, form, a_message("Это Анна", phone(), name="Анна", thread="c"))
+        clock.advance(timedelta(minutes=1))
+        await database.transact(lambda tx: separating.rejoin(tx, talk, olga))
+        names = [row["name"] for row in await every(database, Contact, Contact.merged_to.is_(None))]
+    assert names == ["Анна"]
+
+
 async def test_a_letter_we_began_teaches_nothing_about_who_answers_it(
     database_url: str, clock: ManualClock
 ) -> None:
