@@ -22,7 +22,7 @@ from bot.chat import Chat, entities
 from bot.dialogs import Writing
 from bot.handlers.contents import draft_of, text_of
 from bot.handlers.dialogue import answered, ask, expect_album, leave
-from bot.handlers.errors import Toast, sentence
+from bot.handlers.errors import Toast, refused, sentence
 from bot.handlers.filters import WORDS, On, ToQuestion
 from bot.handlers.following import follow_answer
 from bot.handlers.inbox import lead_number, lead_numbered
@@ -158,6 +158,9 @@ async def letter(message: Message, chat: Chat, person: Person, staff_update_id: 
     try:
         await _send(chat, message, person, content, staff_update_id)
     except Refusal as refusal:
+        if refusal.key == "refused-lead-taken":
+            await refused(chat, message, person, int(content["lead"]), refusal)
+            return
         # Nothing was sent: the question stands, with its buttons.
         await chat.say(sentence(chat.words, refusal), reply_to=message.message_id)
         with suppress(Refusal):  # the lead itself may be gone
@@ -207,7 +210,7 @@ async def _begin(chat: Chat, shown: Card | None) -> None:
         raise Refusal("refused-excluded", number=shown.number)
     lead_id = shown.id
     addresses = await chat.read(lambda connection: letters.recipients(connection, lead_id))
-    await _ask_subject(chat, {"lead": lead_id, "to": addresses[0]})
+    await _ask_subject(chat, {"lead": lead_id, "to": addresses[0], "nobodys": shown.awaits_taking})
 
 
 async def _ask_subject(chat: Chat, content: Mapping[str, Any]) -> None:
@@ -265,7 +268,8 @@ async def _send(
 
     def work(tx: Transaction) -> tuple[Reply, Envelope | None]:
         letters.require_let_in(tx, draft.cc)
-        said = write(tx, person, lead_id, draft, to)
+        as_nobodys = bool(content.get("nobodys")) or before.awaits_taking
+        said = write(tx, person, lead_id, draft, to, as_nobodys=as_nobodys)
         if before.awaits_taking:
             redraw_cards(tx, [lead_id])  # no tap draws one's own anew
         for update in parts:

@@ -18,7 +18,15 @@ from core.lines.model import Account
 from core.staff.managers import Person
 
 
-def write(tx: Transaction, person: Person, lead_id: int, draft: Draft, address: str | None = None) -> Reply:
+def write(
+    tx: Transaction,
+    person: Person,
+    lead_id: int,
+    draft: Draft,
+    address: str | None = None,
+    *,
+    as_nobodys: bool = False,
+) -> Reply:
     """Send the customer of a lead a letter, a new one or one more in the thread with this address.
 
     `address` is one of `letter_addresses`; without one the person's latest is taken. Everything else is as
@@ -37,7 +45,8 @@ def write(tx: Transaction, person: Person, lead_id: int, draft: Draft, address: 
     route = letter_route(tx, row.contact_id, row.line_id, chosen, lead_id=lead_id, subject=draft.subject)
     if route is None:
         raise Refusal("refused-no-way", number=row.number)
-    return reply(tx, person, lead_id, replace(draft, reply_to_message_id=None), route.conversation_id)
+    draft = replace(draft, reply_to_message_id=None)
+    return reply(tx, person, lead_id, draft, route.conversation_id, as_nobodys=as_nobodys)
 
 
 def letter_addresses(connection: Connection, lead_id: int) -> Sequence[str]:

@@ -82,12 +82,16 @@ class Post:
         """The letter of ours with this in its text, as soon as it is out."""
         for _ in range(1000):
             for one in self._smtp.letters:
-                letter = email.message_from_bytes(one.content, policy=email.policy.default)
+                letter = parsed(one.content)
                 if text in words(letter):
                     letter["X-Envelope"] = ", ".join(one.recipients)
                     return letter
             await asyncio.sleep(0.02)
         raise TimeoutError(f"no letter with {text!r} among {len(self._smtp.letters)}")
+
+
+def parsed(content: bytes) -> EmailMessage:
+    return email.message_from_bytes(content, policy=email.policy.default)
 
 
 def words(letter: EmailMessage) -> str:
@@ -234,6 +238,32 @@ async def _begins_a_letter(story: Story, post: Post) -> None:
     )
     relayed = await admin.sees(staff, "Спасибо!")
     assert relayed.text.startswith("💬 Лид № 1 · Анна, почта")
+
+
+async def test_who_began_a_letter_to_whom_a_colleague_has_answered_since_is_told_and_decides(
+    story: Story, post: Post, smtp_server: SmtpServer
+) -> None:
+    boris = await story.manager(101, "Борис")
+    await from_the_site(story, name="Анна", email="anna@example.org", message="Перезвоните")
+    card = await story.admin.sees(story.staff, "Новый лид № 1")
+    begun = await boris.writes(story.staff, "/write 1")
+    await boris.sees(story.staff, "Какая тема у письма?", after=begun)
+    await boris.writes(story.staff, "Цена")
+    await boris.sees(story.staff, "Новое письмо: Анна, лид № 1")
+    await story.admin.writes(story.staff, "Сто тысяч", reply_to=card)
+    await post.took("Сто тысяч")
+    no = await story.answer(boris, await boris.writes(story.staff, "Двести тысяч"))
+    assert no.text == "Лид № 1 уже ведёт Ирина."
+    now = await story.answer(boris, no)
+    assert "Сто тысяч" in now.text
+    again = await boris.writes(story.staff, "/write 1")
+    await boris.sees(story.staff, "Какая тема у письма?", after=again)
+    await boris.writes(story.staff, "Доставка")
+    asked = await boris.sees(story.staff, "Новое письмо: Анна, лид № 1", after=again)
+    assert "Тема: Доставка" in asked.text
+    await boris.writes(story.staff, "И ещё пять за доставку")
+    await post.took("за доставку")
+    assert not [one for one in smtp_server.letters if "Двести" in words(parsed(one.content))]
 
 
 async def test_where_no_letter_can_go_is_said_before_one_is_written(
