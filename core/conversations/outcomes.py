@@ -30,7 +30,7 @@ GAVE_UP = "gave_up"  # the cause of what the network has put off for too long
 LATE = timedelta(minutes=10)  # whoever wrote it is shown so long what becomes of it; then by a notice
 MANY = "many"  # the notice that stands for the news of many leads, see `crowds`
 _OFFERS = ("new-lead", "lead-given")
-_THEIRS_ALONE = ("redraw", "lead-moved-on", "lead-closed-by", "answered-by")  # of no concern to anybody else
+_THEIRS_ALONE = ("redraw", "lead-moved-on", "lead-closed-by", "answered-by", "delivered-late")
 _LEADS = select(LEAD.c.id).where(among(LEAD.c.id, "leads")).order_by(LEAD.c.id).with_for_update()
 _TAKEN = aliased(Message)  # a network that counts anew must not stop what is sent from being settled
 _NAME = (

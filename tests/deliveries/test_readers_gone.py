@@ -137,6 +137,23 @@ async def test_what_was_said_to_one_person_alone_is_said_to_nobody_else(
         assert (await told(database, boss))[1:] == ["manager-unreachable", "new-lead"]
 
 
+async def test_that_an_answer_has_arrived_late_after_all_is_of_no_concern_to_colleagues(
+    database_url: str, clock: ManualClock, tmp_path: Path
+) -> None:
+    async with a_database(database_url, clock) as database:
+        bot, olga = await an_account(database), await a_manager(database)
+        lead = await a_lead(database, bot)
+        await database.transact(partial(take, lead_id=lead, person=olga))
+        await all_sent(database)
+        ivan, boss = await a_manager(database, "Иван"), await an_admin(database)
+        await database.transact(partial(reply, person=olga, lead_id=lead, draft=Draft("Сто рублей")))
+        clock.advance(timedelta(minutes=11))
+        network = Network()
+        network.answers[str(olga.telegram_id)] = [BLOCKED]
+        await work(database, network, bot.id, clock, tmp_path)
+        assert (await told(database, ivan), await told(database, boss)) == ([], ["manager-unreachable"])
+
+
 async def test_that_an_answer_has_failed_reaches_somebody_when_its_author_has_left(
     database_url: str, clock: ManualClock, tmp_path: Path
 ) -> None:
