@@ -586,11 +586,11 @@ async def test_admins_learn_who_outside_the_team_has_let_the_bot_into_their_busi
     """Anybody can, once @BotFather allows it; what their customers write is kept all the same."""
     story.telegram.business(story.admin, story.line)
     stranger = story.telegram.business(story.telegram.person(666, "<b>Пётр", last_name="Чужой"), story.line)
-    told = await story.admin.sees(story.staff, "подключили к бизнес-аккаунту")
+    told = await story.admin.sees(story.staff, "подключил бота к своему бизнес-аккаунту")
     assert "<b>Пётр Чужой · id 666" in told.text
     await a_customer(story).writes(stranger, "Здравствуйте")
     await story.admin.sees(story.staff, "Новый лид", after=told)
-    assert [m.text.count("подключили") for m in story.admin.chat(story.staff)].count(1) == 1
+    assert [m.text.count("подключил бота") for m in story.admin.chat(story.staff)].count(1) == 1
 
 
 async def test_a_link_that_begins_like_an_invitation_brings_a_customer(story: Story) -> None:
