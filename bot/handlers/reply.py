@@ -77,10 +77,10 @@ async def to_shown(
     if replied is not None and replied.from_user is not None and replied.from_user.id == person.telegram_id:
         about = replace(about, message_id=None)  # an answer of their own: this one quotes nothing
     meant, content = await chat.state.get_state(), await chat.state.get_data()
-    asked_of = content.get("lead", about.lead_id)
-    if meant in _NOT_FOR_CUSTOMERS and is_fresh(chat, content) and await _is_theirs(chat, asked_of, about):
+    lead_id = content.get("lead")
+    if meant in _NOT_FOR_CUSTOMERS and is_fresh(chat, content) and await _is_theirs(chat, lead_id, about):
         raise Refusal("refused-for-whom")  # the question waits for another try
-    if asked_of == about.lead_id and meant == Writing.answer.state:
+    if lead_id == about.lead_id and meant == Writing.answer.state:
         await answered(chat)  # the question has its answer so, too
     else:
         await leave(chat)
@@ -287,9 +287,9 @@ async def _answer(
     )
 
 
-async def _is_theirs(chat: Chat, lead_id: int, about: ShownMessage) -> bool:
-    """Whether a lead is of the customer whom a reply would reach: an old card is answered in their lead of today."""
-    if lead_id == about.lead_id:
+async def _is_theirs(chat: Chat, lead_id: int | None, about: ShownMessage) -> bool:
+    """Whether that lead is of the customer whom a reply would reach: an old card is answered in today's lead."""
+    if lead_id is None or lead_id == about.lead_id:
         return True
     asked_of, shown = await chat.card(lead_id), await chat.card(about.lead_id or 0)
     return asked_of.contact_id == shown.contact_id
