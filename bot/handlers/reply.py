@@ -63,6 +63,8 @@ _NOT_FOR_CUSTOMERS = (
     Writing.exclusion.state,
     Writing.inclusion.state,
     Writing.check.state,
+    Writing.subject.state,
+    Writing.copy.state,
 )
 # No answer gets there, whatever is in it: told with what can be done instead.
 _DEAD_ENDS = ("refused-conversation-closed", "refused-excluded", "refused-no-way")

@@ -266,6 +266,23 @@ async def test_who_began_a_letter_to_whom_a_colleague_has_answered_since_is_told
     assert not [one for one in smtp_server.letters if "Двести" in words(parsed(one.content))]
 
 
+async def test_who_replies_to_the_card_while_the_head_of_a_letter_is_asked_for_is_asked_for_whom(
+    story: Story, post: Post
+) -> None:
+    await from_the_site(story, name="Анна", email="anna@example.org", message="Перезвоните")
+    card = await story.admin.sees(story.staff, "Новый лид № 1")
+    await story.admin.taps(card, "✉️ Письмо")
+    await story.admin.sees(story.staff, "Какая тема у письма?")
+    sent = await story.admin.writes(story.staff, "Цена для жадных", reply_to=card)
+    assert "Никому не ушло" in (await story.answer(story.admin, sent)).text
+    await story.admin.writes(story.staff, "Кухня")
+    question = await story.admin.sees(story.staff, "Новое письмо: Анна, лид № 1")
+    await story.admin.taps(question, next(one for one in labels(question) if "опи" in one))
+    await story.admin.sees(story.staff, "копи", after=question)
+    sent = await story.admin.writes(story.staff, "boss@example.net", reply_to=card)
+    assert "Никому не ушло" in (await story.answer(story.admin, sent)).text
+
+
 async def test_where_no_letter_can_go_is_said_before_one_is_written(
     story: Story, post: Post, smtp_server: SmtpServer
 ) -> None:
