@@ -67,16 +67,19 @@ class Webhook:
     async def _look(self, set_at: datetime) -> None:
         """Say how it is, and that it is well only once Telegram has brought what it held while we were away.
 
-        On a busy line something is always on its way: after `WATCH` that is all it can be.
+        On a busy line something is always on its way: after `WATCH` that is all it can be. Of a Telegram that does
+        not tell how it is nothing is said.
         """
         pause, until = SHORTEST_PAUSE, self._clock.now() + WATCH
         while True:
             reply = await self._api.call("getWebhookInfo")
-            found = reply.result if isinstance(reply, Answered) and isinstance(reply.result, dict) else None
-            complaint = self._complaint(found or {}, set_at)
-            is_read = found is not None and not found.get("pending_update_count")
-            if complaint or is_read or self._clock.now() >= until:
-                await self._trouble(self._account, complaint)
+            is_over = self._clock.now() >= until
+            if isinstance(reply, Answered) and isinstance(reply.result, dict):
+                complaint = self._complaint(reply.result, set_at)
+                if complaint or is_over or not reply.result.get("pending_update_count"):
+                    await self._trouble(self._account, complaint)
+                    return
+            if is_over:
                 return
             await self._clock.sleep_until(self._clock.now() + pause)
             pause = min(pause * 2, LONGEST_PAUSE)

@@ -18,6 +18,7 @@ from channels.telegram.webhook import WATCH, Webhook
 from core.clock import ManualClock
 from core.lines.accounts import AccountRef
 from sandbox.accounts import Bot
+from sandbox.faults import HangUp
 from sandbox.people import Person
 from sandbox.telegram import TelegramSandbox
 from tests.posting import until
@@ -118,6 +119,21 @@ async def test_a_line_to_which_something_is_always_on_its_way_is_heard_as_well(
         line.open.set()
     assert line.told == [None]
     assert clock.now() - began < WATCH + timedelta(minutes=1)
+
+
+async def test_telegram_that_does_not_tell_how_it_goes_has_not_been_heard(
+    telegram: TelegramSandbox, bot: Bot, anna: Person, clock: ManualClock
+) -> None:
+    """It may hold an answer just as well; whoever has written it would be taken for silent."""
+    telegram.fail("getWebhookInfo", HangUp(), times=20)
+    line = Line()
+    line.open.set()
+    async with brought_to(line, telegram, bot, clock):
+        for times in range(2, 12):
+            await until(lambda: clock.next_wake is not None)
+            clock.advance_to(clock.next_wake or clock.now())
+            await looked(telegram, clock, times)
+            assert line.told == []
 
 
 async def test_what_failed_while_the_program_was_away_is_no_news(
