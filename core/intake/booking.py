@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, select, update
 
-from core.channel import CLICK, InboundMessage, Received
+from core.channel import CLICK, Connected, InboundMessage, Received
 from core.database import Transaction, among
 from core.intake.balance import Tally
 from core.intake.model import Ledger, LedgerRaw, LedgerState
@@ -72,6 +72,8 @@ def lock(tx: Transaction, parcels: Sequence[Parcel]) -> None:
         understood = parcel.received.understood
         if isinstance(understood, InboundMessage):
             keys.update(address.key for address in understood.sender.addresses)
+        if isinstance(understood, Connected):
+            keys.add(f"connected:{understood.person}")
         if parcel.received.external_id.startswith(CLICK):
             keys.add(parcel.received.external_id)
     tx.lock_keys(keys)

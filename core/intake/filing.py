@@ -22,15 +22,16 @@ from core.contacts.people import Individual, Match, People, note_matches, sugges
 from core.conversations.bounces import bounce
 from core.conversations.model import (
     Attachment,
+    Delivery,
     Direction,
     FileState,
     LetterId,
     Message,
     MessageVersion,
 )
-from core.conversations.notices import notify_admins
+from core.conversations.notices import Wish, notify_all
 from core.conversations.threads import Thread, Threads, letter_key
-from core.database import Transaction
+from core.database import Transaction, among
 from core.events import Answered, ContactClosed, CustomerWrote, FirstWords, MessageEdited
 from core.exclusions.hits import Gate
 from core.exclusions.patterns import pattern_keys, patterns_of
@@ -40,7 +41,7 @@ from core.intake.model import LedgerState
 from core.language import language_of
 from core.leads.opening import OPENED, Leads, Opening, OpenLead, title_of
 from core.lines.accounts import ONE_WAY, AccountRef
-from core.staff.managers import staff_among
+from core.staff.managers import active, staff_among
 from core.staff.model import StaffUpdate
 
 
@@ -494,9 +495,18 @@ def _look_who(tx: Transaction, account: AccountRef, connected: Connected) -> Non
 
     It is not refused: whose account it is only people know, and nothing that customers write there shall be lost.
     """
-    if account.channel != "staff" and not staff_among(tx, {connected.person}):
-        person, name = connected.person, connected.name
-        notify_admins(tx, "connected-by", account_id=account.id, person=person, name=name)
+    if account.channel == "staff" or staff_among(tx, {connected.person}):
+        return
+    # Once a day of each: whoever lets the bot in and puts it out again and again would ring all their telephones.
+    news = f"connected:{account.id}:{connected.person}:{tx.now.date()}"
+    facts = (("account_id", account.id), ("person", connected.person), ("name", connected.name))
+    wishes = {
+        f"{news}:{admin.id}": Wish(admin.id, "connected-by", facts=facts, key=f"{news}:{admin.id}")
+        for admin in active(tx.connection)
+        if admin.is_admin
+    }
+    told = set(tx.connection.execute(select(Delivery.key).where(among(Delivery.key, wishes))).scalars())
+    notify_all(tx, [wish for key, wish in wishes.items() if key not in told])
 
 
 def _is_for_staff(account: AccountRef, received: Received, staff: Collection[int]) -> bool:
