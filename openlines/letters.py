@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from openlines.application import Program
     from openlines.doctor import Finding
 
-ALIVE_EVERY = timedelta(minutes=5)
+ALIVE_EVERY = timedelta(minutes=1)
 Work = Callable[[], Coroutine[Any, Any, None]]
 
 

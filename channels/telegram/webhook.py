@@ -14,7 +14,8 @@ from core.lines.accounts import AccountRef
 
 log = structlog.get_logger("telegram")
 
-WATCH = timedelta(minutes=5)  # how often the webhook is set anew and looked at
+WATCH = timedelta(minutes=5)  # how often the webhook is set anew
+LOOK = timedelta(minutes=1)  # how often it is looked at: what waits for a customer's silence waits for that
 SHORTEST_PAUSE, LONGEST_PAUSE = timedelta(seconds=2), timedelta(minutes=1)
 CONNECTIONS = 100  # at once, the most Telegram allows
 
@@ -53,9 +54,10 @@ class Webhook:
                 if set_at is None:
                     set_at = self._clock.now()
                     log.info("the webhook is set", bot=self._account.scope, url=self._url)
-                pause = SHORTEST_PAUSE
-                await self._look(set_at)
-                await self._clock.sleep_until(self._clock.now() + WATCH)
+                pause, until = SHORTEST_PAUSE, self._clock.now() + WATCH
+                while self._clock.now() < until:
+                    await self._look(set_at)
+                    await self._clock.sleep_until(self._clock.now() + LOOK)
                 continue
             set_at = None
             log.warning("the webhook is not set", bot=self._account.scope, why=str(reply)[:200])

@@ -105,6 +105,19 @@ async def test_the_account_is_heard_once_what_was_held_has_been_brought(
     assert line.told == [None]
 
 
+async def test_the_account_is_heard_every_minute(
+    telegram: TelegramSandbox, bot: Bot, anna: Person, clock: ManualClock
+) -> None:
+    """What is to be said two minutes later unless the customer writes would come ten minutes later otherwise."""
+    line = Line()
+    async with brought_to(line, telegram, bot, clock):
+        for times in range(1, 8):
+            await until(lambda times=times: len(line.told) == times and clock.next_wake is not None)
+            clock.advance(timedelta(minutes=1))
+    assert set(line.told) == {None}
+    assert telegram.counts["setWebhook"] == 2
+
+
 async def test_a_line_to_which_something_is_always_on_its_way_is_heard_as_well(
     telegram: TelegramSandbox, bot: Bot, anna: Person, clock: ManualClock
 ) -> None:
