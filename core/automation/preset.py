@@ -1,6 +1,7 @@
 """What a new installation begins with: the line `main`, its pipeline, its reasons, its two robots.
 
-Rows like any others: whoever edits them is not overruled by the next start.
+Rows like any others: whoever edits them is not overruled by the next start, but for the line's language and
+timezone, which the settings say.
 """
 
 from __future__ import annotations
