@@ -86,7 +86,7 @@ def _meant(name: str) -> str:
 
 def _folder(folder: Path) -> Finding:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         probe = folder / ".doctor"
         probe.write_text("")
         probe.unlink()

@@ -191,7 +191,7 @@ def not_listening(settings: Settings, error: OSError) -> Misconfigured:
 
 def _ensure_folder(folder: Path) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # what customers write is nobody else's to read
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:

@@ -800,3 +800,11 @@ def test_with_nothing_parked_there_is_nothing_to_do(
     environment(DATABASE_URL=sqlite_url)
     assert main(["replay"]) == 0
     assert capsys.readouterr().out == "Nothing is parked.\n"
+
+
+def test_what_customers_write_is_nobody_elses_to_read(environment: Environment, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    environment(DATA_DIR=str(folder))
+    assert main(["migrate"]) == 0
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert (folder / "openlines.db").exists()
