@@ -61,7 +61,7 @@ async def test_after_a_long_stop_a_network_counts_as_silent_only_once_we_have_li
         bot = await an_account(database)
         await database.transact(partial(note_alive, account_id=bot.id))
         clock.advance(timedelta(hours=2))
-        async with at_work(database, {bot.id: Network()}, tmp_path) as worker:
+        async with at_work(database, {bot.id: Network()}, tmp_path, poll=SILENT) as worker:
             await quiet(clock, worker)
             await pass_time(clock, SILENT - timedelta(minutes=1), worker)
             assert (await the(database, Account))["trouble"] is None
