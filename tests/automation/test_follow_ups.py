@@ -331,7 +331,7 @@ async def test_a_machine_that_answers_while_the_question_is_put_off_does_not_cal
             await quiet(clock, worker)
             clock.advance(timedelta(minutes=1))
             await file(story.database, story.bot, a_message("Я в отпуске", at=clock.now(), automatic=True))
-            await pass_time(clock, timedelta(minutes=5), worker)
+            await pass_time(clock, timedelta(minutes=5), worker, leap=timedelta(seconds=10))
         assert len(network.said_to("777")) == 1
 
 

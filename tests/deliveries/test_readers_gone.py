@@ -189,7 +189,7 @@ async def test_the_news_of_many_leads_reaches_a_colleague_too(
         network.answers[str(olga.telegram_id)] = [BLOCKED] * 100
         render = Notices(Texts(), clock, "Europe/Moscow", bot.id)
         async with at_work(database, {bot.id: network}, tmp_path, renderer=render) as worker:
-            await pass_time(clock, timedelta(seconds=90), worker)
+            await pass_time(clock, timedelta(seconds=90), worker, leap=timedelta(seconds=5))
         kinds = await told(database, ivan)
     assert kinds.count("message") == count or "many" in kinds
 

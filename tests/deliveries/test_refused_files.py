@@ -117,7 +117,7 @@ async def test_what_is_refused_without_files_as_well_is_told_to_the_admins_once(
                 NO_VOICES,
             ]
             await file(database, bot, a_message("Послушайте", files=(VOICE,)))
-            await pass_time(clock, timedelta(minutes=5), worker)
+            await pass_time(clock, timedelta(minutes=5), worker, leap=timedelta(seconds=10))
             told = network.said_to(to(boss))
             assert len(network.answers[to(olga)]) == 1  # tried twice, and no third time
         assert told == [
@@ -134,7 +134,7 @@ async def test_a_notice_that_tells_of_a_refused_one_begets_none_when_it_is_refus
         async with working(database, bot, clock, tmp_path) as (network, worker):
             network.answers[to(boss)] = [Refused(Cause.MALFORMED, "no")] * 9
             await file(database, bot, a_message())
-            await pass_time(clock, timedelta(minutes=5), worker)
+            await pass_time(clock, timedelta(minutes=5), worker, leap=timedelta(seconds=10))
         rows = await every(database, Delivery, Delivery.manager_id == boss.id)
         assert [(row["notice"]["kind"], row["state"]) for row in rows] == [
             ("new-lead", "refused"),
